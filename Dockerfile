@@ -1,0 +1,43 @@
+# The page with its checkpoints, ready to run:
+#   docker build -t learn-to-pay-attention . && docker run --rm -p 7860:7860 learn-to-pay-attention
+# With an NVIDIA GPU: docker run --rm --gpus all -p 7860:7860 learn-to-pay-attention
+# For a machine without one, a much smaller image: --build-arg TORCH_INDEX=<address of an index of CPU-only torch builds>
+ARG BASE_IMAGE=python:3.11-slim
+FROM ${BASE_IMAGE}
+WORKDIR /srv
+
+# torch and torchvision come from one index, never mixed: builds for different devices do not load together
+ARG TORCH_INDEX=
+COPY requirements.txt constraints.txt ./
+RUN if [ -n "$TORCH_INDEX" ]; then \
+      python -m pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" -c constraints.txt torch torchvision; \
+    fi \
+ && sed '/^# to train/,$d' requirements.txt >/tmp/serve.txt \
+ && python -m pip install --no-cache-dir -r /tmp/serve.txt -c constraints.txt \
+ && rm /tmp/serve.txt
+
+# any user, a read-only root and no network will do: nothing is written outside /tmp, nothing is fetched
+ENV GRADIO_SERVER_NAME=0.0.0.0 \
+    GRADIO_ANALYTICS_ENABLED=False \
+    GRADIO_TEMP_DIR=/tmp/gradio \
+    HF_HUB_OFFLINE=1 \
+    HF_HOME=/tmp/huggingface \
+    HOME=/tmp \
+    MPLCONFIGDIR=/tmp/matplotlib \
+    NO_PROXY=localhost,127.0.0.1,0.0.0.0 \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    NVIDIA_VISIBLE_DEVICES=all \
+    PYTHONUNBUFFERED=1 \
+    XDG_CACHE_HOME=/tmp/cache
+
+COPY LICENSE ./
+COPY assets assets
+COPY model model
+COPY app app
+RUN python -m compileall -q model app
+
+USER 1000:1000
+EXPOSE 7860
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/config', timeout=4)"]
+CMD ["python", "-m", "app"]

@@ -1,0 +1,69 @@
+PYTHON ?= python3
+PORT ?= 7860
+VENV ?= .venv
+IMAGE ?= learn-to-pay-attention
+
+python := $(VENV)/bin/python
+made := $(VENV)/.made
+installed := $(VENV)/.installed
+root := $(if $(filter 0,$(shell id -u)),,sudo -n)
+
+export GRADIO_ANALYTICS_ENABLED := False
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench figures container lock install browser
+
+help: ## show this help
+	@echo "make demo and make test start from a machine with Python 3.10 or newer; the rest is installed into $(VENV)."
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Settings: PORT=$(PORT)  PYTHON=$(PYTHON)"
+
+demo: $(installed) ## serve the page on http://localhost:7860 with the shipped checkpoints
+	GRADIO_SERVER_PORT=$(PORT) $(python) -m app
+
+test: $(installed) browser ## run every test
+	$(python) -m pytest -q
+
+lint: $(installed) ## check style and format
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+
+bench: $(installed) ## measure speed on this machine
+	$(python) -m training bench
+
+figures: $(installed) ## draw the figures of the README again
+	$(python) -m training figures
+
+container: ## build the image (docker, or podman where no docker runs)
+	@if docker info >/dev/null 2>&1; then engine=docker; else engine=podman; fi; \
+	command -v $$engine >/dev/null || { echo "To build the image, install docker or podman."; exit 1; }; \
+	$$engine build -t $(IMAGE) . && echo "Now: $$engine run --rm -p $(PORT):7860 $(IMAGE)"
+
+lock: $(made) ## choose every dependency's newest version again: constraints.txt
+	$(python) -m pip install -q uv
+	{ sed '/^[^#]/,$$d' constraints.txt; $(python) -m uv pip compile -q --universal --python-version 3.10 \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements.txt; } >$(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
+
+install: $(installed) ## make .venv and install what requirements.txt names
+
+$(installed): requirements.txt constraints.txt $(made)
+	@echo "Installing into $(VENV): some minutes and 6 GB the first time."
+	$(python) -m pip install --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(made):
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "$(PYTHON) was not found: install Python 3.10 or newer, or name one with PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "Python 3.10 or newer is needed and $(PYTHON) is older: name another with PYTHON=/path/to/python3."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) has no venv module: install it (on Debian: apt-get install python3-venv)."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+browser: # the tests of the page drive Debian's Chromium
+	@[ -x /usr/bin/chromium ] || { $(root) apt-get update -qq && \
+	  $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation; } >/dev/null || \
+	  { echo "The tests of the page need /usr/bin/chromium, and it could not be installed here: install it, or run the" \
+	    "other tests with $(python) -m pytest --ignore tests/browser"; exit 1; }
