@@ -10,7 +10,7 @@ REPO = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder that holds ``cifar-10-batches-py/``: ``$DATA_DIR``, else ``data/``. Skips where the batches are absent."""
+    """The folder holding ``cifar-10-batches-py/``: ``$DATA_DIR``, else ``data/``; skips where they are absent."""
     root = Path(os.environ.get("DATA_DIR") or REPO / "data")
     if not (root / "cifar-10-batches-py" / "test_batch").is_file():
         restore = "../shared/data/restore_cifar10.py"
