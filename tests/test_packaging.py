@@ -1,0 +1,107 @@
+"""What a stranger's first minutes rest on: the dependency lists, who may import whom, and what make refuses."""
+
+import ast
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parent.parent
+PACKAGES = ("app", "model", "training")
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def names(text: str) -> set[str]:
+    """The distributions that lines in pip's format name."""
+    return {normalized(found) for found in re.findall(r"^([A-Za-z0-9][\w.-]*)", text, re.MULTILINE)}
+
+
+def imports(package: str) -> set[str]:
+    """The top-level modules that a package's files import, wherever in the file they do."""
+    found = set()
+    for path in (REPO / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.fixture(scope="module")
+def requirements() -> str:
+    return (REPO / "requirements.txt").read_text()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_a_package_imports_is_named(package, requirements):
+    """The image installs only the part above "to train", so that part has to be enough for the page."""
+    optional = {"spaces", "skimage"}  # used where they happen to be installed
+    named = names(requirements if package == "training" else requirements.partition("# to train")[0])
+    foreign = imports(package) - sys.stdlib_module_names - set(PACKAGES) - optional
+    provided_by = packages_distributions()
+    assert not {module for module in foreign if not named & {normalized(d) for d in provided_by.get(module, [module])}}
+
+
+@pytest.mark.parametrize(
+    "package, forbidden", [("model", {"app", "training"}), ("app", {"training"}), ("training", {"app", "gradio"})]
+)
+def test_arrows_run_one_way(package, forbidden):
+    assert not imports(package) & forbidden
+
+
+def test_every_requirement_is_pinned(requirements):
+    constraints = (REPO / "constraints.txt").read_text()
+    assert names(requirements) <= names(constraints)
+    lines = [line for line in constraints.splitlines() if line and not line.startswith("#")]
+    assert not [line for line in lines if not re.match(r"[\w.-]+==[\w.]+( ; .+)?$", line)]
+
+
+def test_image_copies_what_is_there_and_let_in():
+    copied = {
+        source
+        for line in re.findall(r"^COPY (.+)$", (REPO / "Dockerfile").read_text(), re.MULTILINE)
+        for source in line.split()[:-1]
+    }
+    let_in = {line[1:] for line in (REPO / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == let_in
+    assert all((REPO / source).exists() for source in copied)
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(["make", *arguments], cwd=REPO, capture_output=True, text=True, timeout=60)
+
+
+def test_make_alone_prints_help():
+    shown = make().stdout
+    assert all(f"make {command} " in shown for command in ("demo", "test", "lint", "bench", "figures", "container"))
+
+
+def test_port_reaches_the_page():
+    assert "GRADIO_SERVER_PORT=7999" in make("--dry-run", "demo", "PORT=7999").stdout
+
+
+@pytest.mark.parametrize(
+    "script, said",
+    [
+        (None, "was not found: install Python 3.10"),
+        ("exit 1", "3.10 or newer is needed"),
+        ('case "$*" in *ensurepip*) exit 1;; esac', "has no venv module"),
+    ],
+    ids=["absent", "old", "without venv"],
+)
+def test_an_unfit_python_gets_one_sentence(tmp_path, script, said):
+    python = tmp_path / "python"
+    if script:
+        python.write_text(f"#!/bin/sh\n{script}\n")
+        python.chmod(0o755)
+    result = make("install", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}")
+    assert result.returncode != 0
+    assert said in result.stdout and result.stdout.count("\n") == 1
+    assert not (tmp_path / "venv").exists()
