@@ -1,6 +1,7 @@
 """What a stranger's first minutes rest on: the dependency lists, who may import whom, and what make refuses."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -75,7 +76,9 @@ def test_image_copies_what_is_there_and_let_in():
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(["make", *arguments], cwd=REPO, capture_output=True, text=True, timeout=60)
+    # as from a shell, though these tests may run inside `make test`
+    outside = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", *arguments], cwd=REPO, env=outside, capture_output=True, text=True, timeout=60)
 
 
 def test_make_alone_prints_help():
