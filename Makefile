@@ -6,7 +6,8 @@ IMAGE ?= learn-to-pay-attention
 python := $(VENV)/bin/python
 made := $(VENV)/.made
 installed := $(VENV)/.installed
-root := $(if $(filter 0,$(shell id -u)),,sudo -n)
+chromium := /usr/bin/chromium
+root := $(if $(filter 0,$(shell id -u)),,sudo)
 
 export GRADIO_ANALYTICS_ENABLED := False
 
@@ -63,7 +64,7 @@ $(made):
 	@touch $@
 
 browser: # the tests of the page drive Debian's Chromium
-	@[ -x /usr/bin/chromium ] || { $(root) apt-get update -qq && \
+	@[ -x $(chromium) ] || { $(root) apt-get update -qq && \
 	  $(root) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-liberation; } >/dev/null || \
-	  { echo "The tests of the page need /usr/bin/chromium, and it could not be installed here: install it, or run the" \
+	  { echo "The tests of the page need $(chromium), and it could not be installed here: install it, or run the" \
 	    "other tests with $(python) -m pytest --ignore tests/browser"; exit 1; }
