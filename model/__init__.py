@@ -1,0 +1,6 @@
+"""The paper's networks: ``from model import AttentionVGG``."""
+
+from model.checkpoints import CheckpointError, Info, Network, list_checkpoints
+from model.vgg import LEVELS, AttentionVGG, Explained
+
+__all__ = ["LEVELS", "AttentionVGG", "CheckpointError", "Explained", "Info", "Network", "list_checkpoints"]

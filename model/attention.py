@@ -1,0 +1,109 @@
+"""Trained attention (Jetley et al., ICLR 2018, section 3): where in a layer's local features does the answer lie?
+
+    l   local_features   [B, C, H, W]   one layer's output, before its pool
+    g   global_feature   [B, C]         what the whole network has seen
+    c   compatibility    [B, H, W]      one score a position
+    a   attention        [B, H, W]      softmax of c over all positions; sums to 1
+    g_a attended         [B, C]         sum over positions of a * l
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+COMPATIBILITIES = ("dp", "pc", "additive", "uniform")
+
+
+class DotProduct(nn.Module):
+    """dp: c_i = <l_i, g>, the paper's equation for the dot product.
+
+    Args:
+        channels: C of the local features.
+        scale_scores: divide by sqrt(C). FC-1 can absorb the constant, so the functions that can be learnt are the
+            paper's, but the first softmax is not already collapsed onto a few points. ``False`` is the paper's formula.
+    """
+
+    def __init__(self, channels: int, scale_scores: bool = True):
+        super().__init__()
+        self.scale = 1 / math.sqrt(channels) if scale_scores else 1.0
+
+    def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
+        return torch.einsum("bchw,bc->bhw", local_features, global_feature * self.scale)
+
+
+class Parametrised(nn.Module):
+    """pc: c_i = <u, l_i + g>, u learnt per level.
+
+    <u, g> is the same at every position, so the softmax cancels it: g cannot move the map. ``global_feature`` may
+    therefore be None, with exactly the same attention.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.u = nn.Conv2d(channels, 1, kernel_size=1)
+        # The author draws u with std sqrt(2), which starts with all weight on a few points; 1/sqrt(C) starts near uniform.
+        nn.init.normal_(self.u.weight, std=1 / math.sqrt(channels))
+        nn.init.zeros_(self.u.bias)
+
+    def forward(self, local_features: Tensor, global_feature: Tensor | None) -> Tensor:
+        c = self.u(local_features).squeeze(1)
+        if global_feature is None:
+            return c
+        return c + (global_feature @ self.u.weight.view(-1)).view(-1, 1, 1)
+
+
+class Additive(nn.Module):
+    """additive (ours, after Bahdanau et al. 2015): c_i = <u, tanh(W l_i + V g)>; the tanh lets g move the map."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.w = nn.Conv2d(channels, channels, kernel_size=1)
+        self.v = nn.Linear(channels, channels, bias=False)
+        self.u = nn.Conv2d(channels, 1, kernel_size=1, bias=False)  # a bias would be cancelled by the softmax
+        nn.init.normal_(self.u.weight, std=1 / math.sqrt(channels))
+
+    def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
+        return self.u(torch.tanh(self.w(local_features) + self.v(global_feature)[:, :, None, None])).squeeze(1)
+
+
+class Uniform(nn.Module):
+    """uniform (control): every position weighs 1 / HW, so the attended vector is a plain average."""
+
+    def forward(self, local_features: Tensor, global_feature: Tensor | None) -> Tensor:
+        b, _, h, w = local_features.shape
+        return local_features.new_zeros(b, h, w)
+
+
+def compatibility_of(kind: str, channels: int, scale_scores: bool = True) -> nn.Module:
+    """Builds a compatibility module by its name.
+
+    Args:
+        kind: one of ``COMPATIBILITIES``.
+        channels: C of the local features.
+        scale_scores: see ``DotProduct``; the others ignore it.
+
+    Raises:
+        ValueError: ``kind`` is not known.
+    """
+    if kind == "dp":
+        return DotProduct(channels, scale_scores)
+    if kind == "pc":
+        return Parametrised(channels)
+    if kind == "additive":
+        return Additive(channels)
+    if kind == "uniform":
+        return Uniform()
+    raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {kind!r}")
+
+
+def spatial_softmax(c: Tensor) -> Tensor:
+    """Softmax over all positions, in float32 whatever the precision of ``c``: [B, H, W] to [B, H, W], each sums to 1."""
+    return c.flatten(1).to(torch.promote_types(c.dtype, torch.float32)).softmax(1).view(c.shape)
+
+
+def attend(local_features: Tensor, attention: Tensor) -> Tensor:
+    """The attended vector g_a = sum_i a_i l_i: [B, C, H, W] and [B, H, W] to [B, C]."""
+    return torch.einsum("bchw,bhw->bc", local_features, attention.to(local_features.dtype))

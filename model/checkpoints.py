@@ -1,0 +1,236 @@
+"""Saving, loading and listing networks: a folder (or Hub repository) of config.json, model.safetensors and README.md.
+
+config.json holds all that a program needs beside the weights: the constructor's arguments, class names, mean, std,
+input size, how it was trained and the measured error. Loading is strict: a file that does not fit is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+BUNDLED = Path(__file__).resolve().parent.parent / "assets" / "checkpoints"
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message is one sentence for the person who named it."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a program must know beside the weights.
+
+    Attributes:
+        class_names: one name a logit, in order.
+        mean, std: per channel, of pixels scaled to 0..1.
+        dataset: the data set's short name, such as "cifar10".
+        recipe: how it was trained: settings, command, environment, hours.
+        results: what was measured, such as {"error": 0.0871, "test_images": 10000}; errors are fractions.
+    """
+
+    class_names: tuple[str, ...] = ()
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    dataset: str = ""
+    recipe: Mapping = field(default_factory=dict)
+    results: Mapping = field(default_factory=dict)
+
+
+class Network(nn.Module):
+    """A network that remembers its constructor's arguments, and saves and loads through one strict format."""
+
+    def __init__(self, **arguments):
+        super().__init__()
+        if arguments.get("num_classes", 1) < 1:
+            raise ValueError(f"num_classes must be at least 1, not {arguments['num_classes']}")
+        if not 0 < arguments.get("width", 1.0) <= 8:
+            raise ValueError(f"width must be above 0 and at most 8, not {arguments['width']}")
+        self.arguments = arguments
+        self.info = Info()
+
+    def save_pretrained(self, folder: str | Path, info: Info | None = None, dtype: torch.dtype | None = None) -> None:
+        """Writes config.json, model.safetensors and README.md, each atomically, the config last.
+
+        Args:
+            folder: made if it does not exist.
+            info: replaces ``self.info`` when given.
+            dtype: stores floating-point weights in this precision (torch.float16 halves the file).
+
+        Raises:
+            CheckpointError: the folder cannot be written.
+        """
+        from model.card import card
+
+        if info is not None:
+            self.info = info
+        config = {
+            "architecture": type(self).__name__,
+            "arguments": self.arguments,
+            "input_size": self.arguments.get("input_size", 32),
+            **dataclasses.asdict(self.info),
+        }
+        state = {
+            k: (v.to(dtype) if dtype and v.is_floating_point() else v).detach().cpu().contiguous()
+            for k, v in self.state_dict().items()
+        }
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / WEIGHTS, to_safetensors(state, metadata={"format": "pt"}))
+            write_atomically(folder / CARD, card(folder.resolve().name, config).encode())
+            write_atomically(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
+        except OSError as e:
+            raise CheckpointError(f"{folder} cannot be written: {e.strerror or e}") from e
+
+    @classmethod
+    def from_pretrained(cls, where: str | Path, revision: str | None = None) -> Network:
+        """Loads a checkpoint, on the CPU, in float32, in evaluation mode.
+
+        Args:
+            where: a folder; the name of a checkpoint shipped in assets/checkpoints; or a Hub id, "user/repo".
+            revision: a branch, tag or commit, for a Hub id.
+
+        Raises:
+            CheckpointError: nothing is there, or what is there is truncated, foreign or of another class.
+        """
+        folder = locate(where, revision)
+        config = read_config(folder)
+        known = {c.__name__: c for c in all_subclasses(Network)}
+        kind = known.get(config["architecture"])
+        if kind is None or not issubclass(kind, cls):
+            raise CheckpointError(f"{where} holds the network {config['architecture']!r}, not {cls.__name__}")
+        try:
+            net = kind(**config["arguments"])
+        except (TypeError, ValueError) as e:
+            raise CheckpointError(f"{where}: config.json does not describe a {kind.__name__}: {e}") from e
+        load_strictly(net, folder / WEIGHTS, where)
+        net.info = info_of(config)
+        return net.eval()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One checkpoint of a registry, read from its config.json alone.
+
+    ``family`` is the name without the compatibility: dp, pc, ... of one family answer to the same switch.
+    """
+
+    name: str
+    folder: Path
+    family: str
+    compatibility: str | None
+    info: Info
+
+
+def list_checkpoints(folder: str | Path = BUNDLED, on_bad: Callable[[CheckpointError], None] | None = None) -> list[Entry]:
+    """The checkpoints in the subfolders of ``folder``, sorted by name.
+
+    Args:
+        folder: where to look.
+        on_bad: called with the error of a subfolder that is not a readable checkpoint; without it, it is raised.
+    """
+    entries = []
+    for config in sorted(Path(folder).glob(f"*/{CONFIG}")):
+        try:
+            content = read_config(config.parent)
+        except CheckpointError as e:
+            if on_bad is None:
+                raise
+            on_bad(e)
+            continue
+        name, compatibility = config.parent.name, content["arguments"].get("compatibility")
+        family = name.replace(f"-{compatibility}-", "-", 1) if compatibility else name
+        entries.append(Entry(name, config.parent, family, compatibility, info_of(content)))
+    return entries
+
+
+def locate(where: str | Path, revision: str | None = None) -> Path:
+    """The local folder of a checkpoint; fetches a Hub id into the Hub's own cache.
+
+    Raises:
+        CheckpointError: there is no such folder, or the Hub has no such repository or cannot be reached.
+    """
+    if Path(where).is_dir():
+        return Path(where)
+    if (BUNDLED / str(where)).is_dir():
+        return BUNDLED / str(where)
+    if not HUB_ID.fullmatch(str(where)):
+        raise CheckpointError(f"there is no checkpoint folder {where}")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(str(where), revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
+    except Exception as e:  # the client raises many kinds; each means that the checkpoint is not to be had
+        reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+        raise CheckpointError(f"there is no folder {where}, and the Hub did not give it: {reason}") from e
+
+
+def read_config(folder: Path) -> dict:
+    """config.json as a dictionary, checked for the keys that loading needs."""
+    try:
+        config = json.loads((folder / CONFIG).read_text())
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder.name} is not a checkpoint: it has no {CONFIG}") from None
+    except (OSError, ValueError) as e:
+        raise CheckpointError(f"{folder.name}: {CONFIG} cannot be read as JSON") from e
+    if not isinstance(config, dict) or not isinstance(config.get("arguments"), dict) or "architecture" not in config:
+        raise CheckpointError(f"{folder.name}: {CONFIG} does not describe one of our networks")
+    return config
+
+
+def info_of(config: dict) -> Info:
+    """The ``Info`` part of a config.json."""
+    fields = {f.name: config[f.name] for f in dataclasses.fields(Info) if f.name in config}
+    return Info(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
+def load_strictly(net: nn.Module, file: Path, where: str | Path) -> None:
+    """Loads a safetensors file into ``net``; every tensor must be there, none besides, each of the right shape."""
+    try:
+        with safe_open(file, framework="pt") as f:
+            state: dict[str, Tensor] = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 - not a dictionary
+    except FileNotFoundError:
+        raise CheckpointError(f"{where} has no {WEIGHTS}") from None
+    except (SafetensorError, OSError) as e:
+        raise CheckpointError(f"{where}: {WEIGHTS} is truncated or not a safetensors file") from e
+    own = net.state_dict()
+    missing, foreign = own.keys() - state.keys(), state.keys() - own.keys()
+    shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
+    if missing or foreign or shapes:
+        example = min([*missing, *foreign, *shapes])
+        raise CheckpointError(
+            f"{where}: {WEIGHTS} does not fit the network in {CONFIG} ({len(missing)} tensors missing, "
+            f"{len(foreign)} foreign, {len(shapes)} of another shape; for one, {example})"
+        )
+    net.load_state_dict(state)
+
+
+def all_subclasses(cls: type) -> set[type]:
+    return {cls, *(s for c in cls.__subclasses__() for s in all_subclasses(c))}
+
+
+def write_atomically(file: Path, content: bytes) -> None:
+    """Writes ``content`` beside ``file``, flushes it to disk, then renames: a reader sees the old file or the new one."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as f:
+        try:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+            os.chmod(f.name, 0o644)
+            os.replace(f.name, file)
+        except BaseException:
+            os.unlink(f.name)
+            raise

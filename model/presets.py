@@ -1,0 +1,30 @@
+"""From pictures to a network's input: the one place for it, shared by training, evaluation and the page."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+def crop_square(image: Image.Image, size: int) -> Image.Image:
+    """What the network sees: the centred square of an RGB picture, resized to ``size`` x ``size`` with antialiasing."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    box = (left, top, left + side, top + side)
+    if image.size == (size, size):
+        return image
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+
+
+def to_pixels(image: Image.Image) -> Tensor:
+    """An RGB picture as uint8 [3, H, W]."""
+    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
+
+
+def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """uint8 [B, 3, H, W] to float32 of the same shape, channels_last: pixels scaled to 0..1, minus mean, over std."""
+    x = pixels.float().contiguous(memory_format=torch.channels_last)
+    mean_, std_ = (torch.tensor(v, device=x.device).mul(255).view(1, 3, 1, 1) for v in (mean, std))
+    return x.sub_(mean_).div_(std_)
