@@ -2,5 +2,6 @@
 
 from model.checkpoints import CheckpointError, Info, Network, list_checkpoints
 from model.vgg import LEVELS, AttentionVGG, Explained
+from model.zoo import build
 
-__all__ = ["LEVELS", "AttentionVGG", "CheckpointError", "Explained", "Info", "Network", "list_checkpoints"]
+__all__ = ["LEVELS", "AttentionVGG", "CheckpointError", "Explained", "Info", "Network", "build", "list_checkpoints"]

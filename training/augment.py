@@ -1,0 +1,46 @@
+"""Augmentation of a whole batch at once, on the device where the data lie."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def random_flip(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Mirrors each picture of [B, 3, H, W] left to right with probability one half."""
+    flip = torch.rand(len(images), generator=generator).to(images.device) < 0.5
+    return torch.where(flip.view(-1, 1, 1, 1), images.flip(3), images)
+
+
+def random_crop(images: Tensor, pad: int, generator: torch.Generator | None = None) -> Tensor:
+    """Moves each picture of float [B, 3, H, W] by up to ``pad`` pixels each way; what enters is the reflection."""
+    if pad == 0:
+        return images
+    b, _, h, w = images.shape
+    top, left = torch.randint(0, 2 * pad + 1, (2, b, 1), generator=generator).to(images.device)
+    padded = F.pad(images, (pad,) * 4, mode="reflect").permute(0, 2, 3, 1)
+    rows = top + torch.arange(h, device=images.device)  # [B, H]
+    columns = left + torch.arange(w, device=images.device)  # [B, W]
+    picture = torch.arange(b, device=images.device).view(-1, 1, 1)
+    return padded[picture, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def cutout(images: Tensor, size: int, generator: torch.Generator | None = None) -> Tensor:
+    """Sets one random ``size`` x ``size`` square of each normalised picture to 0, the mean colour (DeVries, Taylor 2017)."""
+    if size == 0:
+        return images
+    b, _, h, w = images.shape
+    y = torch.randint(0, h, (b, 1, 1), generator=generator).to(images.device)
+    x = torch.randint(0, w, (b, 1, 1), generator=generator).to(images.device)
+    row = (torch.arange(h, device=images.device).view(1, h, 1) - y + size // 2).clamp(-1, size)
+    column = (torch.arange(w, device=images.device).view(1, 1, w) - x + size // 2).clamp(-1, size)
+    inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
+    return images.masked_fill(inside[:, None], 0.0)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """float [B, 3, H, W] to ``size`` x ``size``, antialiased; unchanged where it already is."""
+    if images.shape[-1] == size:
+        return images
+    return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)
