@@ -135,7 +135,9 @@ class Entry:
     info: Info
 
 
-def list_checkpoints(folder: str | Path = BUNDLED, on_bad: Callable[[CheckpointError], None] | None = None) -> list[Entry]:
+def list_checkpoints(
+    folder: str | Path = BUNDLED, on_bad: Callable[[CheckpointError], None] | None = None
+) -> list[Entry]:
     """The checkpoints in the subfolders of ``folder``, sorted by name.
 
     Args:
@@ -223,7 +225,7 @@ def all_subclasses(cls: type) -> set[type]:
 
 
 def write_atomically(file: Path, content: bytes) -> None:
-    """Writes ``content`` beside ``file``, flushes it to disk, then renames: a reader sees the old file or the new one."""
+    """Writes ``content`` beside ``file``, flushes it, then renames: a reader sees the old file or the new one."""
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as f:
         try:
             f.write(content)
