@@ -5,6 +5,8 @@
     c   compatibility    [B, H, W]      one score a position
     a   attention        [B, H, W]      softmax of c over all positions; sums to 1
     g_a attended         [B, C]         sum over positions of a * l
+
+Scores and maps are float32 even under autocast.
 """
 
 from __future__ import annotations
@@ -15,6 +17,11 @@ import torch
 from torch import Tensor, nn
 
 COMPATIBILITIES = ("dp", "pc", "additive", "uniform")
+
+
+def wide(x: Tensor) -> Tensor:
+    """``x`` in float32, or in float64 if it is: a score of half precision overflows, and rounds away what it ranks."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 class DotProduct(nn.Module):
@@ -31,7 +38,8 @@ class DotProduct(nn.Module):
         self.scale = 1 / math.sqrt(channels) if scale_scores else 1.0
 
     def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
-        return torch.einsum("bchw,bc->bhw", local_features, global_feature * self.scale)
+        with torch.autocast(local_features.device.type, enabled=False):
+            return torch.einsum("bchw,bc->bhw", wide(local_features), wide(global_feature) * self.scale)
 
 
 class Parametrised(nn.Module):
@@ -44,15 +52,17 @@ class Parametrised(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         self.u = nn.Conv2d(channels, 1, kernel_size=1)
-        # The author draws u with std sqrt(2), which starts with all weight on a few points; 1/sqrt(C) starts near uniform.
+        # The author draws u with std sqrt(2): all weight on a few points at first. 1/sqrt(C) starts near uniform.
         nn.init.normal_(self.u.weight, std=1 / math.sqrt(channels))
         nn.init.zeros_(self.u.bias)
 
     def forward(self, local_features: Tensor, global_feature: Tensor | None) -> Tensor:
-        c = self.u(local_features).squeeze(1)
-        if global_feature is None:
-            return c
-        return c + (global_feature @ self.u.weight.view(-1)).view(-1, 1, 1)
+        with torch.autocast(local_features.device.type, enabled=False):
+            weight, bias = wide(self.u.weight), wide(self.u.bias)
+            c = nn.functional.conv2d(wide(local_features), weight, bias).squeeze(1)
+            if global_feature is None:
+                return c
+            return c + (wide(global_feature) @ weight.view(-1)).view(-1, 1, 1)
 
 
 class Additive(nn.Module):
@@ -66,7 +76,9 @@ class Additive(nn.Module):
         nn.init.normal_(self.u.weight, std=1 / math.sqrt(channels))
 
     def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
-        return self.u(torch.tanh(self.w(local_features) + self.v(global_feature)[:, :, None, None])).squeeze(1)
+        h = torch.tanh(self.w(local_features) + self.v(global_feature)[:, :, None, None])  # [B, C, H, W]
+        with torch.autocast(local_features.device.type, enabled=False):
+            return nn.functional.conv2d(wide(h), wide(self.u.weight)).squeeze(1)
 
 
 class Uniform(nn.Module):
@@ -100,8 +112,11 @@ def compatibility_of(kind: str, channels: int, scale_scores: bool = True) -> nn.
 
 
 def spatial_softmax(c: Tensor) -> Tensor:
-    """Softmax over all positions, in float32 whatever the precision of ``c``: [B, H, W] to [B, H, W], each sums to 1."""
-    return c.flatten(1).to(torch.promote_types(c.dtype, torch.float32)).softmax(1).view(c.shape)
+    """Softmax over all positions, in float32 whatever the precision of ``c``: [B, H, W] to [B, H, W], each sums to 1.
+
+    Scores beyond the number format count as its largest, so that the map stays finite.
+    """
+    return wide(c).flatten(1).nan_to_num().softmax(1).view(c.shape)
 
 
 def attend(local_features: Tensor, attention: Tensor) -> Tensor:

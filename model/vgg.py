@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from model.attention import COMPATIBILITIES, attend, compatibility_of, spatial_softmax
@@ -19,7 +18,7 @@ from model.checkpoints import Network
 LEVELS = ("conv7", "conv10", "conv13")
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)  # conv1 to conv15
 DROPOUT = {1: 0.3, 3: 0.4, 5: 0.4, 6: 0.4, 8: 0.4, 9: 0.4, 11: 0.4, 12: 0.4, 14: 0.4, 15: 0.4}
-SMALLEST_INPUT = 8  # two poolings by 2 must leave conv13 a grid of at least 2 x 2
+SMALLEST_INPUT = 8  # two poolings by 2 must leave conv13 a grid of at least 2 x 2; the 80 x 80 form needs 20
 
 
 class Explained(NamedTuple):
@@ -41,7 +40,8 @@ class ConvBNReLU(nn.Sequential):
 
     def __init__(self, c_in: int, c_out: int, dropout: float = 0.0):
         conv = nn.Conv2d(c_in, c_out, kernel_size=3, padding=1)
-        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")  # std sqrt(2 / (9 n_out)), the author's
+        # std sqrt(2 / (9 n_out)), the author's
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(conv.bias)
         super().__init__(conv, nn.BatchNorm2d(c_out, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(dropout))
 
@@ -52,6 +52,21 @@ def conv_layer(number: int, width: float, dropout: float) -> ConvBNReLU:
     return ConvBNReLU(c_in, scaled(CHANNELS[number - 1], width), DROPOUT.get(number, 0.0) * dropout)
 
 
+def check_images(images: Tensor, smallest: int) -> None:
+    """Raises ValueError unless ``images`` is [B, 3, H, W] with sides of at least ``smallest`` pixels."""
+    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < smallest:
+        raise ValueError(
+            f"images must be [batch, 3, height, width] with sides of at least {smallest} pixels, "
+            f"not {list(images.shape)}"
+        )
+
+
+def check_input_size(input_size: int, smallest: int) -> None:
+    """Raises ValueError unless ``input_size`` is a whole number of at least ``smallest`` pixels."""
+    if not isinstance(input_size, int) or input_size < smallest:
+        raise ValueError(f"input_size must be a whole number of at least {smallest} pixels, not {input_size!r}")
+
+
 class Trunk(nn.Module):
     """conv1 to conv13, shared by every network of the family; returns the local features of the three levels.
 
@@ -59,13 +74,19 @@ class Trunk(nn.Module):
         width: multiplies every channel count.
         dropout: multiplies every dropout rate.
         input_size: 80 (CUB in the paper) makes the pool after conv7 5 x 5, so that all after it is as at 32.
+
+    Raises:
+        ValueError: ``input_size``, or the side of an image given, is too small.
     """
 
     def __init__(self, width: float, dropout: float, input_size: int):
         super().__init__()
+        check_input_size(input_size, SMALLEST_INPUT)
         for i in range(1, 14):
             self.add_module(f"conv{i}", conv_layer(i, width, dropout))
-        self.pool7 = nn.MaxPool2d(5 if input_size == 80 else 2, ceil_mode=True)
+        pool = 5 if input_size == 80 else 2
+        self.smallest_input = SMALLEST_INPUT * pool // 2
+        self.pool7 = nn.MaxPool2d(pool, ceil_mode=True)
         self.pool10 = nn.MaxPool2d(2, ceil_mode=True)
 
     def layers(self, x: Tensor, first: int, last: int) -> Tensor:
@@ -74,6 +95,7 @@ class Trunk(nn.Module):
         return x
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
+        check_images(images, self.smallest_input)
         conv7 = self.layers(images, 1, 7)  # [B, 256, 32, 32]
         conv10 = self.layers(self.pool7(conv7), 8, 10)  # [B, 512, 16, 16]
         conv13 = self.layers(self.pool10(conv10), 11, 13)  # [B, 512, 8, 8]
@@ -81,7 +103,7 @@ class Trunk(nn.Module):
 
 
 class GlobalBranch(nn.Module):
-    """conv14, conv15 and FC-1: from conv13's features [B, 512, 8, 8] to the global feature g [B, 512], raw (no ReLU)."""
+    """conv14, conv15 and FC-1: from conv13's features [B, 512, 8, 8] to the global feature g [B, 512], without ReLU."""
 
     def __init__(self, width: float, dropout: float):
         super().__init__()
@@ -89,7 +111,9 @@ class GlobalBranch(nn.Module):
         self.conv14 = conv_layer(14, width, dropout)
         self.pool14 = nn.MaxPool2d(2, ceil_mode=True)
         self.conv15 = conv_layer(15, width, dropout)
-        self.pool15 = nn.AdaptiveMaxPool2d(1)  # at 32 x 32 exactly the paper's 2 x 2 pool; also serves other input sizes
+        self.pool15 = nn.AdaptiveMaxPool2d(
+            1
+        )  # at 32 x 32 exactly the paper's 2 x 2 pool; also serves other input sizes
         self.dropout = nn.Dropout(0.5 * dropout)
         channels = scaled(CHANNELS[-1], width)
         self.fc1 = nn.Linear(channels, channels)
@@ -133,7 +157,9 @@ class AttentionVGG(Network):
     ):
         levels = tuple(levels)
         if not levels or levels != tuple(level for level in LEVELS if level in levels):
-            raise ValueError(f"levels must be some of {', '.join(LEVELS)}, in that order, not {', '.join(levels) or 'none'}")
+            raise ValueError(
+                f"levels must be some of {', '.join(LEVELS)}, in that order, not {', '.join(levels) or 'none'}"
+            )
         if compatibility not in COMPATIBILITIES:
             raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {compatibility!r}")
         if head not in ("concat", "indep"):
@@ -183,21 +209,21 @@ class AttentionVGG(Network):
         """Local features of each level and the global feature g [B, 512]; g is None where nothing depends on it.
 
         Raises:
-            ValueError: ``images`` is not [B, 3, H, W] with sides of at least ``SMALLEST_INPUT`` pixels.
+            ValueError: ``images`` is not [B, 3, H, W] with sides of at least ``trunk.smallest_input`` pixels.
         """
-        if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < SMALLEST_INPUT:
-            raise ValueError(
-                f"images must be [batch, 3, height, width] with sides of at least {SMALLEST_INPUT} pixels, "
-                f"not {list(images.shape)}"
-            )
         local_features = self.trunk(images)
         g = self.global_branch(local_features["conv13"]) if self.uses_global else None
         return {level: local_features[level] for level in self.levels}, g
 
     def attention_maps(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> dict[str, Tensor]:
-        """The map of each level, {level: [B, H, W]}, for any global feature: another image's, say (a query)."""
+        """The map of each level, {level: [B, H, W]}, for any global feature: another image's, say (a query).
+
+        Under pc and uniform the map is the same for every global feature, None included.
+        """
+        if not self.uses_global:
+            global_feature = None  # the softmax would cancel <u, g>, and a large one would round the rest away
         maps = {}
-        for level, l in local_features.items():  # noqa: E741 - the paper's name
+        for level, l in local_features.items():
             g = global_feature
             if g is not None and level in self.project:
                 g = self.project[level](g)

@@ -1,0 +1,195 @@
+"""A checkpoint comes back as it was saved, or is refused in one sentence."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from model import AttentionVGG, CheckpointError, Info, Network, list_checkpoints
+from model.checkpoints import CARD, CONFIG, WEIGHTS
+
+INFO = Info(
+    class_names=("cat", "dog", "ship"),
+    mean=(0.1, 0.2, 0.3),
+    std=(0.4, 0.5, 0.6),
+    dataset="cifar10",
+    recipe={"name": "fast", "seed": 3},
+    results={"error": 0.125, "test_images": 8},
+)
+
+
+class OtherNetwork(Network):
+    """Another class of network, with nothing in common with AttentionVGG."""
+
+    def __init__(self, num_classes: int = 3):
+        super().__init__(num_classes=num_classes)
+        self.classifier = torch.nn.Linear(2, num_classes)
+
+
+def network(**arguments):
+    torch.manual_seed(0)
+    net = AttentionVGG(**{"num_classes": 3, "width": 0.0625, "compatibility": "pc", **arguments})
+    net(torch.randn(4, 3, 32, 32))  # moves the running statistics
+    return net.eval()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A good checkpoint in a folder of its own."""
+    network().save_pretrained(tmp_path / "net", INFO)
+    return tmp_path / "net"
+
+
+def refusal(folder, kind=AttentionVGG):
+    """The message with which loading is refused, which must be one line."""
+    with pytest.raises(CheckpointError) as e:
+        kind.from_pretrained(folder)
+    assert "\n" not in str(e.value)
+    return str(e.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"compatibility": "additive"},
+        {"compatibility": "dp", "scale_scores": False},
+        {"head": "indep", "input_size": 80},
+    ],
+)
+def test_a_round_trip_is_equal_bit_for_bit(tmp_path, arguments):
+    net = network(**arguments)
+    net.save_pretrained(tmp_path / "net", INFO)
+    for kind in (AttentionVGG, Network):
+        loaded = kind.from_pretrained(tmp_path / "net")
+        assert type(loaded) is AttentionVGG and not loaded.training
+        assert loaded.info == INFO
+        assert loaded.arguments == net.arguments
+        assert loaded.state_dict().keys() == net.state_dict().keys()
+        assert all(torch.equal(v, net.state_dict()[k]) for k, v in loaded.state_dict().items())
+        images = torch.randn(2, 3, 32, 32)
+        assert torch.equal(loaded(images)[0], net(images)[0])
+
+
+def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path):
+    net = network()
+    net.save_pretrained(tmp_path / "full", INFO)
+    net.save_pretrained(tmp_path / "half", INFO, dtype=torch.float16)
+    full, half = ((tmp_path / name / WEIGHTS).stat().st_size for name in ("full", "half"))
+    assert half < 0.55 * full
+    loaded = AttentionVGG.from_pretrained(tmp_path / "half")
+    for k, v in net.state_dict().items():
+        assert loaded.state_dict()[k].dtype == v.dtype
+        assert torch.equal(loaded.state_dict()[k], v.half().to(v.dtype) if v.is_floating_point() else v)
+    assert next(net.parameters()).dtype == torch.float32  # saving leaves the network as it was
+
+
+def test_saving_again_replaces_and_leaves_no_temporary_file(saved):
+    network(num_classes=5).save_pretrained(saved)
+    assert AttentionVGG.from_pretrained(saved).arguments["num_classes"] == 5
+    assert sorted(p.name for p in saved.iterdir()) == sorted([CONFIG, WEIGHTS, CARD])
+
+
+def test_a_folder_that_cannot_be_written_gets_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot be written: "):
+        network().save_pretrained(tmp_path / "file" / "net")
+
+
+def test_missing_things_are_named(saved, tmp_path):
+    assert "there is no checkpoint folder" in refusal(tmp_path / "absent")
+    (saved / WEIGHTS).rename(tmp_path / "weights")
+    assert f"has no {WEIGHTS}" in refusal(saved)
+    (saved / CONFIG).unlink()
+    assert f"it has no {CONFIG}" in refusal(saved)
+
+
+@pytest.mark.parametrize("left", [0, 1, 7, 8, 100, 0.5, 0.999])
+def test_a_truncated_weights_file_is_refused(saved, left):
+    content = (saved / WEIGHTS).read_bytes()
+    (saved / WEIGHTS).write_bytes(content[: left if isinstance(left, int) else int(left * len(content))])
+    assert "is truncated or not a safetensors file" in refusal(saved)
+
+
+@pytest.mark.parametrize("content", [b"\x80\x04pickle", b"<html>not found</html>", b"\xff" * 64])
+def test_a_foreign_weights_file_is_refused(saved, content):
+    (saved / WEIGHTS).write_bytes(content)
+    assert "is truncated or not a safetensors file" in refusal(saved)
+
+
+def test_tensors_missing_foreign_or_of_another_shape_are_counted(saved):
+    state = load_file(saved / WEIGHTS)
+    state["extra"] = torch.zeros(1)
+    del state["classifier.bias"]
+    state["classifier.weight"] = torch.zeros(3, 1)
+    save_file(state, saved / WEIGHTS)
+    assert "(1 tensors missing, 1 foreign, 1 of another shape; for one, classifier.bias)" in refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"architecture": "AttentionVGG"}',
+        '{"arguments": {}}',
+        '{"architecture": 1, "arguments": 2}',
+    ],
+)
+def test_a_config_that_is_no_config_is_refused(saved, content):
+    (saved / CONFIG).write_text(content)
+    assert CONFIG in refusal(saved)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"width": -1}, {"width": 1e9}, {"num_classes": "ten"}, {"levels": 3}, {"colour": "red"}, {"compatibility": None}],
+)
+def test_arguments_no_network_takes_are_refused(saved, arguments):
+    config = json.loads((saved / CONFIG).read_text())
+    config["arguments"] |= arguments
+    (saved / CONFIG).write_text(json.dumps(config))
+    assert f"{CONFIG} does not describe a AttentionVGG" in refusal(saved)
+
+
+def test_weights_of_another_width_are_refused(saved, tmp_path):
+    network(width=0.125).save_pretrained(tmp_path / "wider")
+    (tmp_path / "wider" / WEIGHTS).replace(saved / WEIGHTS)
+    assert "of another shape" in refusal(saved)
+
+
+def test_another_class_of_network_is_refused(saved, tmp_path):
+    OtherNetwork().save_pretrained(tmp_path / "other")
+    assert "holds the network 'OtherNetwork', not AttentionVGG" in refusal(tmp_path / "other")
+    assert "holds the network 'AttentionVGG', not OtherNetwork" in refusal(saved, OtherNetwork)
+    config = json.loads((saved / CONFIG).read_text())
+    (saved / CONFIG).write_text(json.dumps(config | {"architecture": "Sequential"}))
+    assert "holds the network 'Sequential', not Network" in refusal(saved, Network)
+
+
+def test_the_registry_reads_what_is_saved_and_reports_what_is_broken(tmp_path):
+    for compatibility in ("pc", "dp"):
+        network(compatibility=compatibility).save_pretrained(tmp_path / f"vgg-att3-{compatibility}-cifar10-s", INFO)
+    OtherNetwork().save_pretrained(tmp_path / "vgg-cifar10-s")
+    entries = list_checkpoints(tmp_path)
+    assert [(e.name, e.family, e.compatibility) for e in entries] == [
+        ("vgg-att3-dp-cifar10-s", "vgg-att3-cifar10-s", "dp"),
+        ("vgg-att3-pc-cifar10-s", "vgg-att3-cifar10-s", "pc"),
+        ("vgg-cifar10-s", "vgg-cifar10-s", None),
+    ]
+    assert entries[0].info == INFO
+    (tmp_path / "vgg-cifar10-s" / CONFIG).write_text("{")
+    bad = []
+    assert len(list_checkpoints(tmp_path, bad.append)) == 2 and "vgg-cifar10-s" in str(bad[0])
+    with pytest.raises(CheckpointError):
+        list_checkpoints(tmp_path)
+
+
+def test_the_card_states_the_measured_error_and_no_other(saved, tmp_path):
+    text = (saved / CARD).read_text()
+    assert "12.50 %" in text and "value: 0.8750" in text
+    network().save_pretrained(tmp_path / "unmeasured")
+    text = (tmp_path / "unmeasured" / CARD).read_text()
+    assert "model-index" not in text and "%" not in text
