@@ -8,26 +8,14 @@ Shapes in comments are those of a 32 x 32 input at width 1.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from torch import Tensor, nn
 
-from model.attention import COMPATIBILITIES, attend, compatibility_of, spatial_softmax
-from model.checkpoints import Network
+from model.attending import AttendingNetwork
 
 LEVELS = ("conv7", "conv10", "conv13")
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)  # conv1 to conv15
 DROPOUT = {1: 0.3, 3: 0.4, 5: 0.4, 6: 0.4, 8: 0.4, 9: 0.4, 11: 0.4, 12: 0.4, 14: 0.4, 15: 0.4}
 SMALLEST_INPUT = 8  # two poolings by 2 must leave conv13 a grid of at least 2 x 2; the 80 x 80 form needs 20
-
-
-class Explained(NamedTuple):
-    """A prediction and its exact split by level: logits = bias + the sum of the terms, to rounding."""
-
-    logits: Tensor  # [B, K]
-    attention: dict[str, Tensor]  # level: [B, H, W], each map sums to 1
-    terms: dict[str, Tensor]  # level: [B, K]
-    bias: Tensor  # [K]
 
 
 def scaled(channels: int, width: float) -> int:
@@ -124,7 +112,7 @@ class GlobalBranch(nn.Module):
         return self.fc1(self.dropout(self.pool15(x).flatten(1)))
 
 
-class AttentionVGG(Network):
+class AttentionVGG(AttendingNetwork):
     """VGG-att{1,2,3}: the class is read from attended local features alone.
 
     Args:
@@ -155,20 +143,10 @@ class AttentionVGG(Network):
         scale_scores: bool = True,
         global_branch: bool = True,
     ):
-        levels = tuple(levels)
-        if not levels or levels != tuple(level for level in LEVELS if level in levels):
-            raise ValueError(
-                f"levels must be some of {', '.join(LEVELS)}, in that order, not {', '.join(levels) or 'none'}"
-            )
-        if compatibility not in COMPATIBILITIES:
-            raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {compatibility!r}")
-        if head not in ("concat", "indep"):
-            raise ValueError(f"head must be 'concat' or 'indep', not {head!r}")
-        if not global_branch and compatibility in ("dp", "additive"):
-            raise ValueError(f"{compatibility} needs the global branch; only pc and uniform can do without it")
         super().__init__(
+            LEVELS,
             num_classes=num_classes,
-            levels=levels,
+            levels=tuple(levels),
             compatibility=compatibility,
             head=head,
             width=width,
@@ -177,33 +155,10 @@ class AttentionVGG(Network):
             scale_scores=scale_scores,
             global_branch=global_branch,
         )
-        self.levels, self.compatibility, self.input_size = levels, compatibility, input_size
-        self.uses_global = compatibility in ("dp", "additive")
-        channels = {level: scaled(CHANNELS[int(level[4:]) - 1], width) for level in levels}
+        channels = {level: scaled(CHANNELS[int(level[4:]) - 1], width) for level in self.levels}
         self.trunk = Trunk(width, dropout, input_size)
-        self.score = nn.ModuleDict({k: compatibility_of(compatibility, c, scale_scores) for k, c in channels.items()})
-        self.norm = nn.ModuleDict(
-            {
-                k: nn.Sequential(nn.BatchNorm1d(c, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(0.5 * dropout))
-                for k, c in channels.items()
-            }
-        )
-        if head == "concat":
-            self.classifier = nn.Linear(sum(channels.values()), num_classes)
-        else:
-            self.classifier = nn.ModuleDict({k: nn.Linear(c, num_classes) for k, c in channels.items()})
-        self.project = nn.ModuleDict()  # g to a level of other width
-        self.global_branch = GlobalBranch(width, dropout) if global_branch else None
-        if global_branch:
-            g_channels = self.global_branch.fc1.out_features
-            for k, c in channels.items():
-                if c != g_channels:
-                    self.project[k] = nn.Sequential(
-                        nn.BatchNorm1d(g_channels, eps=1e-3),
-                        nn.ReLU(),
-                        nn.Dropout(0.5 * dropout),
-                        nn.Linear(g_channels, c),
-                    )
+        self.add_heads(channels, 0.5 * dropout)
+        self.add_global_branch(GlobalBranch(width, dropout) if global_branch else None, channels, 0.5 * dropout)
 
     def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         """Local features of each level and the global feature g [B, 512]; g is None where nothing depends on it.
@@ -214,49 +169,3 @@ class AttentionVGG(Network):
         local_features = self.trunk(images)
         g = self.global_branch(local_features["conv13"]) if self.uses_global else None
         return {level: local_features[level] for level in self.levels}, g
-
-    def attention_maps(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> dict[str, Tensor]:
-        """The map of each level, {level: [B, H, W]}, for any global feature: another image's, say (a query).
-
-        Under pc and uniform the map is the same for every global feature, None included.
-        """
-        if not self.uses_global:
-            global_feature = None  # the softmax would cancel <u, g>, and a large one would round the rest away
-        maps = {}
-        for level, l in local_features.items():
-            g = global_feature
-            if g is not None and level in self.project:
-                g = self.project[level](g)
-            maps[level] = spatial_softmax(self.score[level](l, g))
-        return maps
-
-    def level_terms(self, local_features: dict[str, Tensor], attention: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What each level adds to each logit, {level: [B, K]}, without the bias."""
-        h = {k: self.norm[k](attend(l, attention[k])) for k, l in local_features.items()}
-        if isinstance(self.classifier, nn.ModuleDict):
-            return {k: nn.functional.linear(h[k], self.classifier[k].weight) for k in h}
-        parts = self.classifier.weight.split([h[k].shape[1] for k in h], dim=1)
-        return {k: nn.functional.linear(h[k], w) for k, w in zip(h, parts, strict=True)}
-
-    @property
-    def bias(self) -> Tensor:
-        """The part of the logits [K] that no level accounts for."""
-        if isinstance(self.classifier, nn.ModuleDict):
-            return sum(layer.bias for layer in self.classifier.values())
-        return self.classifier.bias
-
-    def explain_logits(self, images: Tensor, query: Tensor | None = None) -> Explained:
-        """Classifies ``images`` [B, 3, H, W] and splits every logit by level, exactly.
-
-        Args:
-            images: normalised pictures.
-            query: global features [B, 512] to attend with in place of the images' own (dp and additive).
-        """
-        local_features, g = self.features(images)
-        attention = self.attention_maps(local_features, g if query is None else query)
-        terms = self.level_terms(local_features, attention)
-        return Explained(self.bias + sum(terms.values()), attention, terms, self.bias)
-
-    def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        explained = self.explain_logits(images)
-        return explained.logits, explained.attention

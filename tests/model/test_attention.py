@@ -1,4 +1,4 @@
-"""Every attention module against a plain loop written from the paper's formulas, and the algebra that follows from them."""
+"""Every attention module against a plain loop written from the paper's formulas, and the algebra that follows."""
 
 import math
 
@@ -135,9 +135,7 @@ def test_maps_are_finite_and_sum_to_1_on_any_finite_input(kind, dtype, size):
 @pytest.mark.parametrize("kind", ["dp", "pc"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_scores_keep_single_precision_under_autocast(kind, dtype):
-    local, g = (
-        100 * x.to(dtype) for x in features()
-    )  # scores in the thousands: half precision would round to whole units
+    local, g = (100 * x.to(dtype) for x in features())  # scores in the thousands: half would round to whole units
     module = module_of(kind)
     with torch.autocast("cpu", dtype=dtype):
         c = module(local, g)

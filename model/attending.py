@@ -1,0 +1,135 @@
+"""What every network with trained attention shares, whatever its trunk: maps, attended vectors, heads, exact split.
+
+    local_features, g = net.features(images)              # the trunk's part; a subclass says how
+    attention = net.attention_maps(local_features, g)     # {level: [B, H, W]}
+    terms = net.level_terms(local_features, attention)    # {level: [B, K]}, which with the bias make the logits
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from model.attention import COMPATIBILITIES, attend, compatibility_of, spatial_softmax
+from model.checkpoints import Network
+
+
+class Explained(NamedTuple):
+    """A prediction and its exact split by level: logits = bias + the sum of the terms, to rounding."""
+
+    logits: Tensor  # [B, K]
+    attention: dict[str, Tensor]  # level: [B, H, W], each map sums to 1
+    terms: dict[str, Tensor]  # level: [B, K]
+    bias: Tensor  # [K]
+
+
+class AttendingNetwork(Network):
+    """The base of AttentionVGG and ResNet164Attention; the class is read from attended local features alone.
+
+    A subclass's constructor sets its trunk, then calls ``add_heads`` and ``add_global_branch``; ``features`` is its own.
+
+    Args:
+        available: the levels that the trunk offers, in depth order.
+        arguments: the subclass's constructor arguments, all of them.
+
+    Raises:
+        ValueError: levels, compatibility, head or global_branch are not what a subclass documents.
+    """
+
+    def __init__(self, available: tuple[str, ...], **arguments):
+        levels, compatibility, head = (arguments[k] for k in ("levels", "compatibility", "head"))
+        if not levels or levels != tuple(level for level in available if level in levels):
+            raise ValueError(
+                f"levels must be some of {', '.join(available)}, in that order, not {', '.join(levels) or 'none'}"
+            )
+        if compatibility not in COMPATIBILITIES:
+            raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {compatibility!r}")
+        if head not in ("concat", "indep"):
+            raise ValueError(f"head must be 'concat' or 'indep', not {head!r}")
+        uses_global = compatibility in ("dp", "additive")
+        if not arguments["global_branch"] and uses_global:
+            raise ValueError(f"{compatibility} needs the global branch; only pc and uniform can do without it")
+        super().__init__(**arguments)
+        self.levels, self.compatibility, self.input_size = levels, compatibility, arguments["input_size"]
+        self.uses_global = uses_global
+
+    def add_heads(self, channels: dict[str, int], dropout: float) -> None:
+        """Adds, for each level's channel count, its compatibility, its BN-ReLU-Dropout and the classifier."""
+        num_classes, scale_scores = self.arguments["num_classes"], self.arguments["scale_scores"]
+        self.score = nn.ModuleDict(
+            {k: compatibility_of(self.compatibility, c, scale_scores) for k, c in channels.items()}
+        )
+        self.norm = nn.ModuleDict(
+            {
+                k: nn.Sequential(nn.BatchNorm1d(c, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(dropout))
+                for k, c in channels.items()
+            }
+        )
+        if self.arguments["head"] == "concat":
+            self.classifier = nn.Linear(sum(channels.values()), num_classes)
+        else:
+            self.classifier = nn.ModuleDict({k: nn.Linear(c, num_classes) for k, c in channels.items()})
+
+    def add_global_branch(self, branch: nn.Module | None, channels: dict[str, int], dropout: float) -> None:
+        """Adds the global branch, and for each level of other width than g a BN-ReLU-Dropout-Linear from g to it."""
+        self.project = nn.ModuleDict()
+        self.global_branch = branch
+        if branch is None:
+            return
+        g_channels = branch.fc1.out_features
+        for k, c in channels.items():
+            if c != g_channels:
+                self.project[k] = nn.Sequential(
+                    nn.BatchNorm1d(g_channels, eps=1e-3), nn.ReLU(), nn.Dropout(dropout), nn.Linear(g_channels, c)
+                )
+
+    def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+        """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it."""
+        raise NotImplementedError
+
+    def attention_maps(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> dict[str, Tensor]:
+        """The map of each level, {level: [B, H, W]}, for any global feature: another image's, say (a query).
+
+        Under pc and uniform the map is the same for every global feature, None included.
+        """
+        if not self.uses_global:
+            global_feature = None  # the softmax would cancel <u, g>, and a large one would round the rest away
+        maps = {}
+        for level, l in local_features.items():
+            g = global_feature
+            if g is not None and level in self.project:
+                g = self.project[level](g)
+            maps[level] = spatial_softmax(self.score[level](l, g))
+        return maps
+
+    def level_terms(self, local_features: dict[str, Tensor], attention: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What each level adds to each logit, {level: [B, K]}, without the bias."""
+        h = {k: self.norm[k](attend(l, attention[k])) for k, l in local_features.items()}
+        if isinstance(self.classifier, nn.ModuleDict):
+            return {k: nn.functional.linear(h[k], self.classifier[k].weight) for k in h}
+        parts = self.classifier.weight.split([h[k].shape[1] for k in h], dim=1)
+        return {k: nn.functional.linear(h[k], w) for k, w in zip(h, parts, strict=True)}
+
+    @property
+    def bias(self) -> Tensor:
+        """The part of the logits [K] that no level accounts for."""
+        if isinstance(self.classifier, nn.ModuleDict):
+            return sum(layer.bias for layer in self.classifier.values())
+        return self.classifier.bias
+
+    def explain_logits(self, images: Tensor, query: Tensor | None = None) -> Explained:
+        """Classifies ``images`` [B, 3, H, W] and splits every logit by level, exactly.
+
+        Args:
+            images: normalised pictures.
+            query: global features [B, C] to attend with in place of the images' own (dp and additive).
+        """
+        local_features, g = self.features(images)
+        attention = self.attention_maps(local_features, g if query is None else query)
+        terms = self.level_terms(local_features, attention)
+        return Explained(self.bias + sum(terms.values()), attention, terms, self.bias)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        explained = self.explain_logits(images)
+        return explained.logits, explained.attention
