@@ -1,0 +1,1 @@
+"""The page: ``python -m app``."""

@@ -1,0 +1,183 @@
+"""One picture in, one frozen ``Explanation`` out: what the network answers and where each level's attention lies."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from model import CheckpointError, Network, list_checkpoints
+from model.presets import crop_square, normalise, to_pixels
+
+COMPATIBILITIES = {"dp": "Dot product (dp)", "pc": "Parametrised (pc)", "additive": "Additive (ours)"}
+SIDE = 640  # px of the square that maps are drawn on; a multiple of every grid, so that nearest cells are all alike
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level's attention and what it added to the winning logit.
+
+    Attributes:
+        attention: float64 [H, W], sums to 1.
+        logit: this level's term of the winning logit.
+    """
+
+    attention: np.ndarray
+    logit: float
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        return self.attention.shape
+
+    @property
+    def times_uniform(self) -> np.ndarray:
+        """The attention in multiples of what each position would get if all were equal: a * H * W."""
+        return self.attention * self.attention.size
+
+    @property
+    def peak_x_uniform(self) -> float:
+        return float(self.times_uniform.max())
+
+    @property
+    def entropy(self) -> float:
+        """Entropy over log(H * W): 1 is even attention, 0 a single position."""
+        a = self.attention[self.attention > 0]
+        return float(-(a * np.log(a)).sum() / math.log(self.attention.size))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a network says of one picture; everything that the page shows or the API returns is drawn from this.
+
+    Attributes:
+        checkpoint: the checkpoint's family, as in the page's picker.
+        compatibility: dp, pc or additive.
+        probabilities: class name: probability, every class, in the network's order.
+        logit: of the winning class; ``logit_bias`` plus the levels' logits.
+        seen: the picture that the network saw, at its input size.
+        square: the same centred square of the picture at ``SIDE`` pixels.
+        seconds: time the network took.
+        scale_scores: whether dp's scores were divided by sqrt(channels).
+        name: the checkpoint's own name, with the compatibility in it.
+        test_error: measured fraction of test images named wrong, None where it is not known.
+    """
+
+    checkpoint: str
+    compatibility: str
+    probabilities: Mapping[str, float]
+    logit: float
+    logit_bias: float
+    levels: Mapping[str, Level]
+    seen: Image.Image
+    square: Image.Image
+    seconds: float
+    scale_scores: bool
+    name: str
+    dataset: str
+    test_error: float | None = None
+
+    @property
+    def answer(self) -> str:
+        return max(self.probabilities, key=self.probabilities.get)
+
+    def top(self, k: int = 5) -> list[tuple[str, float]]:
+        """The k most probable classes, the best first."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:k]
+
+    def to_json(self, maps: bool = True) -> dict:
+        """The answer as plain numbers; ``maps`` False leaves the maps themselves out."""
+        levels = {
+            name: {
+                "grid": list(level.grid),
+                **({"map": level.attention.tolist()} if maps else {}),
+                "peak_x_uniform": level.peak_x_uniform,
+                "entropy": level.entropy,
+                "logit": level.logit,
+            }
+            for name, level in self.levels.items()
+        }
+        return {
+            "class": self.answer,
+            "probability": self.probabilities[self.answer],
+            "probabilities": dict(self.probabilities),
+            "logit": self.logit,
+            "logit_bias": self.logit_bias,
+            "levels": levels,
+            "checkpoint": self.checkpoint,
+            "compatibility": self.compatibility,
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a folder of checkpoints, loaded once: family: {compatibility: network}, in the switch's order."""
+
+    families: Mapping[str, Mapping[str, Network]]
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "cpu") -> Networks:
+        """Loads every checkpoint below ``folder`` that the switch can show.
+
+        Raises:
+            CheckpointError: a checkpoint is unreadable, or none can be shown.
+        """
+        families: dict[str, dict[str, Network]] = {}
+        names = {}
+        entries = [e for e in list_checkpoints(folder) if e.compatibility in COMPATIBILITIES]
+        for entry in sorted(entries, key=lambda e: (e.family, list(COMPATIBILITIES).index(e.compatibility))):
+            net = Network.from_pretrained(entry.folder)
+            if not hasattr(net, "explain_logits"):
+                continue
+            if len(net.info.class_names) != net.arguments["num_classes"]:
+                raise CheckpointError(f"{entry.name}: config.json does not name each of its classes")
+            families.setdefault(entry.family, {})[entry.compatibility] = net.to(device)
+            names[entry.family, entry.compatibility] = entry.name
+        if not families:
+            raise CheckpointError(f"{folder} holds no checkpoint with trained attention")
+        return cls(families, names)
+
+    def compatibilities(self, checkpoint: str) -> list[str]:
+        return list(self.families[checkpoint])
+
+    def explain(self, picture: Image.Image, checkpoint: str, compatibility: str) -> Explanation:
+        """Classifies an RGB picture and splits the answer by level.
+
+        Raises:
+            CheckpointError: there are no such weights.
+        """
+        net = self.families.get(checkpoint, {}).get(compatibility)
+        if net is None:
+            raise CheckpointError(f"There is no checkpoint {checkpoint} with the compatibility {compatibility}.")
+        seen = crop_square(picture, net.arguments["input_size"])
+        began = time.perf_counter()
+        with torch.inference_mode():
+            pixels = to_pixels(seen)[None].to(next(net.parameters()).device)
+            out = net.explain_logits(normalise(pixels, net.info.mean, net.info.std))
+            logits, bias = out.logits[0].double().cpu(), out.bias.double().cpu()
+            maps = {level: a[0].double().cpu().numpy() for level, a in out.attention.items()}
+            terms = {level: t[0].double().cpu() for level, t in out.terms.items()}
+        seconds = time.perf_counter() - began
+        best = int(logits.argmax())
+        return Explanation(
+            checkpoint=checkpoint,
+            compatibility=compatibility,
+            probabilities=dict(zip(net.info.class_names, logits.softmax(0).tolist(), strict=True)),
+            logit=float(logits[best]),
+            logit_bias=float(bias[best]),
+            levels={level: Level(maps[level], float(terms[level][best])) for level in maps},
+            seen=seen,
+            square=crop_square(picture, SIDE),
+            seconds=seconds,
+            scale_scores=bool(net.arguments.get("scale_scores", True)),
+            name=self.names[checkpoint, compatibility],
+            dataset=net.info.dataset,
+            test_error=net.info.results.get("error"),
+        )

@@ -1,0 +1,124 @@
+"""The page's pieces of HTML, each written from an ``Explanation`` or a list of examples. Class names are escaped."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from html import escape
+
+from PIL import Image
+
+from app import render, words
+from app.examples import Example
+from app.explain import Explanation, Level
+
+
+def data_uri(image: Image.Image) -> str:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def per_cent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %" if fraction < 0.9995 else "100 %"
+
+
+def answer(explanation: Explanation) -> str:
+    """The class, the five most probable, the crop that the network saw, and the logit's split by level."""
+    name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
+    side = explanation.seen.width
+    seen = explanation.seen.resize((128, 128), Image.Resampling.NEAREST)
+    return f"""
+<div class="answer">
+  <figure class="seen"><img src="{data_uri(seen)}" alt="The picture as the network saw it, {side} by {side} pixels">
+    <figcaption>What it saw: the centre square, {side} × {side} px</figcaption></figure>
+  <section><h2 role="status">{name} <small>{per_cent(probability)}</small></h2>
+    {probability_rows(explanation)}<p class="note">{escape(words.reliability(explanation))}</p></section>
+  <section><h3>Where the logit of <em>{name}</em> comes from</h3>{split_rows(explanation)}</section>
+</div>"""
+
+
+def probability_rows(explanation: Explanation) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td class="bar"><i style="width:{100 * p:.2f}%"></i></td>'
+        f"<td>{per_cent(p)}</td></tr>"
+        for name, p in explanation.top()
+    )
+    return f'<table class="bars" aria-label="The five most probable classes">{rows}</table>'
+
+
+def split_rows(explanation: Explanation) -> str:
+    """The logit as bias plus a term a level, as bars left and right of zero."""
+    terms = {name: level.logit for name, level in explanation.levels.items()} | {"bias": explanation.logit_bias}
+    low, high = min(0.0, *terms.values()), max(0.0, *terms.values())
+    span = (high - low) or 1.0
+    zero = 100 * -low / span
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th><td class="bar signed">'
+        f'<i style="left:{zero + min(0.0, 100 * t / span):.2f}%;width:{abs(100 * t / span):.2f}%"></i>'
+        f'<b style="left:{zero:.2f}%"></b></td><td>{t:+.2f}</td></tr>'
+        for name, t in terms.items()
+    )
+    total = (
+        f'<tr class="total"><th scope="row">logit</th><td>the sum, exactly</td><td>{explanation.logit:+.2f}</td></tr>'
+    )
+    return f'<table class="bars" aria-label="The logit as a sum of one term a level">{rows}{total}</table>'
+
+
+def card(name: str, level: Level, logit: float, scale: tuple[float, float], view: render.View) -> str:
+    """Below a map: its colour scale and its numbers."""
+    h, w = level.grid
+    share = f" ({100 * level.logit / logit:.0f} %)" if logit > 0 else ""
+    shown = ""
+    if view.keep < 100:
+        area = render.kept(render.enlarge(level.attention, 160, view.smooth), view.keep).mean()
+        shown = f"<p>{view.keep:.0f} % of the attention lies in {100 * area:.0f} % of the picture.</p>"
+    return f"""{colour_bar(scale)}
+<dl><div><dt>Grid</dt><dd>{h} × {w}</dd></div>
+<div><dt>Peak</dt><dd>{level.peak_x_uniform:.1f} × uniform</dd></div>
+<div><dt>Entropy</dt><dd>{level.entropy:.2f}</dd></div>
+<div><dt>Logit</dt><dd>{level.logit:+.2f}{share}</dd></div></dl>{shown}"""
+
+
+def colour_bar(scale: tuple[float, float]) -> str:
+    """The colours with numbers in multiples of uniform; a mark where attention is what even attention would be."""
+    low, high = scale
+    at = 100 * (1 - low) / (high - low) if high - low > 1e-9 else -1
+    mark = f'<b style="left:{at:.1f}%" title="1 × uniform"></b>' if 0 <= at <= 100 else ""
+    label = f"Colours from {low:.2f} to {high:.2f} times uniform attention, darkest to brightest"
+    return (
+        f'<div class="scale" role="img" aria-label="{label}"><span>{low:.2f} ×</span>'
+        f'<span class="colours" style="background:{render.gradient()}">{mark}</span><span>{high:.2f} ×</span></div>'
+    )
+
+
+def title(name: str, level: Level) -> str:
+    depth = {"conv7": "early layer", "conv10": "middle layer", "conv13": "late layer"}.get(name, "")
+    return (
+        f"<h3>{name} <small>{depth}</small></h3><p>{escape(words.highlights(level).partition(';')[0].capitalize())}</p>"
+    )
+
+
+def method(compatibility: str, scale_scores: bool) -> str:
+    """The equation in use, and what pc cannot do."""
+    formula, whose = words.equation(compatibility, scale_scores)
+    return (
+        f'<div class="method"><p class="formula">{formula} <small>{whose}</small></p>'
+        f'<p class="note">a = softmax of c over all positions. {words.PC_LIMIT}</p></div>'
+    )
+
+
+def message(sentence: str, alarm: bool = False) -> str:
+    """One sentence in place of an answer."""
+    return f'<p class="message" role="{"alert" if alarm else "status"}">{escape(sentence)}</p>'
+
+
+def thumbnails(examples: Iterable[Example]) -> str:
+    """One button a picture; a click carries the example's name."""
+    buttons = "".join(
+        f'<button type="button" data-example="{escape(e.name)}" title="{escape(e.name)}">'
+        f'<img src="{e.thumbnail}" alt="Example: {escape(e.name)}"></button>'
+        for e in examples
+    )
+    return f'<div class="thumbnails" role="group" aria-label="Examples">{buttons}</div>'

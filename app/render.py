@@ -1,0 +1,99 @@
+"""From attention maps to pictures. Nothing here asks the network again: a map and a ``View`` are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+from PIL import Image
+
+COLOURS = colormaps["inferno"]  # its lightness rises all the way: it reads without colour too
+TABLE = COLOURS(np.arange(256))[:, :3].astype(np.float32) * 255
+
+
+@dataclass(frozen=True)
+class View:
+    """How maps are drawn.
+
+    Attributes:
+        opacity: of the map over the picture, 0 to 1.
+        smooth: bilinear between the grid's positions; False shows each position as a flat cell.
+        shared: one scale for all levels, 0 to the highest peak; False gives each map its own, lowest to highest.
+        keep: per cent of the attention to show, taken from the highest values down.
+    """
+
+    opacity: float = 0.6
+    smooth: bool = True
+    shared: bool = False
+    keep: float = 100.0
+
+
+def limits(maps: Mapping[str, np.ndarray], view: View) -> dict[str, tuple[float, float]]:
+    """The values at both ends of each level's colour scale, in multiples of uniform.
+
+    Args:
+        maps: level: [H, W], each sums to 1.
+        view: its ``shared`` counts.
+    """
+    scaled = {level: a * a.size for level, a in maps.items()}
+    if view.shared:
+        highest = max(float(a.max()) for a in scaled.values())
+        return dict.fromkeys(maps, (0.0, highest))
+    return {level: (float(a.min()), float(a.max())) for level, a in scaled.items()}
+
+
+def enlarge(values: np.ndarray, side: int, smooth: bool) -> np.ndarray:
+    """[H, W] to float32 [side, side], bilinear or nearest."""
+    kind = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(values.astype(np.float32)).resize((side, side), kind))
+
+
+def kept(values: np.ndarray, keep: float) -> np.ndarray:
+    """The smallest set of positions that holds at least ``keep`` per cent of the sum: bool, of the shape of ``values``."""
+    if keep >= 100:
+        return np.ones(values.shape, bool)
+    order = np.argsort(values, axis=None)[::-1]
+    mass = np.cumsum(values.ravel()[order], dtype=np.float64)
+    count = int(np.searchsorted(mass, mass[-1] * keep / 100)) + 1
+    return values >= values.ravel()[order[min(count, order.size) - 1]]
+
+
+def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, float], view: View) -> Image.Image:
+    """A map drawn over the picture's square.
+
+    Args:
+        square: RGB, as wide as high.
+        attention: [H, W], sums to 1.
+        scale: the values at both ends of the colours, in multiples of uniform.
+        view: how to draw it; what is not kept shows the picture in faded grey, outlined in white.
+    """
+    values = enlarge(attention * attention.size, square.width, view.smooth)
+    low, high = scale
+    span = high - low
+    shade = (values - low) / span if span > 1e-9 * max(high, 1) else np.full_like(values, 0.5)
+    photo = np.asarray(square, np.float32)
+    colours = TABLE[(shade.clip(0, 1) * 255).round().astype(np.uint8)]
+    drawn = photo * (1 - view.opacity) + colours * view.opacity
+    mask = kept(values, view.keep)
+    if not mask.all():
+        grey = photo @ np.array([0.299, 0.587, 0.114], np.float32)
+        drawn = np.where(mask[..., None], drawn, 60 + 0.4 * grey[..., None])
+        drawn[border(mask)] = 255
+    return Image.fromarray(drawn.round().astype(np.uint8))
+
+
+def border(mask: np.ndarray) -> np.ndarray:
+    """The outline of a region, two pixels wide, inside it: bool [H, W] to bool [H, W]."""
+    inner = np.pad(mask, 2, mode="edge")
+    steps = [inner[2 + dy : inner.shape[0] - 2 + dy, 2:-2] for dy in (-2, -1, 1, 2)]
+    steps += [inner[2:-2, 2 + dx : inner.shape[1] - 2 + dx] for dx in (-2, -1, 1, 2)]
+    return mask & ~np.logical_and.reduce(steps)
+
+
+def gradient(steps: int = 12) -> str:
+    """The colour scale as a CSS gradient, from the lowest value to the highest."""
+    stops = (to_hex(COLOURS(i / (steps - 1))) for i in range(steps))
+    return f"linear-gradient(to right, {', '.join(stops)})"

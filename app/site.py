@@ -1,0 +1,38 @@
+"""What every tab of the page needs: the networks, and where the examples are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.examples import FOLDER
+from app.explain import COMPATIBILITIES, Networks
+from app.words import dataset_name
+
+
+@dataclass(frozen=True)
+class Site:
+    """The networks that are served and the folder of examples."""
+
+    networks: Networks
+    examples: Path = FOLDER
+
+    @property
+    def first_checkpoint(self) -> str:
+        return next(iter(self.networks.families))
+
+    def checkpoint_choices(self) -> list[tuple[str, str]]:
+        """(what visitors read, family) of every checkpoint."""
+        choices = []
+        for family, nets in self.networks.families.items():
+            net = next(iter(nets.values()))
+            label = f"{dataset_name(net.info.dataset)}, width {net.arguments.get('width', 1.0):g} ({family})"
+            choices.append((label, family))
+        return choices
+
+    def compatibility_choices(self, checkpoint: str | None = None) -> list[tuple[str, str]]:
+        """(what visitors read, name) of what one checkpoint can be switched to; of any checkpoint by default."""
+        nets: Mapping = self.networks.families.get(checkpoint, {})
+        there = nets or {c for family in self.networks.families.values() for c in family}
+        return [(label, name) for name, label in COMPATIBILITIES.items() if name in there]

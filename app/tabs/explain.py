@@ -1,0 +1,245 @@
+"""The front tab: a picture in; the answer, and where each level looked, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.image_utils import decode_base64_to_file
+
+from app import download, panels, render, words
+from app.examples import list_examples
+from app.explain import Explanation
+from app.images import PictureError, read_picture
+from app.site import Site
+from model import LEVELS, CheckpointError
+
+START = "Choose an example, or upload, paste or photograph something."
+COUNT = 2 + 3 * len(LEVELS)  # components that show an answer
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a visitor's page shows: the question it answers, and the answer; None where the picture was refused."""
+
+    question: tuple[str, str, str]
+    explanation: Explanation | None
+
+
+def build(page: gr.Blocks, site: Site) -> None:
+    """Lays the tab out inside ``page`` and binds its events and its ``/explain`` endpoint."""
+    first = site.first_checkpoint
+    shown = gr.State(None, time_to_live=3600)
+    with gr.Row(elem_id="explain"):
+        with gr.Column(scale=0, min_width=300, elem_id="ask"):
+            image = picture_input()
+            thumbnails = gr.HTML(js_on_load=CLICK_ON_EXAMPLE)
+            checkpoint = gr.Dropdown(site.checkpoint_choices(), value=first, label="Checkpoint", filterable=False)
+            choices = site.compatibility_choices(first)
+            compatibility = gr.Radio(choices, value=choices[0][1], label="Compatibility: how a position is scored")
+            method = gr.HTML()
+        with gr.Column(scale=1, min_width=320, elem_id="answer"):
+            answer = gr.HTML(panels.message(START))
+            with gr.Row(elem_id="maps"):
+                cards = [map_card(level) for level in LEVELS]
+            with gr.Row(elem_id="view"):
+                opacity = gr.Slider(0, 100, 60, step=5, label="Opacity of the map, %")
+                keep = gr.Slider(5, 100, 100, step=5, label="Keep the top x % of the attention")
+                drawing = gr.Radio([("Smooth", True), ("Nearest", False)], value=True, label="Between grid positions")
+                scale = gr.Radio([("Own", False), ("Shared", True)], value=False, label="Colour scale of each map")
+                save = gr.Button("Download", size="sm", elem_id="save", min_width=90)
+            zipped = gr.DownloadButton(visible="hidden", elem_id="zipped")
+
+    pictures = [part for card in cards for part in card]
+
+    def show(file, checkpoint, compatibility, opacity, keep, smooth, shared, before: Shown | None):
+        view = render.View(opacity / 100, smooth, shared, keep)
+        available = site.networks.families[checkpoint]
+        if compatibility not in available:
+            compatibility = next(iter(available))
+        switch = gr.Radio(choices=site.compatibility_choices(checkpoint), value=compatibility)
+        scaled = bool(available[compatibility].arguments.get("scale_scores", True))
+        how = panels.method(compatibility, scaled)
+        if file is None:
+            if before and before.explanation is None:  # the refused picture was taken away: the refusal stays
+                return [gr.skip() for _ in range(COUNT + 3)]
+            return [None, gr.skip(), switch, how, *nothing(panels.message(START))]
+        question = (file, checkpoint, compatibility)
+        if before is None or before.question != question:
+            try:
+                explanation = site.networks.explain(read_picture(file), checkpoint, compatibility)
+            except PictureError as e:
+                return [Shown(question, None), None, switch, how, *nothing(panels.message(str(e), alarm=True))]
+            before = Shown(question, explanation)
+        return [before, gr.skip(), switch, how, *drawn(before.explanation, view)]
+
+    asked = [image, checkpoint, compatibility, opacity, keep, drawing, scale]
+    gr.on(
+        [image.change, *(part.input for part in asked[1:])],
+        show,
+        [*asked, shown],
+        [shown, image, compatibility, method, answer, *pictures],
+        api_visibility="private",
+        trigger_mode="always_last",
+        show_progress="minimal",
+        show_progress_on=answer,
+    )
+
+    def opened(request: gr.Request) -> list:
+        """The page as its address says: ?checkpoint=&compat=&example=."""
+        wanted = dict(request.query_params)
+        offered = list_examples(site.examples)
+        family = known(wanted.get("checkpoint"), list(site.networks.families), "checkpoint")
+        switch = known(wanted.get("compat"), site.networks.compatibilities(family), "compat")
+        named = {e.name: e for e in offered}
+        example = known(wanted.get("example"), list(named), "example")
+        return [
+            panels.thumbnails(offered),
+            family,
+            gr.Radio(choices=site.compatibility_choices(family), value=switch),
+            read_picture(named[example].path) if example else None,
+        ]
+
+    page.load(
+        opened, None, [thumbnails, checkpoint, compatibility, image], api_visibility="private", show_progress="hidden"
+    )
+
+    def take_example(event: gr.EventData):
+        found = [e for e in list_examples(site.examples) if e.name == event.example]
+        return read_picture(found[0].path) if found else gr.skip()
+
+    thumbnails.click(take_example, None, image, api_visibility="private", show_progress="hidden")
+
+    def zip_up(before: Shown | None, opacity, keep, smooth, shared):
+        if before is None or before.explanation is None:
+            raise gr.Error("There is nothing to download yet: choose a picture first.", print_exception=False)
+        view = render.View(opacity / 100, smooth, shared, keep)
+        return str(download.write_zip(before.explanation, view, zipped.GRADIO_CACHE))
+
+    save.click(zip_up, [shown, opacity, keep, drawing, scale], zipped, api_visibility="private").success(
+        None, None, None, js="() => setTimeout(() => document.querySelector('#zipped, #zipped a').click(), 50)"
+    )
+    endpoint(site)
+
+
+CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-example]");
+  if (button) trigger("click", {example: button.dataset.example});
+});"""
+
+
+def known(wanted: str | None, there: list[str], parameter: str) -> str | None:
+    """What the address asks for, where it is there; else the first, said aloud if something else was asked for."""
+    if wanted in there:
+        return wanted
+    if wanted:
+        gr.Warning(f"The address asks for a {parameter} that is not here; the first one is shown.")
+    return there[0] if there else None
+
+
+def picture_input(**settings: Any) -> gr.Image:
+    """An image input that hands over the uploaded file's path, unopened: ``read_picture`` is the only reader."""
+    image = gr.Image(
+        type="filepath",
+        image_mode=None,
+        format="png",
+        label="Picture",
+        sources=["upload", "webcam", "clipboard"],
+        alt_text="The picture to explain",
+        height=250,
+        **settings,
+    )
+    # Gradio's own preprocess opens the file first, and its errors are not written for visitors
+    image.preprocess = lambda data: None if data is None else uploaded(data, image.GRADIO_CACHE)
+    return image
+
+
+def uploaded(data: Any, cache: str) -> str | None:
+    if data.url and data.url.startswith("data:"):
+        return decode_base64_to_file(data.url, cache).name
+    return data.path
+
+
+def map_card(level: str) -> tuple[gr.HTML, gr.Image, gr.HTML]:
+    """One level's title, overlay and numbers."""
+    with gr.Column(elem_classes="card", min_width=200):
+        title = gr.HTML(elem_classes="card-title")
+        overlay = gr.Image(
+            format="png",
+            show_label=False,
+            container=False,
+            interactive=False,
+            buttons=["fullscreen", "download"],
+            alt_text=f"Attention of {level}: no picture yet",
+            elem_classes="overlay",
+        )
+        return title, overlay, gr.HTML(elem_classes="numbers")
+
+
+def drawn(explanation: Explanation, view: render.View) -> list:
+    """Values for the answer and every card; a level that the network does not attend at stays empty."""
+    scales = render.limits({name: level.attention for name, level in explanation.levels.items()}, view)
+    values = [panels.answer(explanation)]
+    for name in LEVELS:
+        level = explanation.levels.get(name)
+        if level is None:
+            values += ["", gr.Image(value=None, visible=False), ""]
+            continue
+        picture = render.overlay(explanation.square, level.attention, scales[name], view)
+        values += [
+            panels.title(name, level),
+            gr.Image(value=picture, alt_text=words.alt(name, level), visible=True),
+            panels.card(name, level, explanation.logit, scales[name], view),
+        ]
+    return values
+
+
+def nothing(sentence: str) -> list:
+    """Values for the answer and every card when there is no answer."""
+    return [sentence, *[value for _ in LEVELS for value in ("", gr.Image(value=None, visible=False), "")]]
+
+
+def endpoint(site: Site) -> None:
+    """The public ``/explain``; its own components, so that the page's switch does not narrow what a program may ask."""
+    image = picture_input(visible=False)
+    families, switch = site.checkpoint_choices(), site.compatibility_choices()
+    checkpoint = gr.Dropdown([f for _, f in families], value=site.first_checkpoint, label="checkpoint", visible=False)
+    compatibility = gr.Radio([c for _, c in switch], value=switch[0][1], label="compatibility", visible=False)
+    pictures = [gr.Image(format="png", label=f"{level} over the picture", visible=False) for level in LEVELS]
+
+    def explain(image: str, checkpoint: str, compatibility: str):
+        """Classifies a picture and shows, layer by layer, where the network's attention lies.
+
+        Args:
+            image: the picture; its centred square is used.
+            checkpoint: the family of networks.
+            compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive.
+
+        Returns:
+            First one JSON object: class, probability, probabilities, logit, logit_bias, levels (grid, map, which sums
+            to 1, peak_x_uniform, entropy from 0 to 1, logit), checkpoint, compatibility, seconds. The logit is
+            logit_bias plus the levels' logits. Then one picture a level: its map over the picture's square.
+        """
+        if image is None:
+            raise gr.Error("No picture came with the request.", print_exception=False)
+        try:
+            found = site.networks.explain(read_picture(image), checkpoint, compatibility)
+        except (PictureError, CheckpointError) as e:
+            raise gr.Error(str(e), print_exception=False) from None
+        view = render.View()
+        scales = render.limits({name: level.attention for name, level in found.levels.items()}, view)
+        overlays = [
+            render.overlay(found.square, found.levels[name].attention, scales[name], view)
+            if name in found.levels
+            else None
+            for name in LEVELS
+        ]
+        return found.to_json(), *overlays
+
+    gr.Button(visible=False).click(
+        explain,
+        [image, checkpoint, compatibility],
+        [gr.JSON(label="explanation", visible=False), *pictures],
+        api_name="explain",
+    )

@@ -1,0 +1,83 @@
+"""The page: its tabs, its looks and how it is served."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+# decided before gradio is imported: no usage statistics, and no proxy between the server and itself
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+for variable in ("NO_PROXY", "no_proxy"):
+    os.environ[variable] = ",".join(filter(None, [os.environ.get(variable), "localhost,127.0.0.1,0.0.0.0"]))
+
+import gradio as gr  # noqa: E402
+
+from app.site import Site  # noqa: E402
+from app.tabs import explain  # noqa: E402
+
+TITLE = "Learn To Pay Attention"
+PAPER = "https://arxiv.org/abs/1804.02391"
+HEADER = f"""<header><h1>{TITLE}</h1>
+<p>A network trained to attend says what it sees and shows, layer by layer, where it looked.</p></header>"""
+FOOTER = f"""<footer><p>A map highlights where the features of an answer were taken from; it does not prove why the class
+was chosen. After Jetley, Lord, Lee and Torr, <a href="{PAPER}" target="_blank" rel="noopener">Learn To Pay Attention</a>,
+ICLR 2018. Pictures stay on this server and are deleted within two hours.</p></footer>"""
+TABS = {"Explain": explain.build}
+CSS = Path(__file__).with_name("page.css")
+
+
+def build(site: Site) -> gr.Blocks:
+    """The whole page, not yet served."""
+    with gr.Blocks(title=TITLE, fill_width=True, delete_cache=(3600, 3600)) as page:
+        gr.HTML(HEADER)
+        with gr.Tabs():
+            for name, build_tab in TABS.items():
+                with gr.Tab(name, id=name.lower()):
+                    build_tab(page, site)
+        gr.HTML(FOOTER)
+    return page.queue(max_size=64, default_concurrency_limit=2)
+
+
+def theme() -> gr.themes.Base:
+    """System fonts only, so that the page asks no other host for anything."""
+    return gr.themes.Soft(
+        primary_hue="orange",
+        neutral_hue="zinc",
+        font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"],
+        font_mono=["ui-monospace", "Menlo", "Consolas", "Liberation Mono", "monospace"],
+        spacing_size="sm",
+        radius_size="md",
+        text_size="md",
+    )
+
+
+def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
+    """Serves the page.
+
+    Args:
+        page: what ``build`` returned.
+        host: the address to listen on; 0.0.0.0 is every one of this machine.
+        port: the port to listen on.
+        wait: until interrupted; False returns at once and serves in the background.
+
+    Raises:
+        OSError: the port is taken, or the host is not this machine.
+    """
+    page.launch(
+        server_name=host,
+        server_port=port,
+        prevent_thread_lock=not wait,
+        quiet=True,
+        share=False,
+        show_error=False,  # an unforeseen error must not show a visitor the server's paths
+        max_file_size="30mb",
+        run_history=False,  # would keep visitors' pictures in their browser
+        enable_monitoring=False,  # would show anyone who calls what
+        ssr_mode=False,
+        pwa=False,
+        footer_links=["api"],
+        mcp_server=importlib.util.find_spec("mcp") is not None,
+        theme=theme(),
+        css_paths=CSS,
+    )
