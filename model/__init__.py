@@ -1,8 +1,29 @@
-"""The paper's networks: ``from model import AttentionVGG``."""
+"""The paper's networks: ``from model import AttentionVGG``, or by name, ``model.build("vgg-att2-indep-pc")``."""
 
-from model.attending import Explained
+from model.attending import AttendingNetwork, Explained
+from model.baselines import VGG, VGGGAP, VGGPAN, VGGGlobal
 from model.checkpoints import CheckpointError, Info, Network, list_checkpoints
+from model.resnet import ResNet164, ResNet164Attention
 from model.vgg import LEVELS, AttentionVGG
-from model.zoo import build
+from model.zoo import build, list_names
 
-__all__ = ["LEVELS", "AttentionVGG", "CheckpointError", "Explained", "Info", "Network", "build", "list_checkpoints"]
+list = list_names  # model.list(); kept out of __all__, where it would hide Python's own
+
+__all__ = [
+    "LEVELS",
+    "VGG",
+    "VGGGAP",
+    "VGGPAN",
+    "AttendingNetwork",
+    "AttentionVGG",
+    "CheckpointError",
+    "Explained",
+    "Info",
+    "Network",
+    "ResNet164",
+    "ResNet164Attention",
+    "VGGGlobal",
+    "build",
+    "list_checkpoints",
+    "list_names",
+]

@@ -2,7 +2,9 @@
 
     local_features, g = net.features(images)              # the trunk's part; a subclass says how
     attention = net.attention_maps(local_features, g)     # {level: [B, H, W]}
-    terms = net.level_terms(local_features, attention)    # {level: [B, K]}, which with the bias make the logits
+    terms = net.level_terms(local_features, attention)    # {level: [B, K]}
+
+The logits are the sum of the terms and the bias.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Explained(NamedTuple):
 class AttendingNetwork(Network):
     """The base of AttentionVGG and ResNet164Attention; the class is read from attended local features alone.
 
-    A subclass's constructor sets its trunk, then calls ``add_heads`` and ``add_global_branch``; ``features`` is its own.
+    A subclass's constructor sets its trunk, calls ``add_heads`` and ``add_global_branch``; ``features`` is its own.
 
     Args:
         available: the levels that the trunk offers, in depth order.

@@ -24,6 +24,12 @@ def wide(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
+def inner(local_features: Tensor, vector: Tensor) -> Tensor:
+    """<l_i, v> at each position i, in single precision: [B, C, H, W] and [B, C] to [B, H, W]."""
+    with torch.autocast(local_features.device.type, enabled=False):
+        return torch.einsum("bchw,bc->bhw", wide(local_features), wide(vector))
+
+
 class DotProduct(nn.Module):
     """dp: c_i = <l_i, g>, the paper's equation for the dot product.
 
@@ -38,8 +44,7 @@ class DotProduct(nn.Module):
         self.scale = 1 / math.sqrt(channels) if scale_scores else 1.0
 
     def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
-        with torch.autocast(local_features.device.type, enabled=False):
-            return torch.einsum("bchw,bc->bhw", wide(local_features), wide(global_feature) * self.scale)
+        return inner(local_features, wide(global_feature) * self.scale)
 
 
 class Parametrised(nn.Module):
@@ -117,6 +122,11 @@ def spatial_softmax(c: Tensor) -> Tensor:
     Scores beyond the number format count as its largest, so that the map stays finite.
     """
     return wide(c).flatten(1).nan_to_num().softmax(1).view(c.shape)
+
+
+def sigmoid_gate(c: Tensor) -> Tensor:
+    """Sigmoid of each score on its own, in float32 whatever the precision of ``c``: [B, H, W], each 0 to 1."""
+    return wide(c).nan_to_num().sigmoid()
 
 
 def attend(local_features: Tensor, attention: Tensor) -> Tensor:

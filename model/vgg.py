@@ -55,6 +55,21 @@ def check_input_size(input_size: int, smallest: int) -> None:
         raise ValueError(f"input_size must be a whole number of at least {smallest} pixels, not {input_size!r}")
 
 
+def smallest_of(input_size: int) -> int:
+    """The smallest side, in pixels, that a network of the family made for ``input_size`` takes.
+
+    Raises:
+        ValueError: ``input_size`` itself is too small, or not a whole number.
+    """
+    check_input_size(input_size, SMALLEST_INPUT)
+    return SMALLEST_INPUT * pool_after_conv7(input_size) // 2
+
+
+def pool_after_conv7(input_size: int) -> int:
+    """The side of the pool after conv7: 5 at 80 pixels (CUB in the paper), so that all after it is as at 32; else 2."""
+    return 5 if input_size == 80 else 2
+
+
 class Trunk(nn.Module):
     """conv1 to conv13, shared by every network of the family; returns the local features of the three levels.
 
@@ -69,12 +84,10 @@ class Trunk(nn.Module):
 
     def __init__(self, width: float, dropout: float, input_size: int):
         super().__init__()
-        check_input_size(input_size, SMALLEST_INPUT)
+        self.smallest_input = smallest_of(input_size)
         for i in range(1, 14):
             self.add_module(f"conv{i}", conv_layer(i, width, dropout))
-        pool = 5 if input_size == 80 else 2
-        self.smallest_input = SMALLEST_INPUT * pool // 2
-        self.pool7 = nn.MaxPool2d(pool, ceil_mode=True)
+        self.pool7 = nn.MaxPool2d(pool_after_conv7(input_size), ceil_mode=True)
         self.pool10 = nn.MaxPool2d(2, ceil_mode=True)
 
     def layers(self, x: Tensor, first: int, last: int) -> Tensor:
