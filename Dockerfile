@@ -30,10 +30,11 @@ ENV GRADIO_SERVER_NAME=0.0.0.0 \
     PYTHONUNBUFFERED=1 \
     XDG_CACHE_HOME=/tmp/cache
 
+# readable by any user, whatever the modes in the folder this is built from
 COPY LICENSE ./
-COPY assets assets
-COPY model model
-COPY app app
+COPY --chmod=755 assets assets
+COPY --chmod=755 model model
+COPY --chmod=755 app app
 RUN python -m compileall -q model app
 
 USER 1000:1000

@@ -67,7 +67,7 @@ def test_every_requirement_is_pinned(requirements):
 def test_image_copies_what_is_there_and_let_in():
     copied = {
         source
-        for line in re.findall(r"^COPY (.+)$", (REPO / "Dockerfile").read_text(), re.MULTILINE)
+        for line in re.findall(r"^COPY (?:--\S+ )*(.+)$", (REPO / "Dockerfile").read_text(), re.MULTILINE)
         for source in line.split()[:-1]
     }
     let_in = {line[1:] for line in (REPO / ".dockerignore").read_text().splitlines() if line.startswith("!")}
