@@ -31,7 +31,7 @@ ENV GRADIO_SERVER_NAME=0.0.0.0 \
     XDG_CACHE_HOME=/tmp/cache
 
 # readable by any user, whatever the modes in the folder this is built from
-COPY LICENSE ./
+COPY --chmod=755 LICENSE ./
 COPY --chmod=755 assets assets
 COPY --chmod=755 model model
 COPY --chmod=755 app app
