@@ -14,10 +14,16 @@ def random_flip(images: Tensor, generator: torch.Generator | None = None) -> Ten
 
 
 def random_crop(images: Tensor, pad: int, generator: torch.Generator | None = None) -> Tensor:
-    """Moves each picture of float [B, 3, H, W] by up to ``pad`` pixels each way; what enters is the reflection."""
+    """Moves each picture of float [B, 3, H, W] by up to ``pad`` pixels each way; what enters is the reflection.
+
+    Raises:
+        ValueError: the pictures are not larger than ``pad``, so there is not enough to reflect.
+    """
     if pad == 0:
         return images
     b, _, h, w = images.shape
+    if pad >= min(h, w):
+        raise ValueError(f"pictures of {h} x {w} pixels cannot be moved by {pad}")
     top, left = torch.randint(0, 2 * pad + 1, (2, b, 1), generator=generator).to(images.device)
     padded = F.pad(images, (pad,) * 4, mode="reflect").permute(0, 2, 3, 1)
     rows = top + torch.arange(h, device=images.device)  # [B, H]
@@ -27,7 +33,7 @@ def random_crop(images: Tensor, pad: int, generator: torch.Generator | None = No
 
 
 def cutout(images: Tensor, size: int, generator: torch.Generator | None = None) -> Tensor:
-    """Sets one random ``size`` x ``size`` square of each normalised picture to 0, the mean colour (DeVries, Taylor 2017)."""
+    """Sets one square of ``size`` pixels of each normalised picture to 0, the mean colour (DeVries, Taylor 2017)."""
     if size == 0:
         return images
     b, _, h, w = images.shape

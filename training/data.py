@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
+
+INPUT_SIZE = {"cifar10": 32, "cifar100": 32, "svhn": 32, "cub": 80, "folder": 32}
 
 
 class DataError(ValueError):
@@ -41,36 +47,89 @@ class Dataset:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
+    @property
+    def input_size(self) -> int:
+        """Side of the square pictures, in pixels."""
+        return self.train.images.shape[-1]
 
-def load(name: str, data_dir: str | Path = "data") -> Dataset:
-    """Reads a data set; torchvision fetches it into ``data_dir`` where it is missing and there is a network.
+
+def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: int | None = None) -> Dataset:
+    """Reads a data set; torchvision fetches its own into ``data_dir`` where they are missing and there is a network.
+
+    Args:
+        name: cifar10, cifar100, svhn, cub, or folder:PATH (a relative PATH is looked for here, then in ``data_dir``).
+        data_dir: the folder that holds the data sets.
+        seed: chooses the test pictures of a folder that has none set apart; the others come with their test split.
+        input_size: side of the square pictures, in pixels, for cub (default 80) and folders (default 32).
 
     Raises:
         DataError: the name is unknown, or the data are missing or damaged.
     """
-    if name != "cifar10":
-        raise DataError(f"there is no data set called {name!r}; there is cifar10")
-    train, test, class_names = cifar10(Path(data_dir))
+    kind, _, path = name.partition(":")
+    if kind not in INPUT_SIZE or (kind == "folder") != bool(path):
+        raise DataError(f"there is no data set called {name!r}; there are {', '.join(INPUT_SIZE)}:PATH")
+    data_dir, size = Path(data_dir), input_size or INPUT_SIZE[kind]
+    if kind in ("cub", "folder"):
+        if not 8 <= size <= 1024:
+            raise DataError(f"the input size must be 8 to 1024 pixels, not {size}")
+    elif size != INPUT_SIZE[kind]:
+        raise DataError(f"the pictures of {kind} are {INPUT_SIZE[kind]} pixels wide and high, not {size}")
+
+    if kind == "folder":
+        from training.folders import load_folder  # folders and birds import this module
+
+        folder = Path(path).expanduser()
+        if not folder.is_dir() and (data_dir / folder).is_dir():
+            folder = data_dir / folder
+        name = f"folder:{folder.resolve().name}"  # published with the weights, so not where it lies
+        train, test, class_names = load_folder(folder, size, seed)
+    elif kind == "cub":
+        from training.birds import load_cub
+
+        train, test, class_names = load_cub(data_dir, size)
+    else:
+        train, test, class_names = svhn(data_dir) if kind == "svhn" else cifar(kind, data_dir)
     mean, std = channel_statistics(train.images)
+    if not min(std):
+        raise DataError(f"all training pictures of {name} are of one and the same colour")
     return Dataset(name, train, test, class_names, mean, std)
 
 
-def cifar10(data_dir: Path) -> tuple[Split, Split, tuple[str, ...]]:
-    from torchvision.datasets import CIFAR10
+def cifar(name: str, data_dir: Path) -> tuple[Split, Split, tuple[str, ...]]:
+    from torchvision.datasets import CIFAR10, CIFAR100
 
-    folder = data_dir / CIFAR10.base_folder
-    try:
+    kind = {"cifar10": CIFAR10, "cifar100": CIFAR100}[name]
+    title, folder = name.upper().replace("CIFAR", "CIFAR-"), data_dir / kind.base_folder
+    with explained(title, folder.is_dir(), f"the folder {folder.name} out of {kind.url}", data_dir):
         # An intact copy is used as it is; only where there is none is the network asked.
-        splits = [CIFAR10(data_dir, train=train, download=not folder.is_dir()) for train in (True, False)]
-    except (OSError, RuntimeError) as e:
-        state = "damaged or incomplete" if folder.is_dir() else "missing, and could not be fetched"
-        raise DataError(
-            f"CIFAR-10 is {state}: put the folder cifar-10-batches-py of its python version into {data_dir}"
-        ) from e
+        splits = [kind(data_dir, train=train, download=not folder.is_dir()) for train in (True, False)]
     train, test = (
         Split(torch.from_numpy(s.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(s.targets)) for s in splits
     )
     return train, test, tuple(splits[0].classes)
+
+
+def svhn(data_dir: Path) -> tuple[Split, Split, tuple[str, ...]]:
+    from torchvision.datasets import SVHN
+
+    splits = []
+    for part in ("train", "test"):
+        url, file, _ = SVHN.split_list[part]
+        present = (data_dir / file).is_file()
+        with explained(f"SVHN's {file}", present, f"the file from {url}", data_dir):
+            s = SVHN(data_dir, part, download=not present)
+        splits.append(Split(torch.from_numpy(np.ascontiguousarray(s.data)), torch.from_numpy(s.labels)))
+    return *splits, tuple("0123456789")
+
+
+@contextmanager
+def explained(title: str, present: bool, what: str, where: Path) -> Iterator[None]:
+    """Turns torchvision's refusals into the one sentence that helps."""
+    try:
+        yield
+    except (OSError, RuntimeError, HTTPException) as e:
+        state = "damaged or incomplete" if present else "missing, and could not be fetched"
+        raise DataError(f"{title} is {state}: put {what} into {where}") from e
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -78,7 +137,9 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, float, float], tupl
     values = torch.arange(256, dtype=torch.float64) / 255
     mean, std = [], []
     for channel in range(3):
-        share = torch.bincount(images[:, channel].flatten(), minlength=256).double()
+        # In parts, because bincount makes 8 bytes of every pixel.
+        counts = [torch.bincount(part.flatten(), minlength=256) for part in images[:, channel].split(10_000)]
+        share = torch.stack(counts).sum(0).double()
         share /= share.sum()
         m = (share * values).sum()
         mean.append(round(m.item(), 4))
