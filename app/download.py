@@ -30,10 +30,9 @@ def write_zip(explanation: Explanation, view: render.View, folder: str | Path) -
     Path(folder).mkdir(parents=True, exist_ok=True)
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{explanation.answer}-{explanation.name}.zip")
     path = Path(tempfile.mkdtemp(dir=folder)) / name
-    maps = {level: part.attention for level, part in explanation.levels.items()}
-    scales = render.limits(maps, view)
+    scales = render.limits(explanation.maps, view)
     files = {"square.png": png(explanation.square), "seen.png": png(explanation.seen)}
-    for level, attention in maps.items():
+    for level, attention in explanation.maps.items():
         files[f"{level}.png"] = png(render.overlay(explanation.square, attention, scales[level], view))
         files[f"{level}.npy"] = npy(attention)
     manifest = {

@@ -86,6 +86,10 @@ class Explanation:
     def answer(self) -> str:
         return max(self.probabilities, key=self.probabilities.get)
 
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        return {name: level.attention for name, level in self.levels.items()}
+
     def top(self, k: int = 5) -> list[tuple[str, float]]:
         """The k most probable classes, the best first."""
         return sorted(self.probabilities.items(), key=lambda item: -item[1])[:k]

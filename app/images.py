@@ -40,6 +40,8 @@ def read_picture(file: str | Path | bytes, enough: int = 1280) -> Image.Image:
         raise PictureError(f"This file is not a picture that can be read: please use {READABLE}.") from None
     except Image.DecompressionBombError:
         raise PictureError(too_large()) from None
+    except FileNotFoundError:
+        raise PictureError("This picture is no longer on the server: please choose it again.") from None
     except MemoryError:
         raise PictureError("This picture needs more memory than there is: please use a smaller one.") from None
     except Exception:  # a hostile file can make a decoder raise anything; none of it is for the visitor

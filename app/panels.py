@@ -13,6 +13,8 @@ from app import render, words
 from app.examples import Example
 from app.explain import Explanation, Level
 
+DEPTHS = {"conv7": "early layer", "conv10": "middle layer", "conv13": "late layer"}
+
 
 def data_uri(image: Image.Image) -> str:
     buffer = io.BytesIO()
@@ -30,10 +32,10 @@ def answer(explanation: Explanation) -> str:
     side = explanation.seen.width
     seen = explanation.seen.resize((128, 128), Image.Resampling.NEAREST)
     return f"""
-<div class="answer">
+<div class="answer" data-compatibility="{explanation.compatibility}">
   <figure class="seen"><img src="{data_uri(seen)}" alt="The picture as the network saw it, {side} by {side} pixels">
     <figcaption>What it saw: the centre square, {side} × {side} px</figcaption></figure>
-  <section><h2 role="status">{name} <small>{per_cent(probability)}</small></h2>
+  <section><h2 aria-live="polite">{name} <small>{per_cent(probability)}</small></h2>
     {probability_rows(explanation)}<p class="note">{escape(words.reliability(explanation))}</p></section>
   <section><h3>Where the logit of <em>{name}</em> comes from</h3>{split_rows(explanation)}</section>
 </div>"""
@@ -60,9 +62,7 @@ def split_rows(explanation: Explanation) -> str:
         f'<b style="left:{zero:.2f}%"></b></td><td>{t:+.2f}</td></tr>'
         for name, t in terms.items()
     )
-    total = (
-        f'<tr class="total"><th scope="row">logit</th><td>the sum, exactly</td><td>{explanation.logit:+.2f}</td></tr>'
-    )
+    total = f'<tr class="total"><th scope="row">logit</th><td>their sum</td><td>{explanation.logit:+.2f}</td></tr>'
     return f'<table class="bars" aria-label="The logit as a sum of one term a level">{rows}{total}</table>'
 
 
@@ -94,10 +94,8 @@ def colour_bar(scale: tuple[float, float]) -> str:
 
 
 def title(name: str, level: Level) -> str:
-    depth = {"conv7": "early layer", "conv10": "middle layer", "conv13": "late layer"}.get(name, "")
-    return (
-        f"<h3>{name} <small>{depth}</small></h3><p>{escape(words.highlights(level).partition(';')[0].capitalize())}</p>"
-    )
+    place = words.highlights(level).partition(";")[0].capitalize()
+    return f"<h3>{name} <small>{DEPTHS.get(name, '')}</small></h3><p>{escape(place)}</p>"
 
 
 def method(compatibility: str, scale_scores: bool) -> str:
@@ -112,6 +110,12 @@ def method(compatibility: str, scale_scores: bool) -> str:
 def message(sentence: str, alarm: bool = False) -> str:
     """One sentence in place of an answer."""
     return f'<p class="message" role="{"alert" if alarm else "status"}">{escape(sentence)}</p>'
+
+
+LEGEND = (
+    "× uniform: multiples of even attention, which the line at 1 × marks. Entropy: 1 is even, 0 a single position. "
+    "Logit: the layer's share of the winner's."
+)
 
 
 def thumbnails(examples: Iterable[Example]) -> str:

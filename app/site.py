@@ -24,12 +24,12 @@ class Site:
 
     def checkpoint_choices(self) -> list[tuple[str, str]]:
         """(what visitors read, family) of every checkpoint."""
-        choices = []
+        labels = {}
         for family, nets in self.networks.families.items():
             net = next(iter(nets.values()))
-            label = f"{dataset_name(net.info.dataset)}, width {net.arguments.get('width', 1.0):g} ({family})"
-            choices.append((label, family))
-        return choices
+            labels[family] = f"{dataset_name(net.info.dataset)}, width {net.arguments.get('width', 1.0):g}"
+        alike = {label for label in labels.values() if list(labels.values()).count(label) > 1}
+        return [(f"{label} ({family})" if label in alike else label, family) for family, label in labels.items()]
 
     def compatibility_choices(self, checkpoint: str | None = None) -> list[tuple[str, str]]:
         """(what visitors read, name) of what one checkpoint can be switched to; of any checkpoint by default."""

@@ -20,9 +20,10 @@ TITLE = "Learn To Pay Attention"
 PAPER = "https://arxiv.org/abs/1804.02391"
 HEADER = f"""<header><h1>{TITLE}</h1>
 <p>A network trained to attend says what it sees and shows, layer by layer, where it looked.</p></header>"""
-FOOTER = f"""<footer><p>A map highlights where the features of an answer were taken from; it does not prove why the class
-was chosen. After Jetley, Lord, Lee and Torr, <a href="{PAPER}" target="_blank" rel="noopener">Learn To Pay Attention</a>,
-ICLR 2018. Pictures stay on this server and are deleted within two hours.</p></footer>"""
+FOOTER = f"""<footer><p>A map highlights where the features of an answer were taken from; it does not prove why the
+class was chosen. After Jetley, Lord, Lee and Torr,
+<a href="{PAPER}" target="_blank" rel="noopener">Learn To Pay Attention</a>, ICLR 2018.
+Pictures stay on this server and are deleted within two hours.</p></footer>"""
 TABS = {"Explain": explain.build}
 CSS = Path(__file__).with_name("page.css")
 
@@ -41,14 +42,29 @@ def build(site: Site) -> gr.Blocks:
 
 def theme() -> gr.themes.Base:
     """System fonts only, so that the page asks no other host for anything."""
-    return gr.themes.Soft(
+    return gr.themes.Base(
         primary_hue="orange",
+        secondary_hue="orange",
         neutral_hue="zinc",
-        font=["system-ui", "-apple-system", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"],
+        font=["Segoe UI", "Roboto", "Helvetica Neue", "Liberation Sans", "system-ui", "sans-serif"],
         font_mono=["ui-monospace", "Menlo", "Consolas", "Liberation Mono", "monospace"],
         spacing_size="sm",
         radius_size="md",
-        text_size="md",
+    ).set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        block_title_text_weight="600",
+        color_accent="*primary_600",
+        slider_color="*primary_600",
+        slider_color_dark="*primary_500",
+        checkbox_background_color_selected="*primary_600",
+        checkbox_background_color_selected_dark="*primary_500",
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.image_utils import decode_base64_to_file
 
 from app import download, panels, render, words
 from app.examples import list_examples
@@ -37,18 +37,19 @@ def build(page: gr.Blocks, site: Site) -> None:
             thumbnails = gr.HTML(js_on_load=CLICK_ON_EXAMPLE)
             checkpoint = gr.Dropdown(site.checkpoint_choices(), value=first, label="Checkpoint", filterable=False)
             choices = site.compatibility_choices(first)
-            compatibility = gr.Radio(choices, value=choices[0][1], label="Compatibility: how a position is scored")
+            compatibility = gr.Radio(choices, value=choices[0][1], label="Compatibility")
             method = gr.HTML()
         with gr.Column(scale=1, min_width=320, elem_id="answer"):
             answer = gr.HTML(panels.message(START))
             with gr.Row(elem_id="maps"):
                 cards = [map_card(level) for level in LEVELS]
+            gr.HTML(f'<p class="note">{panels.LEGEND}</p>', elem_id="legend")
             with gr.Row(elem_id="view"):
-                opacity = gr.Slider(0, 100, 60, step=5, label="Opacity of the map, %")
-                keep = gr.Slider(5, 100, 100, step=5, label="Keep the top x % of the attention")
-                drawing = gr.Radio([("Smooth", True), ("Nearest", False)], value=True, label="Between grid positions")
-                scale = gr.Radio([("Own", False), ("Shared", True)], value=False, label="Colour scale of each map")
-                save = gr.Button("Download", size="sm", elem_id="save", min_width=90)
+                opacity = gr.Slider(0, 100, 60, step=5, label="Opacity, %", min_width=150)
+                keep = gr.Slider(5, 100, 100, step=5, label="Keep top, %", min_width=150)
+                drawing = gr.Radio([("Smooth", True), ("Nearest", False)], value=True, label="Drawing", min_width=150)
+                scale = gr.Radio([("Own", False), ("Shared", True)], value=False, label="Colour scale", min_width=150)
+                save = gr.Button("Download", size="sm", elem_id="save", min_width=90, scale=0)
             zipped = gr.DownloadButton(visible="hidden", elem_id="zipped")
 
     pictures = [part for card in cards for part in card]
@@ -151,13 +152,19 @@ def picture_input(**settings: Any) -> gr.Image:
         **settings,
     )
     # Gradio's own preprocess opens the file first, and its errors are not written for visitors
-    image.preprocess = lambda data: None if data is None else uploaded(data, image.GRADIO_CACHE)
+    image.preprocess = uploaded
     return image
 
 
-def uploaded(data: Any, cache: str) -> str | None:
+def uploaded(data: Any) -> str | bytes | None:
+    """The path of an upload, or the content of a ``data:`` URL that a program sent."""
+    if data is None:
+        return None
     if data.url and data.url.startswith("data:"):
-        return decode_base64_to_file(data.url, cache).name
+        try:
+            return base64.b64decode(data.url.partition(",")[2])
+        except ValueError:
+            return b""
     return data.path
 
 
@@ -179,7 +186,7 @@ def map_card(level: str) -> tuple[gr.HTML, gr.Image, gr.HTML]:
 
 def drawn(explanation: Explanation, view: render.View) -> list:
     """Values for the answer and every card; a level that the network does not attend at stays empty."""
-    scales = render.limits({name: level.attention for name, level in explanation.levels.items()}, view)
+    scales = render.limits(explanation.maps, view)
     values = [panels.answer(explanation)]
     for name in LEVELS:
         level = explanation.levels.get(name)
@@ -208,7 +215,7 @@ def endpoint(site: Site) -> None:
     compatibility = gr.Radio([c for _, c in switch], value=switch[0][1], label="compatibility", visible=False)
     pictures = [gr.Image(format="png", label=f"{level} over the picture", visible=False) for level in LEVELS]
 
-    def explain(image: str, checkpoint: str, compatibility: str):
+    def explain(image: str | bytes, checkpoint: str, compatibility: str):
         """Classifies a picture and shows, layer by layer, where the network's attention lies.
 
         Args:
@@ -228,14 +235,9 @@ def endpoint(site: Site) -> None:
         except (PictureError, CheckpointError) as e:
             raise gr.Error(str(e), print_exception=False) from None
         view = render.View()
-        scales = render.limits({name: level.attention for name, level in found.levels.items()}, view)
-        overlays = [
-            render.overlay(found.square, found.levels[name].attention, scales[name], view)
-            if name in found.levels
-            else None
-            for name in LEVELS
-        ]
-        return found.to_json(), *overlays
+        scales = render.limits(found.maps, view)
+        drawn = {k: render.overlay(found.square, v.attention, scales[k], view) for k, v in found.levels.items()}
+        return found.to_json(), *(drawn.get(name) for name in LEVELS)
 
     gr.Button(visible=False).click(
         explain,
