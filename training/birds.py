@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from training.data import DataError, Split
-from training.pictures import read_all, read_picture
+from training.pictures import BadPicture, read_all, read_picture
 
 FOLDER = "CUB_200_2011"
 
@@ -76,7 +76,7 @@ def load_cub(data_dir: Path, size: int) -> tuple[Split, Split, tuple[str, ...]]:
     images, _, bad = read_all(lambda i: cut_out(birds[i], size), len(birds), size, title)
     if bad:
         first = birds[min(bad)].path.relative_to(data_dir)
-        raise DataError(f"{len(bad)} of the {len(birds)} photographs of {title} cannot be read, the first is {first}")
+        raise DataError(f"{len(bad)} of the {len(birds)} photographs of {title} cannot be used, the first is {first}")
     labels = torch.tensor([bird.label for bird in birds], dtype=torch.int64)
     is_train = torch.tensor([bird.is_train for bird in birds], dtype=torch.bool)
     whole = Split(images, labels)
@@ -90,4 +90,6 @@ def cut_out(bird: Bird, size: int) -> Image.Image:
     image = read_picture(bird.path, turn=False)  # the boxes count the file's own rows and columns
     left, top, right, bottom = bird.box
     box = (max(0, left), max(0, top), min(image.width, right), min(image.height, bottom))
+    if not (box[0] < box[2] and box[1] < box[3]):
+        raise BadPicture("nothing of it lies in its box")
     return image.resize((size, size), Image.Resampling.BICUBIC, box=box)

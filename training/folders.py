@@ -85,9 +85,10 @@ def choose_test(files: list[Path], labels: list[int], path: Path, seed: int) -> 
     def rank(i: int) -> str:
         return hashlib.sha256(b"%d/%s" % (seed, os.fsencode(files[i].relative_to(path).as_posix()))).hexdigest()
 
-    chosen = torch.zeros(len(files), dtype=torch.bool)
-    for label in set(labels):
-        mine = sorted((i for i in range(len(files)) if labels[i] == label), key=rank)
-        count = max(1, round(TEST_SHARE * len(mine))) if len(mine) > 1 else 0
-        chosen[mine[:count]] = True
+    classes, chosen = {}, torch.zeros(len(files), dtype=torch.bool)
+    for i, label in enumerate(labels):
+        classes.setdefault(label, []).append(i)
+    for members in classes.values():
+        count = max(1, round(TEST_SHARE * len(members))) if len(members) > 1 else 0
+        chosen[sorted(members, key=rank)[:count]] = True
     return chosen
