@@ -12,6 +12,7 @@ Scores and maps are float32 even under autocast.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +25,15 @@ def wide(x: Tensor) -> Tensor:
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
+def no_autocast(x: Tensor) -> AbstractContextManager:
+    """Where ``x`` lies, operations keep the precision that they are given."""
+    kind = x.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+
+
 def inner(local_features: Tensor, vector: Tensor) -> Tensor:
     """<l_i, v> at each position i, in single precision: [B, C, H, W] and [B, C] to [B, H, W]."""
-    with torch.autocast(local_features.device.type, enabled=False):
+    with no_autocast(local_features):
         return torch.einsum("bchw,bc->bhw", wide(local_features), wide(vector))
 
 
@@ -62,7 +69,7 @@ class Parametrised(nn.Module):
         nn.init.zeros_(self.u.bias)
 
     def forward(self, local_features: Tensor, global_feature: Tensor | None) -> Tensor:
-        with torch.autocast(local_features.device.type, enabled=False):
+        with no_autocast(local_features):
             weight, bias = wide(self.u.weight), wide(self.u.bias)
             c = nn.functional.conv2d(wide(local_features), weight, bias).squeeze(1)
             if global_feature is None:
@@ -82,7 +89,7 @@ class Additive(nn.Module):
 
     def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
         h = torch.tanh(self.w(local_features) + self.v(global_feature)[:, :, None, None])  # [B, C, H, W]
-        with torch.autocast(local_features.device.type, enabled=False):
+        with no_autocast(local_features):
             return nn.functional.conv2d(wide(h), wide(self.u.weight)).squeeze(1)
 
 

@@ -69,11 +69,10 @@ class ResNetTrunk(nn.Module):
         self.conv1 = convolution(3, c, 3)
         for number, stride in ((1, 1), (2, 2), (3, 2)):
             channels = scaled(16, width) * 2 ** (number - 1)
-            blocks = [
-                Bottleneck(c if i == 0 else 4 * channels, channels, stride if i == 0 else 1) for i in range(BLOCKS)
-            ]
-            self.add_module(f"stage{number}", nn.Sequential(*blocks))
+            first = Bottleneck(c, channels, stride)
             c = 4 * channels
+            others = (Bottleneck(c, channels, 1) for _ in range(BLOCKS - 1))
+            self.add_module(f"stage{number}", nn.Sequential(first, *others))
         self.channels = {"stage2": c // 2, "stage3": c}
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Every network by its name: ``build("vgg-att3-concat-dp", num_classes=10, width=0.25)``; ``list_names()`` has them all.
+"""Every network by its name: ``build("vgg-att3-concat-dp", num_classes=10, width=0.25)``.
 
 The names: vgg, vgg-gap, vgg-pan, vgg-global, vgg-att{1,2,3}-{concat,indep}-{dp,pc,additive,uniform}, resnet164,
 resnet164-att2-concat-{dp,pc,additive,uniform}. att3 attends to conv7, conv10 and conv13, att2 to the last two of them.
@@ -57,9 +57,8 @@ def build(
     """
     if name not in NETWORKS:
         near = difflib.get_close_matches(name, NETWORKS, n=1)
-        raise ValueError(
-            f"there is no network called {name!r}{f'; did you mean {near[0]}' if near else ''} (model.list() has all names)"
-        )
+        hint = f"did you mean {near[0]}?" if near else "model.list() has all names"
+        raise ValueError(f"there is no network called {name!r}; {hint}")
     kind, fixed = NETWORKS[name]
     if unknown := arguments.keys() - inspect.signature(kind).parameters.keys() | arguments.keys() & fixed.keys():
         raise ValueError(f"{name} takes no {', '.join(sorted(unknown))}")

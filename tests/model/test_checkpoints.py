@@ -189,7 +189,7 @@ def test_the_registry_reads_what_is_saved_and_reports_what_is_broken(tmp_path):
 
 def test_the_card_states_the_measured_error_and_no_other(saved, tmp_path):
     text = (saved / CARD).read_text()
-    assert "12.50 %" in text and "value: 0.8750" in text
+    assert "12.50 %" in text and "value: 0.875" in text
     network().save_pretrained(tmp_path / "unmeasured")
     text = (tmp_path / "unmeasured" / CARD).read_text()
     assert "model-index" not in text and "%" not in text
