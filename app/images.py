@@ -81,13 +81,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def to_8_bit(values: np.ndarray) -> np.ndarray:
-    """16-bit integers by their full range; floats and wider integers by the range they use: [H, W] to uint8 [H, W]."""
-    values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = values.min(), values.max()
-    if 0 <= low and 255 < high <= 65535:
+    """uint16 by its full range, floats from 0 to 1 by that, all else by the range it uses: [H, W] to uint8 [H, W]."""
+    if values.dtype == np.uint16:
         low, high = 0.0, 65535.0
-    elif 0 <= low and 1 < high <= 255:
-        low, high = 0.0, 255.0
-    elif 0 <= low and high <= 1:
-        low, high = 0.0, 1.0
+    else:
+        values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+        low, high = min(0.0, values.min()), max(0.0, values.max())
+        if low == 0 and high <= 1:
+            high = 1.0
     return np.round((values - low) / (high - low) * 255).astype(np.uint8)

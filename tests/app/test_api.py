@@ -1,0 +1,157 @@
+"""The public API as programs use it: gradio_client and plain HTTP, against a running server."""
+
+import json
+import urllib.error
+import urllib.request
+import uuid
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.app.serving import CIFAR10, FAMILY
+
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def get(url: str) -> bytes:
+    with opener.open(url, timeout=60) as answer:
+        return answer.read()
+
+
+def post(url: str, body: bytes, kind: str = "application/json") -> dict:
+    request = urllib.request.Request(url, body, {"Content-Type": kind})
+    with opener.open(request, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+def upload(url: str, name: str, content: bytes) -> str:
+    boundary = uuid.uuid4().hex
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n\r\n'
+    body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
+    return post(f"{url}/gradio_api/upload", body, f"multipart/form-data; boundary={boundary}")[0]
+
+
+def call(url: str, **arguments) -> tuple[str, str]:
+    """One call by plain HTTP: the last event's name and its data."""
+    address = f"{url}/gradio_api/call/v2/explain"
+    event = post(address, json.dumps(arguments).encode())["event_id"]
+    lines = get(f"{address}/{event}").decode().strip().splitlines()
+    return lines[-2].removeprefix("event: "), lines[-1].removeprefix("data: ")
+
+
+def file(path: str) -> dict:
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+@pytest.fixture(scope="module")
+def client(server, tmp_path_factory):
+    from gradio_client import Client
+
+    return Client(server.url, verbose=False, download_files=tmp_path_factory.mktemp("client"))
+
+
+@pytest.fixture
+def expected(networks, picture):
+    return {c: networks.explain(picture, FAMILY, c).to_json() for c in ("dp", "pc")}
+
+
+def assert_same(answer: dict, expected: dict) -> None:
+    assert answer["class"] == expected["class"] and answer["compatibility"] == expected["compatibility"]
+    assert answer["logit"] == pytest.approx(expected["logit"], abs=1e-3)
+    for name, level in expected["levels"].items():
+        assert np.allclose(answer["levels"][name]["map"], level["map"], atol=1e-5)
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "pc"])
+def test_gradio_client(client, picture_file, expected, compatibility):
+    from gradio_client import handle_file
+
+    answer, *pictures = client.predict(
+        image=handle_file(picture_file), checkpoint=FAMILY, compatibility=compatibility, api_name="/explain"
+    )
+    assert_same(answer, expected[compatibility])
+    assert set(answer["probabilities"]) == set(CIFAR10)
+    assert len(pictures) == 3
+    for path in pictures:
+        with Image.open(path) as image:
+            assert image.format == "PNG" and image.size == (640, 640)
+    assert len({Image.open(path).tobytes() for path in pictures}) == 3
+
+
+def test_only_what_is_documented_is_public(client):
+    api = client.view_api(return_format="dict")
+    assert list(api["named_endpoints"]) == ["/explain"] and not api["unnamed_endpoints"]
+    explain = api["named_endpoints"]["/explain"]
+    assert [p["parameter_name"] for p in explain["parameters"]] == ["image", "checkpoint", "compatibility"]
+    assert explain["parameters"][2]["type"]["enum"] == ["dp", "pc"]
+    assert "attention" in explain["description"]
+
+
+def test_plain_http(server, picture_file, expected):
+    path = upload(server.url, "disc.png", picture_file.read_bytes())
+    event, data = call(server.url, image=file(path), checkpoint=FAMILY, compatibility="pc")
+    assert event == "complete"
+    answer, *pictures = json.loads(data)
+    assert_same(answer, expected["pc"])
+    assert len(pictures) == 3 and get(pictures[0]["url"]).startswith(b"\x89PNG")
+
+
+def test_plain_http_with_the_picture_inside(server, picture_file, expected):
+    import base64
+
+    url = f"data:image/png;base64,{base64.b64encode(picture_file.read_bytes()).decode()}"
+    event, data = call(server.url, image={"url": url}, checkpoint=FAMILY, compatibility="dp")
+    assert event == "complete"
+    assert_same(json.loads(data)[0], expected["dp"])
+
+
+def test_defaults(server, picture_file, expected):
+    path = upload(server.url, "disc.png", picture_file.read_bytes())
+    event, data = call(server.url, image=file(path))
+    assert event == "complete"
+    assert_same(json.loads(data)[0], expected["dp"])
+
+
+@pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n\x1a\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+@pytest.mark.parametrize("name", ["a.png", "a.svg", "a.txt"])
+def test_hostile_uploads_get_a_sentence_and_nothing_else(server, content, name):
+    event, data = call(server.url, image=file(upload(server.url, name, content)))
+    assert event == "error"
+    sentence = json.loads(data)
+    sentence = sentence["error"] if isinstance(sentence, dict) else sentence
+    assert "picture" in sentence and sentence.endswith(".") and "/" not in sentence
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"image": file("/etc/passwd")},
+        {"image": {"path": "x", "url": "data:image/png;base64,%%%"}},
+        {"image": None},
+        {"image": "DISC", "compatibility": "uniform"},
+        {"image": "DISC", "checkpoint": "../../etc"},
+    ],
+    ids=["passwd", "bad base64", "no picture", "no such compatibility", "no such checkpoint"],
+)
+def test_bad_arguments_are_refused_without_paths(server, picture_file, arguments):
+    if arguments["image"] == "DISC":
+        arguments = {**arguments, "image": file(upload(server.url, "disc.png", picture_file.read_bytes()))}
+    event, data = call(server.url, **arguments)
+    assert event == "error"
+    assert not any(word in data for word in ("Traceback", "site-packages", "/tmp", str(picture_file.parent), "root:"))
+
+
+def test_nothing_is_written_or_told_beside(server, picture_file):
+    """Neither usage figures nor other visitors' runs are to be had."""
+    path = upload(server.url, "disc.png", picture_file.read_bytes())
+    assert call(server.url, image=file(path))[0] == "complete"
+    for route in ("monitoring", "monitoring/summary", "gradio_api/monitoring", "gradio_api/runs"):
+        try:
+            shown = get(f"{server.url}/{route}").decode()
+        except urllib.error.HTTPError as error:
+            assert error.code in (403, 404)
+        else:
+            assert "disc" not in shown and "total_requests" not in shown, route
+    log = server.log.read_text()
+    assert "Traceback" not in log and "disc" not in log

@@ -1,0 +1,145 @@
+"""The numbers that the page and the API stand on, against the network itself and against each other."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from app.explain import SIDE, Level, Networks
+from model import AttentionVGG, CheckpointError, list_checkpoints
+from model.checkpoints import BUNDLED
+from model.presets import crop_square, normalise, to_pixels
+from tests.app.serving import CIFAR10, FAMILY, make_checkpoints
+
+KEYS = {
+    "class",
+    "probability",
+    "probabilities",
+    "logit",
+    "logit_bias",
+    "levels",
+    "checkpoint",
+    "compatibility",
+    "seconds",
+}
+
+
+@pytest.fixture(params=["dp", "pc"])
+def found(request, networks, picture):
+    return networks.explain(picture, FAMILY, request.param)
+
+
+def test_contract(found):
+    answer = json.loads(json.dumps(found.to_json()))
+    assert set(answer) == KEYS
+    assert list(answer["probabilities"]) == list(CIFAR10)
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert answer["class"] == max(answer["probabilities"], key=answer["probabilities"].get)
+    assert answer["probability"] == answer["probabilities"][answer["class"]]
+    assert answer["checkpoint"] == FAMILY and answer["compatibility"] == found.compatibility
+    assert {k: v["grid"] for k, v in answer["levels"].items()} == {
+        "conv7": [32, 32],
+        "conv10": [16, 16],
+        "conv13": [8, 8],
+    }
+    for level in answer["levels"].values():
+        assert set(level) == {"grid", "map", "peak_x_uniform", "entropy", "logit"}
+        a = np.array(level["map"])
+        assert list(a.shape) == level["grid"] and (a >= 0).all()
+        assert a.sum() == pytest.approx(1, abs=1e-5)
+        assert level["peak_x_uniform"] == pytest.approx(a.max() * a.size)
+        assert 0 <= level["entropy"] <= 1
+
+
+def test_logit_is_bias_plus_the_levels(found):
+    answer = found.to_json()
+    total = answer["logit_bias"] + sum(level["logit"] for level in answer["levels"].values())
+    assert answer["logit"] == pytest.approx(total, abs=1e-5)
+    assert all(abs(level["logit"]) > 1e-3 for level in answer["levels"].values())  # each level counts in this test
+
+
+def test_same_as_the_network_alone(found, picture, checkpoints):
+    net = AttentionVGG.from_pretrained(checkpoints / f"vgg-att3-{found.compatibility}-cifar10-s")
+    with torch.no_grad():
+        seen = crop_square(picture, 32)
+        logits, attention = net(normalise(to_pixels(seen)[None], net.info.mean, net.info.std))
+    assert list(found.probabilities.values()) == pytest.approx(logits[0].softmax(0).tolist(), abs=1e-6)
+    for level, a in attention.items():
+        assert np.allclose(found.levels[level].attention, a[0].numpy(), atol=1e-7)
+
+
+def test_compatibilities_differ(networks, picture):
+    dp, pc = (networks.explain(picture, FAMILY, c) for c in ("dp", "pc"))
+    assert all(not np.allclose(dp.levels[k].attention, pc.levels[k].attention, atol=1e-4) for k in dp.levels)
+
+
+def test_what_is_seen_is_the_centre_square(found, picture):
+    assert found.seen.size == (32, 32) and found.square.size == (SIDE, SIDE)
+    centre = picture.crop((40, 0, 160, 120))
+    assert np.abs(np.asarray(found.seen, int) - np.asarray(centre.resize((32, 32), 3), int)).max() <= 1
+
+
+def test_entropy_and_peak_against_their_definitions():
+    even = Level(np.full((8, 8), 1 / 64), 0.0)
+    assert even.entropy == pytest.approx(1) and even.peak_x_uniform == pytest.approx(1)
+    point = np.zeros((8, 8))
+    point[2, 3] = 1
+    assert Level(point, 0.0).entropy == 0 and Level(point, 0.0).peak_x_uniform == 64
+    half = np.zeros((4, 4))
+    half[0, :2] = 0.5
+    assert Level(half, 0.0).entropy == pytest.approx(np.log(2) / np.log(16))
+
+
+def test_frozen(found):
+    with pytest.raises(AttributeError):
+        found.logit = 0.0
+
+
+def test_no_such_weights(networks, picture):
+    for family, compatibility in ((FAMILY, "additive"), ("vgg-nowhere", "dp")):
+        with pytest.raises(CheckpointError, match="There is no checkpoint"):
+            networks.explain(picture, family, compatibility)
+
+
+def test_a_new_compatibility_appears_by_itself(tmp_path, picture):
+    make_checkpoints(tmp_path, ("additive", "dp", "uniform"))
+    networks = Networks.load(tmp_path)
+    assert networks.compatibilities(FAMILY) == ["dp", "additive"]  # the switch's order; the control is no choice
+    assert networks.explain(picture, FAMILY, "additive").compatibility == "additive"
+
+
+@pytest.mark.parametrize("harm", ["nothing there", "truncated", "foreign", "nameless"])
+def test_bad_folders_are_refused_in_one_sentence(harm, tmp_path):
+    if harm != "nothing there":
+        make_checkpoints(tmp_path, ("dp",))
+        folder = tmp_path / "vgg-att3-dp-cifar10-s"
+        config = json.loads((folder / "config.json").read_text())
+        if harm == "truncated":
+            weights = (folder / "model.safetensors").read_bytes()
+            (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+        elif harm == "foreign":
+            (folder / "config.json").write_text(json.dumps({**config, "architecture": "Foreign"}))
+        else:
+            (folder / "config.json").write_text(json.dumps({**config, "class_names": ["cat"]}))
+    with pytest.raises(CheckpointError) as error:
+        Networks.load(tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_shipped_checkpoints(picture):
+    entries = (
+        [e for e in list_checkpoints(BUNDLED) if e.compatibility in ("dp", "pc", "additive")]
+        if BUNDLED.is_dir()
+        else []
+    )
+    if not entries:
+        pytest.skip("no trained checkpoint is in assets/checkpoints")
+    networks = Networks.load(BUNDLED)
+    for family in networks.families:
+        for compatibility in networks.compatibilities(family):
+            found = networks.explain(picture, family, compatibility)
+            assert found.logit == pytest.approx(
+                found.logit_bias + sum(v.logit for v in found.levels.values()), abs=1e-4
+            )
+            assert found.test_error is not None and 0 < found.test_error < 0.5
