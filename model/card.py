@@ -2,65 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 PAPER = "https://arxiv.org/abs/1804.02391"
 FULL_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "svhn": "SVHN", "cub": "CUB-200-2011"}
-
-
-def card(name: str, config: Mapping) -> str:
-    """The model card of a checkpoint, with Hub front matter.
-
-    Args:
-        name: the checkpoint's name.
-        config: the content of its config.json.
-    """
-    dataset = FULL_NAMES.get(config["dataset"], config["dataset"] or "unknown data")
-    results, recipe, arguments = config["results"], config["recipe"], config["arguments"]
-    head = ["---", "library_name: pytorch", "pipeline_tag: image-classification", "license: mit"]
-    if config["dataset"]:
-        head += ["datasets:", f"- {config['dataset']}"]
-    head += ["metrics:", "- accuracy", "tags:", "- attention", "- vgg", "- explainability"]
-    if "error" in results:
-        head += [
-            "model-index:",
-            f"- name: {name}",
-            "  results:",
-            "  - task:",
-            "      type: image-classification",
-            "    dataset:",
-            f"      name: {dataset}",
-            f"      type: {config['dataset']}",
-            "      split: test",
-            "    metrics:",
-            "    - type: accuracy",
-            f"      value: {1 - results['error']:.4f}",
-        ]
-    lines = [*head, "---", "", f"# {name}", "", describe(config["architecture"], arguments, dataset), ""]
-    if "error" in results:
-        lines += [
-            f"**Test error: {100 * results['error']:.2f} %** on all {results['test_images']:,} test images of {dataset}, "
-            "measured once, after training; the test images chose nothing.",
-            "",
-        ]
-    if recipe.get("command"):
-        lines += ["Made by", "", f"    {recipe['command']}", ""]
-    facts = [f"{label}: {recipe[key]}" for key, label in RECIPE_FACTS.items() if recipe.get(key) not in (None, "")]
-    lines += [*(f"- {fact}" for fact in facts), ""] if facts else []
-    lines += [
-        "## Use",
-        "",
-        "    from model import AttentionVGG",
-        f'    net = AttentionVGG.from_pretrained("{name}")',
-        "    logits, attention = net(images)  # each map sums to 1 over its positions",
-        "",
-        f"The paper: Jetley, Lord, Lee, Torr, [Learn To Pay Attention]({PAPER}), ICLR 2018. A map highlights where the",
-        "attended features were taken from; it is not a proof of why the class was chosen.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
+HUB_NAMES = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100", "svhn": "ufldl-stanford/svhn"}
 RECIPE_FACTS = {
     "name": "recipe",
     "train_images": "training images",
@@ -69,14 +16,129 @@ RECIPE_FACTS = {
     "hardware": "hardware",
     "precision": "precision",
     "versions": "versions",
-    "commit": "commit",
+    "commit": "commit of the code",
     "seed": "seed",
 }
 
 
-def describe(architecture: str, arguments: Mapping, dataset: str) -> str:
+def card(name: str, config: Mapping, pictures: Mapping[str, str] | None = None) -> str:
+    """The model card of a checkpoint, with Hub front matter.
+
+    Args:
+        name: the checkpoint's name, or its Hub id, "user/repo".
+        config: the content of its config.json.
+        pictures: what to show, {file beside the card: what it is}.
+
+    Returns:
+        Markdown behind a YAML head; the head has a model-index where a test error was measured.
+    """
+    results, recipe = config["results"], config["recipe"]
+    facts = {label: recipe.get(key) for key, label in RECIPE_FACTS.items()}
+    careful = " A map highlights where the attended features lie; it is no proof of why a class was chosen."
+    parts = [
+        f"---\n{front_matter(name, config)}\n---",
+        f"# {name}",
+        describe(config["architecture"], config["arguments"], dataset_name(config), recipe.get("start")),
+        measurement(results, dataset_name(config)),
+        *(f"![{text}]({file})\n\n{text}" for file, text in (pictures or {}).items()),
+        "## Use",
+        "In the folder of the code that it was trained with:",
+        usage(name, config),
+        f"Images are normalised by `net.info.mean` and `net.info.std`, at {config['input_size']} x "
+        f"{config['input_size']} pixels; the classes are `net.info.class_names`."
+        + (careful if has_maps(config) else ""),
+        "## Training" if recipe else "",
+        f"    {recipe['command']}" if recipe.get("command") else "",
+        "\n".join(f"- {label}: {fact}" for label, fact in facts.items() if fact not in (None, "")),
+        "config.json holds every setting." if recipe else "",
+        "## The paper",
+        f"Jetley, Lord, Lee, Torr: [Learn To Pay Attention]({PAPER}), ICLR 2018.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def front_matter(name: str, config: Mapping) -> str:
+    """The card's YAML head, as the Hub reads it."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    dataset, results = config["dataset"], config["results"]
+    measured = []
+    if "error" in results:
+        result = EvalResult(
+            task_type="image-classification",
+            dataset_type=HUB_NAMES.get(dataset) or re.sub(r"[^\w.-]+", "-", dataset_name(config)),
+            dataset_name=dataset_name(config),
+            dataset_split="test",
+            metric_type="accuracy",
+            metric_value=round(1 - results["error"], 4),
+        )
+        measured = [result]
+    data = ModelCardData(
+        library_name="pytorch",
+        pipeline_tag="image-classification",
+        license="mit",
+        datasets=[HUB_NAMES[dataset]] if dataset in HUB_NAMES else None,
+        metrics=["accuracy"],
+        tags=["attention", "explainability", config["architecture"].lower()],
+        model_name=name if measured else None,
+        eval_results=measured or None,
+    )
+    return data.to_yaml().strip()
+
+
+def dataset_name(config: Mapping) -> str:
+    """What people call the data set; of a folder of pictures, the folder's own name."""
+    name = config["dataset"]
+    return FULL_NAMES.get(name) or re.split(r"[/\\:]", name.rstrip("/\\"))[-1] or "unknown data"
+
+
+def has_maps(config: Mapping) -> bool:
+    return bool(config["arguments"].get("compatibility"))
+
+
+def measurement(results: Mapping, dataset: str) -> str:
+    """The measured error, and how it was measured."""
+    if "error" in results:
+        text = (
+            f"**Test error: {100 * results['error']:.2f} %** on all {results['test_images']:,} test images of {dataset}"
+        )
+        if "interval" in results:
+            low, high = (100 * v for v in results["interval"])
+            text += f" (95 % interval {low:.2f} to {high:.2f})"
+        text += (
+            ": one view of each image, weights in float32, measured once, after the last epoch. "
+            "The test images chose nothing."
+        )
+        if "calibration" in results:
+            text += f" Expected calibration error: {100 * results['calibration']:.2f} %."
+        return text
+    if "held_out_error" in results:
+        return (
+            f"**Error: {100 * results['held_out_error']:.2f} %** on {results['held_out_images']:,} images held out of "
+            f"{dataset}'s training split. The test split was not looked at."
+        )
+    return ""
+
+
+def usage(name: str, config: Mapping) -> str:
+    """Lines that load the checkpoint: a Hub id and the name of a shipped checkpoint load by name, others by folder."""
+    from model.checkpoints import BUNDLED
+
+    kind = config["architecture"] if config["architecture"] == "AttentionVGG" else "Network"
+    where = name if "/" in name or (BUNDLED / name).is_dir() else f"path/to/{name}"
+    comment = "  # attention: {level: [B, H, W]}, each map sums to 1" if has_maps(config) else ""
+    lines = [
+        f"from model import {kind}",
+        f'net = {kind}.from_pretrained("{where}")',
+        f"logits, {'attention' if has_maps(config) else '_'} = net(images){comment}",
+    ]
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def describe(architecture: str, arguments: Mapping, dataset: str, start: str | None = None) -> str:
     """One paragraph: what the network is."""
-    text = f"{architecture}, trained from scratch on {dataset}, width {arguments.get('width', 1.0):g} (1 is the paper's)."
+    origin = f"trained on {dataset}, starting from {start}," if start else f"trained from scratch on {dataset},"
+    text = f"{architecture}, {origin} width {arguments.get('width', 1.0):g} (1 is the paper's)."
     if arguments.get("compatibility"):
         text += (
             f" Attention at {', '.join(arguments['levels'])}, compatibility {arguments['compatibility']}, "

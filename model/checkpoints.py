@@ -160,7 +160,7 @@ def list_checkpoints(
 
 
 def locate(where: str | Path, revision: str | None = None) -> Path:
-    """The local folder of a checkpoint; fetches a Hub id into the Hub's own cache.
+    """The local folder of a checkpoint: a path, else the name of a shipped one, else a Hub id (see ``hub.fetch``).
 
     Raises:
         CheckpointError: there is no such folder, or the Hub has no such repository or cannot be reached.
@@ -171,13 +171,9 @@ def locate(where: str | Path, revision: str | None = None) -> Path:
         return BUNDLED / str(where)
     if not HUB_ID.fullmatch(str(where)):
         raise CheckpointError(f"there is no checkpoint folder {where}")
-    from huggingface_hub import snapshot_download
+    from model.hub import fetch
 
-    try:
-        return Path(snapshot_download(str(where), revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
-    except Exception as e:  # the client raises many kinds; each means that the checkpoint is not to be had
-        reason = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
-        raise CheckpointError(f"there is no folder {where}, and the Hub did not give it: {reason}") from e
+    return fetch(str(where), revision)
 
 
 def read_config(folder: Path) -> dict:

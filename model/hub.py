@@ -1,0 +1,95 @@
+"""Checkpoints on the Hugging Face Hub: from "user/repo" to a local folder, through the Hub client's own cache."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+
+from model.checkpoints import CONFIG, WEIGHTS, CheckpointError
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+PATIENCE = 3  # seconds to wait for the Hub where a cached copy would do; 30 where there is none
+
+
+def fetch(repo: str, revision: str | None = None) -> Path:
+    """The local folder of a Hub repository's checkpoint.
+
+    A commit that lies in the cache is used without asking the Hub, as it cannot change. A branch or tag can, so the Hub
+    is asked where it stands; if no answer comes within ``PATIENCE`` seconds, or a refusal, the cached copy serves.
+
+    Args:
+        repo: "user/repo".
+        revision: a branch, tag or commit; by default main.
+
+    Raises:
+        CheckpointError: there is no such repository or revision, it is no checkpoint, or the Hub cannot be reached.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    folder = cached(repo, revision)
+    if folder and COMMIT.fullmatch(revision or ""):
+        return folder
+    try:
+        ask(repo, revision, PATIENCE if folder else 30)
+        fresh = Path(snapshot_download(repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
+    except Exception as e:  # the client raises many kinds; each means that the Hub does not give it
+        if folder and not isinstance(e, RevisionNotFoundError):
+            return folder
+        raise CheckpointError(refusal(e, repo, revision)) from e
+    for name in (CONFIG, WEIGHTS):
+        if not (fresh / name).is_file():
+            raise CheckpointError(f"{repo} on the Hub is not a checkpoint of ours: it has no {name}")
+    return fresh
+
+
+def cached(repo: str, revision: str | None) -> Path | None:
+    """The folder in the Hub client's cache, where both files of the checkpoint are in it; no network."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        files = [try_to_load_from_cache(repo, name, revision=revision) for name in (CONFIG, WEIGHTS)]
+    except HFValidationError as e:
+        raise CheckpointError(f"there is no folder {repo}, and that is no name for a repository on the Hub") from e
+    return Path(files[0]).parent if all(isinstance(file, str) for file in files) else None
+
+
+def ask(repo: str, revision: str | None, seconds: float) -> str | None:
+    """The commit at which the Hub has ``revision``.
+
+    In a thread of its own: no timeout of the client's covers a name server that does not answer, and its connect
+    timeout counts anew for each of the Hub's addresses.
+    """
+    from huggingface_hub import HfApi
+
+    answer: Future = Future()
+
+    def call() -> None:
+        try:
+            answer.set_result(HfApi().model_info(repo, revision=revision, timeout=seconds).sha)
+        except Exception as e:  # raised again by result()
+            answer.set_exception(e)
+
+    Thread(target=call, daemon=True).start()
+    return answer.result(timeout=seconds)
+
+
+def refusal(e: Exception, repo: str, revision: str | None) -> str:
+    """One sentence for what the client raised."""
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+    from huggingface_hub.errors import RevisionNotFoundError as NoRevision
+
+    if isinstance(e, NoRevision):
+        return f"{repo} on the Hub has no revision {revision}"
+    status = e.response.status_code if isinstance(e, HfHubHTTPError) else 0
+    if isinstance(e, RepositoryNotFoundError) or status in (401, 403, 404):
+        return (
+            f"there is no folder {repo}, nor such a repository on the Hub that you may read (to log in: hf auth login)"
+        )
+    if status:
+        return f"the Hub could not give {repo}: it answered with status {status}"
+    why = "HF_HUB_OFFLINE is set" if isinstance(e, OfflineModeIsEnabled) else "the Hub cannot be reached"
+    return f"there is no folder {repo}, it is not in the local cache, and {why}"

@@ -1,0 +1,233 @@
+"""Publishing a run: the real client, over HTTP, against a local server."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from PIL import Image
+
+from model import AttentionVGG, Info
+from model.card import PAPER
+from model.checkpoints import CARD, CONFIG, WEIGHTS
+from tests.training.local_hub import READER, WRITER, LocalHub, client_of
+from training.push import PushError, push
+
+REPO = Path(__file__).resolve().parents[2]
+COMMAND = "python -m training fit --dataset cifar10 --width 0.0625 --out runs/tiny"
+INFO = Info(
+    class_names=tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
+    mean=(0.49, 0.48, 0.45),
+    std=(0.25, 0.24, 0.26),
+    dataset="cifar10",
+    recipe={"name": "fast", "command": COMMAND, "hardware": "a CPU, 1 thread", "versions": "torch 2.15.0", "seed": 0},
+    results={"error": 0.125, "interval": [0.1186, 0.1316], "test_images": 10000, "calibration": 0.02},
+)
+
+
+@pytest.fixture
+def hub():
+    with LocalHub() as hub:
+        yield hub
+
+
+@pytest.fixture(autouse=True)
+def client(hub, tmp_path, monkeypatch):
+    """The client, pointed at the server; it does not wait between its own retries, and may look for no other host."""
+    (tmp_path / "cache").mkdir()
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    with client_of(hub, tmp_path / "cache", monkeypatch) as outside:
+        yield
+    assert not outside
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    """A run's folder, with what a run leaves in it."""
+    torch.manual_seed(0)
+    folder = tmp_path / "runs" / "tiny"
+    AttentionVGG(num_classes=10, width=1 / 16).save_pretrained(folder, INFO)
+    (folder / "settings.json").write_text(json.dumps({"seed": 0}))
+    (folder / "metrics.jsonl").write_text('{"epoch": 1}\n')
+    (folder / "state.pt").write_bytes(b"only for going on")
+    Image.new("RGB", (8, 8)).save(folder / "curves.png")
+    return folder
+
+
+def refusal(*args, **kwargs) -> str:
+    with pytest.raises(PushError) as caught:
+        push(*args, **kwargs)
+    message = str(caught.value)
+    assert "\n" not in message and "127.0.0.1" not in message
+    return message
+
+
+def test_one_commit_holds_the_run(hub, run):
+    pushed = push(run, "user/tiny")
+    there = hub.repos["user/tiny"]
+    assert len(there.commits) == 2 and not there.private  # the Hub's own first commit, and ours
+    assert pushed.url == f"{hub.url}/user/tiny/commit/{there.commits[-1][0]}" and not pushed.kept_card
+    assert there.messages[-1] == "AttentionVGG on cifar10, test error 12.50 %"
+    files = hub.files("user/tiny")
+    copied = {WEIGHTS, CONFIG, "settings.json", "metrics.jsonl", "curves.png"}
+    assert files.keys() == copied | {".gitattributes", CARD, "maps.png"}
+    assert all(files[name] == (run / name).read_bytes() for name in copied)
+    width, height = Image.open(io.BytesIO(files["maps.png"])).size
+    assert width > 1000 and height > 300  # ten columns; the picture and three levels
+
+
+def test_the_card_is_one_the_hub_reads(hub, run):
+    push(run, "user/tiny")
+    card = ModelCard(hub.files("user/tiny")[CARD].decode())
+    (result,) = card.data.eval_results
+    assert (result.metric_type, result.metric_value, result.dataset_split) == ("accuracy", 0.875, "test")
+    assert (card.data.pipeline_tag, card.data.license, card.data.datasets) == (
+        "image-classification",
+        "mit",
+        ["uoft-cs/cifar10"],
+    )
+    for expected in (
+        PAPER,
+        COMMAND,
+        "a CPU, 1 thread",
+        "12.50 %",
+        "](curves.png)",
+        "](maps.png)",
+        'from_pretrained("user/tiny")',
+    ):
+        assert expected in card.text
+    assert "confusion.png" not in card.text
+
+
+def test_what_is_pushed_is_read_back_bit_for_bit(hub, run):
+    commit = push(run, "user/tiny").url.rsplit("/", 1)[1]
+    pushed = AttentionVGG.from_pretrained(run)
+    torch.manual_seed(1)
+    AttentionVGG(num_classes=10, width=1 / 16).save_pretrained(run, INFO)
+    push(run, "user/tiny")
+    read = AttentionVGG.from_pretrained("user/tiny", revision=commit)
+    assert all(torch.equal(v, read.state_dict()[k]) for k, v in pushed.state_dict().items())
+    latest = AttentionVGG.from_pretrained("user/tiny")
+    assert not torch.equal(latest.classifier.weight, read.classifier.weight)
+    images = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(latest(images)[0], AttentionVGG.from_pretrained(run)(images)[0])
+
+
+def test_private_is_private(hub, run, monkeypatch):
+    push(run, "user/secret", private=True)
+    assert hub.repos["user/secret"].private
+    push(run, "user/secret", private=True)
+    push(run, "user/open")
+    assert "there already, and public" in refusal(run, "user/open", private=True)
+    assert not hub.repos["user/open"].private and len(hub.repos["user/open"].commits) == 2
+
+
+def test_a_readme_is_kept_unless_told(hub, run):
+    hub.put("user/tiny", {CARD: b"# written by hand"})
+    assert push(run, "user/tiny").kept_card
+    files = hub.files("user/tiny")
+    assert files[CARD] == b"# written by hand" and files[WEIGHTS] == (run / WEIGHTS).read_bytes()
+    assert not push(run, "user/tiny", overwrite_card=True).kept_card
+    assert b"model-index" in hub.files("user/tiny")[CARD]
+
+
+def test_pushing_the_same_again_makes_no_commit(hub, run):
+    assert push(run, "user/tiny").url == push(run, "user/tiny").url
+    assert len(hub.repos["user/tiny"].commits) == 2
+
+
+def test_a_connection_cut_once_is_taken_up_again(hub, run):
+    hub.cut = 1
+    push(run, "user/tiny")
+    assert hub.cut == 0 and hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()
+
+
+def test_a_connection_that_stays_cut_leaves_nothing_and_a_later_push_is_whole(hub, run):
+    hub.cut = 10**6
+    assert "the connection to the Hub broke" in refusal(run, "user/tiny")
+    assert hub.cut < 10**6 and hub.files("user/tiny").keys() == {".gitattributes"} and not hub.blobs
+    hub.cut = 0
+    push(run, "user/tiny")
+    assert hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["tiny", "user/tiny/x", "user/a b", "user/-a", "../tiny", "user/", "", "user/a--b"])
+def test_a_bad_name_is_refused_before_any_call(hub, run, name):
+    assert "is no name for a repository" in refusal(run, name)
+    assert not hub.requests
+
+
+def test_without_a_right_to_write_nothing_is_pushed(hub, run, monkeypatch):
+    assert "the name is another's" in refusal(run, "taken/tiny")
+    hub.put("taken/tiny", {CARD: b"theirs"})
+    assert "the name is another's" in refusal(run, "taken/tiny")
+    monkeypatch.setenv("HF_TOKEN", READER)
+    assert "the token only reads" in refusal(run, "user/tiny")
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    assert "does not accept the token" in refusal(run, "user/tiny")
+    monkeypatch.delenv("HF_TOKEN")
+    hub.requests.clear()
+    assert "hf auth login" in refusal(run, "user/tiny")
+    assert not hub.requests and hub.files("taken/tiny") == {CARD: b"theirs"} and "user/tiny" not in hub.repos
+
+
+def test_a_hub_that_is_not_there_gets_one_sentence(hub, run, monkeypatch):
+    from huggingface_hub import constants
+
+    hub.broken = 503
+    assert "not well (status 503)" in refusal(run, "user/tiny")
+    hub.stop()
+    assert "the connection to the Hub broke" in refusal(run, "user/tiny")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE" in refusal(run, "user/tiny")
+
+
+def test_what_is_no_run_is_refused_before_any_call(hub, run, tmp_path):
+    assert "there is no folder" in refusal(tmp_path / "absent", "user/tiny")
+    assert f"it has no {CONFIG}" in refusal(tmp_path / "cache", "user/tiny")
+    (run / WEIGHTS).write_bytes((run / WEIGHTS).read_bytes()[:-100])
+    assert "is truncated" in refusal(run, "user/tiny")
+    assert not hub.requests
+
+
+def test_pictures_of_ones_own(hub, run, tmp_path):
+    own = tmp_path / "own"
+    own.mkdir()
+    push(run, "user/none", pictures=own)
+    assert "maps.png" not in hub.files("user/none") and b"maps.png" not in hub.files("user/none")[CARD]
+    Image.new("L", (50, 40)).save(own / "grey.png")
+    push(run, "user/one", pictures=own)
+    assert "maps.png" in hub.files("user/one")
+    (own / "broken.jpg").write_bytes(b"no picture")
+    assert "not a picture" in refusal(run, "user/two", pictures=own)
+
+
+def test_the_command(hub, run, tmp_path):
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_TOKEN": WRITER,
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "OMP_NUM_THREADS": "1",
+    }
+    for command in ("push", "push --overwrite-readme", "push --private"):
+        name, *options = command.split()
+        line = [sys.executable, "-m", "training", name, str(run), "user/tiny", *options]
+        done = subprocess.run(line, cwd=REPO, env=environment, capture_output=True, text=True)
+        if command == "push --private":
+            assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: user/tiny is there already")
+            assert "Traceback" not in done.stderr
+        else:
+            assert done.returncode == 0, done.stderr
+            assert f"{hub.url}/user/tiny/commit/" in done.stdout
+    assert hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()

@@ -1,0 +1,196 @@
+"""Publishing a run on the Hugging Face Hub.
+
+    python -m training push runs/dp user/repo
+
+One commit: model.safetensors, config.json, settings.json, metrics.jsonl, curves.png, maps.png (the attention on example
+pictures, drawn now), TensorBoard events, and README.md where the repository has none. It is made whole or not at all.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from model.card import card
+from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network, read_config
+from model.presets import crop_square, normalise, to_pixels
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "assets" / "examples"
+FROM_RUN = (CONFIG, WEIGHTS, "settings.json", "metrics.jsonl", "curves.png", "confusion.png")
+MAPS, TILE = "maps.png", 96  # pixels
+SHOWN = {
+    "curves.png": "Loss and error by epoch.",
+    "confusion.png": "Confusion matrix on the test split.",
+    MAPS: "What each level's attention highlights, on example pictures; each map on its own scale.",
+}
+
+
+class PushError(ValueError):
+    """A run that could not be published; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """Where the commit is, and whether the repository's own README.md was left as it was."""
+
+    url: str
+    kept_card: bool
+
+
+def push(
+    run: str | Path, repo: str, private: bool = False, overwrite_card: bool = False, pictures: str | Path = EXAMPLES
+) -> Pushed:
+    """Publishes a run (or any checkpoint folder) as one commit on main; the repository is made where there is none.
+
+    Args:
+        run: the folder.
+        repo: "user/repo".
+        private: make the repository private; one that is there and public is refused.
+        overwrite_card: replace a README.md that the repository has already.
+        pictures: a folder of pictures, the first ten of which maps.png shows.
+
+    Raises:
+        PushError: ``run`` is no run, the name is not one or is another's, there is no token, the Hub refuses, or the
+            connection breaks.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi, get_token
+
+    run = Path(run)
+    net, config = read_run(run)
+    check_name(repo)
+    if not get_token():
+        raise PushError("the Hub needs a token that may write: run `hf auth login`, or set HF_TOKEN")
+    files = gather(run, net, Path(pictures))
+    shown = {name: text for name, text in SHOWN.items() if name in files}
+    files[CARD] = card(repo, config, shown).encode()
+    api = HfApi()
+    try:
+        api.create_repo(repo, private=private or None, exist_ok=True)
+        there = api.model_info(repo)
+        if private and not there.private:
+            raise PushError(f"{repo} is there already, and public: make it private on the Hub, or leave out --private")
+        kept_card = not overwrite_card and any(file.rfilename == CARD for file in there.siblings or ())
+        if kept_card:
+            del files[CARD]
+        operations = [CommitOperationAdd(name, content) for name, content in files.items()]
+        commit = api.create_commit(repo, operations, commit_message=message(config))
+    except PushError:
+        raise
+    except Exception as e:  # the client raises many kinds
+        raise PushError(refusal(e, repo)) from e
+    return Pushed(commit.commit_url, kept_card)
+
+
+def check_name(repo: str) -> None:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repo)
+        valid = repo.count("/") == 1
+    except HFValidationError:
+        valid = False
+    if not valid:
+        raise PushError(f"{repo!r} is no name for a repository: say user/name, in letters, digits, '-', '_' and '.'")
+
+
+def read_run(run: Path) -> tuple[Network, dict]:
+    """The run's network, loaded strictly so that nothing broken is published, and its config."""
+    if not run.is_dir():
+        raise PushError(f"there is no folder {run}")
+    try:
+        return Network.from_pretrained(run), read_config(run)
+    except CheckpointError as e:
+        raise PushError(f"{run} cannot be pushed: {e}") from e
+
+
+def gather(run: Path, net: Network, pictures: Path) -> dict[str, bytes]:
+    """What is published besides the card: {path in the repository: content}."""
+    events = [str(f.relative_to(run)) for f in sorted(run.rglob("events.out.tfevents.*"))]
+    names = [name for name in (*FROM_RUN, *events) if (run / name).is_file()]
+    try:
+        files = {name: (run / name).read_bytes() for name in names}
+        maps = draw_maps(net, pictures)
+    except OSError as e:
+        raise PushError(f"a file of {run} or of {pictures} cannot be read: {e.strerror or 'not a picture'}") from e
+    return {**files, MAPS: maps} if maps else files
+
+
+def message(config: dict) -> str:
+    error = config.get("results", {}).get("error")
+    measured = f", test error {100 * error:.2f} %" if error is not None else ""
+    return f"{config['architecture']} on {config.get('dataset') or 'unknown data'}{measured}"
+
+
+def draw_maps(net: Network, folder: Path, most: int = 10) -> bytes | None:
+    """A PNG: a column a picture of ``folder``, what the network answers, and each level's map laid over it.
+
+    None where the network has no maps, or the folder no pictures.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    files = sorted(f for f in folder.glob("*") if f.suffix.lower() in (".png", ".jpg", ".jpeg"))[:most]
+    side = net.arguments.get("input_size", 32)
+    if not files or not net.arguments.get("compatibility"):
+        return None
+    pixels = torch.stack([to_pixels(crop_square(Image.open(f).convert("RGB"), side)) for f in files])  # [N, 3, S, S]
+    with torch.inference_mode():
+        logits, attention = net(normalise(pixels, net.info.mean, net.info.std))
+    probability, answer = logits.softmax(1).max(1)
+    names = net.info.class_names or [str(k) for k in range(logits.shape[1])]
+
+    seen = torch.nn.functional.interpolate(pixels / 255, size=TILE, mode="nearest")  # [N, 3, TILE, TILE]
+    rows, grey = [seen.permute(0, 2, 3, 1)], seen.mean(1)[..., None]
+    for maps in attention.values():
+        maps = torch.nn.functional.interpolate(maps[:, None], size=TILE, mode="bilinear")[:, 0]
+        low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+        colours = matplotlib.colormaps["inferno"](((maps - low) / (high - low).clamp(min=1e-12)).numpy())[..., :3]
+        rows.append(0.4 * grey + 0.6 * torch.from_numpy(colours))
+    strip = torch.cat([torch.cat(list(row), dim=1) for row in rows])  # [rows * TILE, N * TILE, 3]
+
+    figure = Figure(figsize=(strip.shape[1] / 100 + 0.6, strip.shape[0] / 100 + 0.3), layout="constrained")
+    ax = figure.subplots()
+    ax.imshow(strip.numpy(), interpolation="none")
+    ax.set_xticks(
+        [TILE * (n + 0.5) for n in range(len(files))],
+        labels=[f"{names[k]} {p:.2f}" for k, p in zip(answer.tolist(), probability.tolist(), strict=True)],
+        fontsize=7,
+    )
+    ax.set_yticks([TILE * (row + 0.5) for row in range(len(rows))], labels=["input", *attention], fontsize=8)
+    ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
+
+
+def refusal(e: Exception, repo: str) -> str:
+    """One sentence for what went wrong while publishing.
+
+    Raises:
+        Exception: ``e`` itself, where it is neither an answer of the Hub's nor a broken connection.
+    """
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    causes = [e]  # an upload's error comes wrapped
+    while following := causes[-1].__cause__ or causes[-1].__context__:
+        causes.append(following)
+    if any(isinstance(c, OfflineModeIsEnabled) for c in causes):
+        return "nothing can be pushed while HF_HUB_OFFLINE is set"
+    for answer in (c for c in causes if isinstance(c, HfHubHTTPError)):
+        status, said = answer.response.status_code, (answer.server_message or "").strip().splitlines()
+        if status == 401:
+            return "the Hub does not accept the token: run `hf auth login` again, or set HF_TOKEN to one that may write"
+        if status == 403:
+            return f"your token may not write to {repo}: the name is another's, or the token only reads"
+        if status >= 500:
+            return f"the Hub is not well (status {status}): run the same command again later"
+        return f"the Hub refused {repo} with status {status}" + (f": {said[0]}" if said else "")
+    # httpx's errors (httpx2's in newer clients) share no base with ConnectionError; hf_xet raises RuntimeError
+    if any(isinstance(c, (ConnectionError, RuntimeError)) or type(c).__module__.startswith("httpx") for c in causes):
+        return "the connection to the Hub broke; a commit is made whole or not at all, so run the same command again"
+    raise e
