@@ -13,84 +13,93 @@ import typer
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks.")
 
 
-def device_of(name: str):
-    import torch
-
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as e:
-        raise ValueError(f"the device {name!r} cannot be used here") from e
-    return device
-
-
 @app.command()
 def fit(
     out: Annotated[Path, typer.Option(help="The run's folder.")],
-    arch: Annotated[str, typer.Option(help="Which network, by name.")] = "vgg-att3-concat-dp",
-    dataset: Annotated[str, typer.Option(help="Which data.")] = "cifar10",
+    arch: Annotated[str, typer.Option(help="Which network, by name: python -m model list.")] = "vgg-att3-concat-dp",
+    dataset: Annotated[str, typer.Option(help="cifar10, cifar100, svhn, cub or folder:PATH.")] = "cifar10",
     data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
-    recipe: Annotated[str, typer.Option(help="fast.")] = "fast",
+    recipe: Annotated[str, typer.Option(help="fast or paper; the options below change one thing of it each.")] = "fast",
     stages: Annotated[str | None, typer.Option(help="Pixels x epochs, such as 16x4,24x3,32x3.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2)] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Over all processes together.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    weight_decay: Annotated[float | None, typer.Option()] = None,
+    warmup: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the steps.")] = None,
+    milestones: Annotated[str | None, typer.Option(help="Epoch:factor, such as 60:0.2,120:0.2.")] = None,
+    momentum: Annotated[float | None, typer.Option(min=0, max=0.999)] = None,
+    nesterov: Annotated[bool | None, typer.Option()] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
+    decay_all: Annotated[bool | None, typer.Option(help="Biases and norms too.")] = None,
     label_smoothing: Annotated[float | None, typer.Option(min=0, max=0.9)] = None,
-    ema: Annotated[float | None, typer.Option(min=0, max=0.99999)] = None,
+    ema: Annotated[float | None, typer.Option(min=0, max=0.99999, help="0 keeps the raw weights.")] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=1.9, help="Multiplies the paper's rates.")] = None,
-    cutout: Annotated[int | None, typer.Option(min=0)] = None,
+    flip: Annotated[bool | None, typer.Option()] = None,
+    crop: Annotated[int | None, typer.Option(min=0, help="Pixels.")] = None,
+    cutout: Annotated[int | None, typer.Option(min=0, help="Pixels.")] = None,
+    author_init: Annotated[bool | None, typer.Option(help="First weights as the author draws them.")] = None,
+    width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
+    scale_scores: Annotated[bool | None, typer.Option(help="dp: divide by sqrt(channels).")] = None,
+    start: Annotated[str, typer.Option(help="A checkpoint to start from, its classifier aside.")] = "",
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    input_size: Annotated[int, typer.Option(min=0, help="cub and folder: side in pixels; 0 is the default.")] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
     holdout: Annotated[int, typer.Option(min=0, help="Hold out so many training pictures to choose settings by.")] = 0,
     limit: Annotated[int, typer.Option(min=0, help="Train on the first so many pictures only.")] = 0,
-    scale_scores: Annotated[bool, typer.Option(help="dp: divide scores by sqrt(channels).")] = True,
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    save_every: Annotated[int, typer.Option(min=0, help="Save the state every so many steps, too.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
 ) -> None:
     """Train a network from scratch; the averaged weights of the last epoch are the checkpoint in --out."""
+    given = {k: v for k, v in locals().items() if v is not None}
     from training import data, recipes
-    from training.fit import Run, Settings, choose_precision, command_line
+    from training.fit import Run, Stopped, choose_precision
+    from training.parallel import accelerator
+    from training.run_folder import RunFolder, Settings, command_line
 
-    if recipe != "fast":
-        raise ValueError(f"there is no recipe called {recipe!r}; there is fast")
     if precision not in ("auto", "float32", "bf16"):
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
-    given = {
-        "stages": recipes.parse_stages(stages) if stages else None,
-        "batch_size": batch_size,
-        "lr": lr,
-        "weight_decay": weight_decay,
-        "label_smoothing": label_smoothing,
-        "ema": ema,
-        "dropout": dropout,
-        "cutout": cutout,
-    }
-    chosen = dataclasses.replace(recipes.FAST, **{k: v for k, v in given.items() if v is not None})
-    where = device_of(device)
+    for key, parse in {"stages": recipes.parse_stages, "milestones": recipes.parse_milestones}.items():
+        if key in given:
+            given[key] = parse(given[key])
+    chosen = recipes.named(recipe, dataset, arch)
+    names = {f.name for f in dataclasses.fields(chosen)} - {"name"}
+    chosen = dataclasses.replace(chosen, **{k: given[k] for k in names & given.keys()})
+    place = accelerator(device)
     settings = Settings(
         arch=arch,
         dataset=dataset,
-        width=width,
         recipe=chosen,
+        width=width,
         seed=seed,
+        input_size=input_size,
+        split_seed=split_seed,
         holdout=holdout,
-        precision=choose_precision(where) if precision == "auto" else precision,
-        scale_scores=scale_scores,
+        precision=choose_precision(place.device) if precision == "auto" else precision,
+        scale_scores=chosen.name != "paper" if scale_scores is None else scale_scores,
+        start=start,
         limit=limit,
     )
-    run = Run(settings, data.load(dataset, data_dir), out, where, command_line())
-    run.start(resume)
-    run.fit(show=sys.stderr.isatty())
+    folder = RunFolder(out)
+    folder.open(settings, resume, save=place.is_main_process)
+    with place.main_process_first():  # one process fetches, the others find it
+        pictures = data.load(dataset, data_dir, split_seed, input_size or None)
+    run = Run(settings, pictures, folder, place, command_line())
+    if resume:
+        run.resume()
+    run.stop_on_sigterm()
+    try:
+        run.fit(show=sys.stderr.isatty(), save_every=save_every)
+    except Stopped:
+        print(f"stopped in epoch {run.epoch + 1}; --resume goes on from here", flush=True)
 
 
 @app.command()
 def evaluate(
     checkpoint: Annotated[str, typer.Argument(help="A run, a checkpoint folder, or a Hub id.")],
-    dataset: Annotated[str | None, typer.Option(help="Which data; default: those it was trained on.")] = None,
+    dataset: Annotated[str, typer.Option(help="Which data; default: those it was trained on.")] = "",
     data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
+    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
+    confusion: Annotated[Path | None, typer.Option(help="Draw the confusion matrix as a PNG there.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -99,26 +108,43 @@ def evaluate(
 
     from model import Network
     from training import data
-    from training.evaluate import evaluate as measure
+    from training import evaluate as measuring
+    from training.parallel import accelerator
 
-    net = Network.from_pretrained(checkpoint).to(device_of(device), memory_format=torch.channels_last)
-    measured = measure(net, data.load(dataset or net.info.dataset, data_dir))
+    net = Network.from_pretrained(checkpoint).to(accelerator(device).device, memory_format=torch.channels_last)
+    name = dataset or net.info.dataset
+    size = net.arguments["input_size"] if name.startswith(("cub", "folder")) else None
+    measured = measuring.evaluate(net, data.load(name, data_dir, split_seed, size))
     low, high = (100 * v for v in measured.interval)
-    print(
-        f"error {100 * measured.error:.2f} % (95 % interval {low:.2f} to {high:.2f}) on {measured.images:,} test pictures"
-    )
+    interval = f"95 % interval {low:.2f} to {high:.2f}"
+    print(f"error {100 * measured.error:.2f} % ({interval}) on {measured.images:,} test pictures")
     for name, error in measured.per_class.items():
         print(f"  {name:12} {100 * error:6.2f} %")
     print(f"expected calibration error {100 * measured.calibration:.2f} %")
+    if confusion:
+        measuring.draw_confusion(measured, confusion)
     if as_json:
         print(json.dumps({"checkpoint": checkpoint, **measured.as_dict()}))
+
+
+@app.command()
+def push(
+    run: Annotated[Path, typer.Argument(help="A run or checkpoint folder.")],
+    repo: Annotated[str, typer.Argument(help="Where to, as user/repo.")],
+    private: Annotated[bool, typer.Option("--private", help="A new repository is private.")] = False,
+    overwrite_readme: Annotated[bool, typer.Option("--overwrite-readme", help="Replace its card.")] = False,
+) -> None:
+    """Publish a checkpoint on the Hugging Face Hub, in one commit."""
+    from training.push import push as publish
+
+    print(publish(run, repo, private, overwrite_readme))
 
 
 def main() -> None:
     """Runs the command line; a mistake of the user's ends in one sentence and exit code 2."""
     try:
         app()
-    except ValueError as e:  # CheckpointError, DataError, RunError and bad arguments
+    except ValueError as e:  # CheckpointError, DataError, RunError, PushError and bad arguments
         print(f"error: {e}", file=sys.stderr)
         sys.exit(2)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from model import Network
+from model.checkpoints import write_atomically
 from model.presets import normalise
 from training.augment import resize
-from training.data import Dataset, Split
+from training.data import DataError, Dataset, Split
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Measured:
         images: how many pictures.
         per_class: class name to error.
         calibration: expected calibration error, 15 equal bins of confidence.
+        confusion: [K][K], how many pictures of the row's class were given the column's.
     """
 
     error: float
@@ -31,9 +35,15 @@ class Measured:
     images: int
     per_class: dict[str, float]
     calibration: float
+    confusion: list[list[int]]
 
     def as_dict(self) -> dict:
         return asdict(self)
+
+    def summary(self) -> dict:
+        """What a checkpoint's config and card keep."""
+        kept = {"error": self.error, "interval": self.interval, "test_images": self.images}
+        return {**kept, "calibration": self.calibration}
 
 
 @torch.inference_mode()
@@ -64,11 +74,22 @@ def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Mea
         (bins == i).double().mean() * (confidence[bins == i].double().mean() - right[bins == i].double().mean()).abs()
         for i in bins.unique()
     ]
-    return Measured(round(error, 6), wilson(error, n), n, per_class, round(float(sum(gaps)), 6))
+    k = len(class_names)
+    confusion = torch.bincount(labels * k + answer, minlength=k * k).view(k, k).tolist()
+    return Measured(round(error, 6), wilson(error, n), n, per_class, round(float(sum(gaps)), 6), confusion)
 
 
 def evaluate(net: Network, data: Dataset) -> Measured:
-    """Measures a network on all test pictures of ``data``, normalised as the network was trained."""
+    """Measures a network on all test pictures of ``data``, normalised as the network was trained.
+
+    Raises:
+        DataError: the classes of ``data`` are not those of the network.
+    """
+    if tuple(data.class_names) != tuple(net.info.class_names):
+        raise DataError(
+            f"the network knows {len(net.info.class_names)} classes ({', '.join(net.info.class_names[:3])}, ...), "
+            f"which are not the {len(data.class_names)} of {data.name} ({', '.join(data.class_names[:3])}, ...)"
+        )
     logits = predict(net, data.test, net.info.mean, net.info.std)
     return measure(logits, data.test.labels, data.class_names)
 
@@ -79,3 +100,35 @@ def wilson(error: float, n: int) -> tuple[float, float]:
     centre = (error + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(error * (1 - error) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return round(max(0.0, centre - half), 6), round(min(1.0, centre + half), 6)
+
+
+def draw_confusion(measured: Measured, file: Path) -> None:
+    """Writes the confusion matrix as a PNG: rows are true classes, columns answers, in per cent of the row.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    counts = torch.tensor(measured.confusion, dtype=torch.float64)
+    share = 100 * counts / counts.sum(1, keepdim=True).clamp(min=1)
+    names, k = list(measured.per_class), len(counts)
+    figure = Figure(figsize=(2 + 0.5 * k, 1.5 + 0.5 * k) if k <= 30 else (16, 15), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    figure.colorbar(image, label="% of the true class")
+    axes.set(xlabel="answer", ylabel="true class", title=f"error {100 * measured.error:.2f} %")
+    if k <= 30 and len(names) == k:
+        axes.set_xticks(range(k), names, rotation=45, ha="right")
+        axes.set_yticks(range(k), names)
+        for i in range(k):
+            for j in range(k):
+                colour = "white" if share[i, j] > 50 else "black"
+                axes.text(j, i, f"{share[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=8)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, buffer.getvalue())
+    except OSError as e:
+        raise DataError(f"{file} cannot be written: {e.strerror or e}") from e

@@ -1,0 +1,196 @@
+"""Training, run as people run it: the command line on real CIFAR-10, a tiny network, killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+TINY = [
+    "--arch",
+    "vgg-att3-concat-dp",
+    "--width",
+    "0.03125",
+    "--limit",
+    "384",
+    "--batch-size",
+    "32",
+    "--dropout",
+    "0.5",
+]
+TINY += ["--device", "cpu", "--precision", "float32", "--holdout", "100"]
+
+
+def start(*arguments, data_dir, out, launcher=("-m", "training"), threads="1"):
+    command = [sys.executable, *launcher, "fit", "--data-dir", str(data_dir), "--out", str(out), *TINY, *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": threads}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def finish(process, code=0):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, err
+    return out, err
+
+
+def wait_for(file, process):
+    while not file.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+
+
+def weights(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def rows(folder):
+    timed = ("seconds", "images_per_second")
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [{k: v for k, v in json.loads(line).items() if k not in timed} for line in lines]
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(data_dir, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    finish(start("--stages", "16x2,32x1", data_dir=data_dir, out=out))
+    return out
+
+
+def test_a_run_folder_is_a_checkpoint_that_loads(uninterrupted):
+    from model import AttentionVGG
+
+    net = AttentionVGG.from_pretrained(uninterrupted)
+    logits, attention = net(torch.zeros(2, 3, 32, 32))
+    assert logits.shape == (2, 10) and attention["conv7"].shape == (2, 32, 32)
+    assert net.info.class_names[3] == "cat" and net.info.dataset == "cifar10"
+    assert net.info.recipe["command"].startswith("python -m training fit")
+    assert net.info.recipe["train_images"] == 384 and net.info.recipe["images_seen"] == 3 * 384
+    present = {file.name for file in uninterrupted.iterdir()}
+    assert {"settings.json", "metrics.jsonl", "curves.png", "state.pt", "README.md", "best"} <= present
+    assert any(name.startswith("events.out.tfevents") for name in present)
+
+
+def test_held_out_pictures_choose_and_the_test_split_is_not_touched(uninterrupted):
+    results = json.loads((uninterrupted / "config.json").read_text())["results"]
+    assert results == {"held_out_error": rows(uninterrupted)[-1]["held_out_error"], "held_out_images": 100}
+
+
+@pytest.mark.parametrize("save_every", ["0", "5"])
+def test_killed_in_mid_epoch_and_resumed_equals_uninterrupted(uninterrupted, data_dir, tmp_path, save_every):
+    out = tmp_path / "killed"
+    arguments = ["--stages", "16x2,32x1", "--save-every", save_every]
+    process = start(*arguments, data_dir=data_dir, out=out)
+    wait_for(out / "state.pt", process)  # the first epoch (or five steps of it) is saved: the next is running
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL and len(rows(out) if (out / "metrics.jsonl").exists() else []) < 3
+    finish(start(*arguments, "--resume", data_dir=data_dir, out=out))
+    assert same(weights(out), weights(uninterrupted))
+    assert rows(out) == rows(uninterrupted)
+
+
+def test_sigterm_saves_and_exits_0_and_resume_goes_on(uninterrupted, data_dir, tmp_path):
+    out = tmp_path / "stopped"
+    process = start("--stages", "16x2,32x1", data_dir=data_dir, out=out)
+    wait_for(out / "state.pt", process)
+    process.terminate()
+    said, _ = finish(process)
+    assert "--resume goes on from here" in said and len(rows(out)) < 3
+    finish(start("--stages", "16x2,32x1", "--resume", data_dir=data_dir, out=out))
+    assert same(weights(out), weights(uninterrupted))
+
+
+def test_two_processes_train_like_one(data_dir, tmp_path):
+    arguments = ["--stages", "16x2", "--dropout", "0"]
+    finish(start(*arguments, data_dir=data_dir, out=tmp_path / "one"))
+    launch = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "-m", "training")
+    finish(start(*arguments, data_dir=data_dir, out=tmp_path / "two", launcher=launch))
+    one, two = rows(tmp_path / "one"), rows(tmp_path / "two")
+    assert [row["lr"] for row in one] == [row["lr"] for row in two]
+    for a, b in zip(one, two, strict=True):
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-4)
+
+
+def refused(monkeypatch, capsys, *arguments, data_dir, out):
+    """Runs the command line in this process; returns the one sentence it ends with."""
+    from training.__main__ import main
+
+    command = ["training", "fit", "--data-dir", str(data_dir), "--out", str(out), *TINY, *arguments]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as exit:
+        main()
+    err = capsys.readouterr().err.strip()
+    assert exit.value.code == 2 and "Traceback" not in err and len(err.splitlines()) == 1, err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--stages", "16"], "stages are written like"),
+        (["--milestones", "soon"], "milestones are written like"),
+        (["--arch", "vgg-att9"], "vgg-att9"),
+        (["--recipe", "slow"], "there are fast and paper"),
+        (["--dataset", "mnist"], "mnist"),
+        (["--precision", "float8"], "precision must be"),
+        (["--device", "tpu"], "device must be"),
+        (["--batch-size", "4096"], "do not fill one batch"),
+        (["--start", "nowhere"], "there is no checkpoint folder nowhere"),
+        (["--lr", "1e20", "--stages", "16x1"], "the loss is not finite"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_exit_code_2(arguments, says, data_dir, tmp_path, monkeypatch, capsys):
+    assert says in refused(monkeypatch, capsys, *arguments, data_dir=data_dir, out=tmp_path / "run")
+
+
+def test_damaged_data_gets_one_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    assert "cifar10" in refused(monkeypatch, capsys, data_dir=tmp_path, out=tmp_path / "run").lower().replace("-", "")
+
+
+def test_an_unwritable_folder_gets_one_sentence(data_dir, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    said = refused(monkeypatch, capsys, data_dir=data_dir, out=tmp_path / "file" / "run")
+    assert "cannot be written" in said
+
+
+def test_a_run_is_never_overwritten_by_accident(uninterrupted, data_dir, monkeypatch, capsys):
+    before, stages = weights(uninterrupted), ["--stages", "16x2,32x1"]
+    said = refused(monkeypatch, capsys, *stages, data_dir=data_dir, out=uninterrupted)
+    assert "already holds a run" in said
+    said = refused(monkeypatch, capsys, "--stages", "16x9", "--resume", data_dir=data_dir, out=uninterrupted)
+    assert "other settings (recipe" in said
+    assert same(before, weights(uninterrupted))
+
+
+def test_a_damaged_state_gets_one_sentence(data_dir, tmp_path, monkeypatch, capsys):
+    finish(start("--stages", "16x1", data_dir=data_dir, out=tmp_path / "run"))
+    state = tmp_path / "run" / "state.pt"
+    state.write_bytes(state.read_bytes()[:1000])
+    said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
+    assert "state.pt is damaged" in said
+
+
+def test_a_full_disk_leaves_the_last_good_state(uninterrupted, tmp_path, monkeypatch):
+    from training import run_folder
+
+    folder = run_folder.RunFolder(tmp_path)
+    folder.save_state({"epoch": 1})
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(run_folder.RunError, match="No space left on device"):
+        folder.save_state({"epoch": 2})
+    assert folder.load_state(torch.device("cpu")) == {"epoch": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["state.pt"]

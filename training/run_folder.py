@@ -1,0 +1,210 @@
+"""A run's folder: settings.json, metrics.jsonl, curves.png, TensorBoard events, state.pt, and the checkpoint itself.
+
+The folder is a checkpoint folder (config.json, model.safetensors, README.md). Every write is atomic and state.pt comes
+last, so whatever stops a run, what lies there can be loaded and the run can go on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from model.checkpoints import CheckpointError, Network, write_atomically
+from training.recipes import Recipe
+
+STATE, SETTINGS, METRICS, CURVES = "state.pt", "settings.json", "metrics.jsonl", "curves.png"
+
+
+class RunError(ValueError):
+    """A run that cannot start or go on; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is; saved as settings.json, and compared on resume.
+
+    Attributes:
+        arch: a name that ``model.build`` knows.
+        dataset: a name that ``data.load`` knows.
+        recipe: how to train.
+        width: multiplies every channel count.
+        seed: fixes initial weights, order, augmentation and dropout.
+        input_size: side of the pictures in pixels, where the data set leaves a choice; 0 is its default.
+        split_seed: chooses the test pictures of a folder that has none set apart.
+        holdout: training pictures held out to choose settings by; 0 trains on all and measures the test split, once.
+        precision: "float32" or "bf16" (autocast; weights stay float32).
+        scale_scores: dp only, see ``model.attention.DotProduct``.
+        start: a checkpoint to start from, its classifier aside; "" starts from scratch.
+        limit: use only so many of the training pictures, chosen at random; 0 is all.
+    """
+
+    arch: str
+    dataset: str
+    recipe: Recipe
+    width: float = 1.0
+    seed: int = 0
+    input_size: int = 0
+    split_seed: int = 0
+    holdout: int = 0
+    precision: str = "float32"
+    scale_scores: bool = True
+    start: str = ""
+    limit: int = 0
+
+
+class RunFolder:
+    """Reads and writes one run's folder."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.events = None
+
+    def open(self, settings: Settings, resume: bool, save: bool = True) -> None:
+        """Prepares the folder for a run, or checks that the run in it is the one to go on with.
+
+        Args:
+            settings: the run's.
+            resume: go on with the run in the folder, if there is one.
+            save: False only checks (the processes other than the first).
+
+        Raises:
+            RunError: the folder cannot be written, holds another run, or (without ``resume``) holds any run.
+        """
+        plain = json.loads(json.dumps(dataclasses.asdict(settings)))
+        file = self.path / SETTINGS
+        try:
+            if file.exists():
+                if not resume:
+                    raise RunError(f"{self.path} already holds a run: --resume goes on with it, or name another --out")
+                there = json.loads(file.read_text())
+                if other := [k for k in plain if there.get(k) != plain[k]]:
+                    raise RunError(f"{self.path} holds a run with other settings ({', '.join(other)}: see {SETTINGS})")
+            elif save:
+                self.path.mkdir(parents=True, exist_ok=True)
+                write_atomically(file, (json.dumps(plain, indent=1) + "\n").encode())
+        except OSError as e:
+            raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
+        except json.JSONDecodeError:
+            raise RunError(f"{file} is not readable JSON") from None
+
+    def load_state(self, device: torch.device) -> dict | None:
+        """The saved state, or None where nothing was saved yet.
+
+        Raises:
+            RunError: the file is damaged.
+        """
+        file = self.path / STATE
+        if not file.exists():
+            return None
+        try:
+            return torch.load(file, map_location=device, weights_only=True)
+        except Exception as e:  # torch.load raises many kinds for a damaged file
+            raise RunError(f"{file} is damaged, so the run cannot go on") from e
+
+    def save_state(self, state: dict) -> None:
+        """Replaces the saved state.
+
+        Raises:
+            RunError: it cannot be written; the one before is still there.
+        """
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        try:
+            write_atomically(self.path / STATE, buffer.getvalue())
+        except OSError as e:
+            raise RunError(f"{self.path} cannot be written ({e.strerror or e}); what it held is intact") from e
+
+    def save_checkpoint(self, net: Network, best: bool = False) -> None:
+        """Writes the checkpoint, and once more in best/ where it is the best so far on held-out pictures.
+
+        Raises:
+            RunError: it cannot be written; the one before is still there.
+        """
+        try:
+            net.save_pretrained(self.path)
+            if best:
+                net.save_pretrained(self.path / "best")
+        except CheckpointError as e:
+            raise RunError(f"{e}; what it held is intact") from e
+
+    def save_history(self, history: list[dict]) -> None:
+        """Writes metrics.jsonl and curves.png, and adds the last epoch to the TensorBoard events.
+
+        Raises:
+            RunError: they cannot be written; those before are still there.
+        """
+        try:
+            write_atomically(self.path / METRICS, "".join(json.dumps(row) + "\n" for row in history).encode())
+            write_atomically(self.path / CURVES, curves(history))
+            self.log_to_tensorboard(history[-1])
+        except OSError as e:
+            raise RunError(f"{self.path} cannot be written ({e.strerror or e}); what it held is intact") from e
+
+    def log_to_tensorboard(self, row: dict) -> None:
+        """Adds one epoch; where it is done again after a resume, the new numbers hide the old."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        if self.events is None:
+            self.events = SummaryWriter(self.path, purge_step=row["epoch"])
+        for key in row.keys() - {"epoch", "side", "seconds"}:
+            self.events.add_scalar(key, row[key], row["epoch"])
+        self.events.flush()
+
+
+def curves(history: list[dict]) -> bytes:
+    """Loss and errors by epoch, as a PNG."""
+    from matplotlib.figure import Figure
+
+    epochs = [row["epoch"] for row in history]
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(epochs, [row["train_loss"] for row in history], marker=".")
+    left.set(xlabel="epoch", ylabel="training loss")
+    right.plot(epochs, [100 * row["train_error"] for row in history], marker=".", label="training, augmented")
+    held_out = [(row["epoch"], 100 * row["held_out_error"]) for row in history if "held_out_error" in row]
+    if held_out:
+        right.plot(*zip(*held_out, strict=True), marker=".", label="held out")
+    right.set(xlabel="epoch", ylabel="error, %")
+    right.legend()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
+
+
+def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
+    """What a number was measured on: hardware, versions, commit."""
+    if device.type == "cuda":
+        hardware = torch.cuda.get_device_name(device)
+    else:
+        names = [line.split(":", 1)[1].strip() for line in cpuinfo().splitlines() if line.startswith("model name")]
+        hardware = f"{names[0] if names else platform.machine()} CPU, {torch.get_num_threads()} threads"
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = ""
+    return {
+        "hardware": hardware + (f", {processes} processes" if processes > 1 else ""),
+        "versions": f"Python {platform.python_version()}, torch {torch.__version__}",
+        "commit": commit,
+    }
+
+
+def cpuinfo() -> str:
+    """What Linux says of the processor; "" elsewhere."""
+    file = Path("/proc/cpuinfo")
+    return file.read_text() if file.exists() else ""
+
+
+def command_line() -> str:
+    """The command that is running, as one would type it."""
+    return shlex.join(["python", "-m", "training", *sys.argv[1:]])
