@@ -115,7 +115,7 @@ def draw_confusion(measured: Measured, file: Path) -> None:
     names, k = list(measured.per_class), len(counts)
     figure = Figure(figsize=(2 + 0.5 * k, 1.5 + 0.5 * k) if k <= 30 else (16, 15), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    image = axes.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=100)
     figure.colorbar(image, label="% of the true class")
     axes.set(xlabel="answer", ylabel="true class", title=f"error {100 * measured.error:.2f} %")
     if k <= 30 and len(names) == k:

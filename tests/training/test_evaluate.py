@@ -1,0 +1,97 @@
+"""Measuring: numbers worked out by hand, and the command line on a network that was never trained."""
+
+import json
+import sys
+
+import pytest
+import torch
+
+from model import AttentionVGG, Info
+from training.evaluate import draw_confusion, measure, wilson
+
+NAMES = ("a", "b", "c")
+
+
+def test_error_per_class_and_confusion_by_hand():
+    labels = torch.tensor([0, 0, 0, 0, 1, 1])
+    answers = torch.tensor([0, 0, 0, 2, 1, 0])
+    measured = measure(10.0 * torch.eye(3)[answers], labels, NAMES)
+    assert measured.error == pytest.approx(2 / 6, abs=1e-6) and measured.images == 6
+    assert measured.per_class == {"a": 0.25, "b": 0.5}  # no picture of class c
+    assert measured.confusion == [[3, 0, 1], [1, 1, 0], [0, 0, 0]]
+
+
+def test_calibration_is_the_gap_between_confidence_and_accuracy():
+    # Four answers at confidence 0.8, three of them right: off by 0.05.
+    logits = torch.log(torch.tensor([[0.8, 0.1, 0.1]])).repeat(4, 1)
+    assert measure(logits, torch.tensor([0, 0, 0, 1]), NAMES).calibration == pytest.approx(0.05, abs=1e-6)
+
+
+def test_wilson_interval():
+    # Solves |error - p| = z sqrt(p (1 - p) / n) for p: put back, the ends must satisfy it.
+    for end in wilson(0.1, 1000):
+        assert abs(0.1 - end) == pytest.approx(1.959964 * (end * (1 - end) / 1000) ** 0.5, abs=1e-5)
+    assert wilson(0.0, 100)[0] == 0.0
+
+
+def test_the_confusion_picture(tmp_path):
+    from PIL import Image
+
+    measured = measure(torch.eye(3), torch.arange(3), NAMES)
+    draw_confusion(measured, tmp_path / "new" / "confusion.png")
+    with Image.open(tmp_path / "new" / "confusion.png") as picture:
+        assert picture.format == "PNG" and picture.width > 100
+
+
+@pytest.fixture
+def untrained(tmp_path):
+    from training.data import load
+
+    def save(data_dir):
+        data = load("cifar10", data_dir)
+        info = Info(class_names=data.class_names, mean=data.mean, std=data.std, dataset="cifar10")
+        torch.manual_seed(0)
+        AttentionVGG(width=0.03125).save_pretrained(tmp_path / "net", info)
+        return tmp_path / "net"
+
+    return save
+
+
+def run(monkeypatch, capsys, *arguments, code=0):
+    from training.__main__ import main
+
+    monkeypatch.setattr(sys, "argv", ["training", *map(str, arguments)])
+    with pytest.raises(SystemExit) as exit:
+        main()
+    assert exit.value.code == code
+    captured = capsys.readouterr()
+    return captured.out if code == 0 else captured.err
+
+
+def test_evaluate_prints_one_json_object_last(untrained, data_dir, monkeypatch, capsys):
+    out = run(monkeypatch, capsys, "evaluate", untrained(data_dir), "--data-dir", data_dir, "--json")
+    last = json.loads(out.splitlines()[-1])
+    assert last["images"] == 10_000 and 0.8 < last["error"] < 0.95  # untrained: about 9 in 10 are wrong
+    assert last["interval"][0] < last["error"] < last["interval"][1]
+    assert sum(map(sum, last["confusion"])) == 10_000 and len(last["per_class"]) == 10
+    assert last["error"] == pytest.approx(sum(last["per_class"].values()) / 10, abs=1e-4)  # 1,000 pictures each
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "foreign"])
+def test_a_bad_checkpoint_gets_one_sentence_and_exit_code_2(damage, untrained, data_dir, monkeypatch, capsys):
+    folder = untrained(data_dir)
+    weights = folder / "model.safetensors"
+    if damage == "missing":
+        weights.unlink()
+    elif damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    else:
+        weights.write_bytes(b"a letter to a friend")
+    err = run(monkeypatch, capsys, "evaluate", folder, "--data-dir", data_dir, code=2)
+    assert "model.safetensors" in err and "Traceback" not in err and len(err.strip().splitlines()) == 1
+
+
+def test_another_data_set_is_refused(tmp_path, data_dir, monkeypatch, capsys):
+    AttentionVGG(width=0.03125, num_classes=3).save_pretrained(tmp_path, Info(class_names=NAMES, dataset="cifar10"))
+    err = run(monkeypatch, capsys, "evaluate", tmp_path, "--data-dir", data_dir, code=2)
+    assert "knows 3 classes" in err and "not the 10" in err

@@ -1,0 +1,66 @@
+"""The recipes: schedules worked out by hand, and the paper's numbers."""
+
+import pytest
+import torch
+
+from model import AttentionVGG
+from training.recipes import Recipe, named, paper, parse_milestones, parse_stages
+
+
+def test_one_cycle_rises_then_falls_to_nothing():
+    recipe = Recipe("r", ((32, 10),), lr=1.0, warmup=0.2)
+    rates = [recipe.rate(step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(1 / 20) and rates[19] == 1.0 and rates[20] == 1.0
+    assert rates[60] == pytest.approx(0.5) and rates[99] == pytest.approx(1 / 80)
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+
+
+def test_milestones_multiply():
+    recipe = Recipe("r", ((32, 4),), lr=0.1, milestones=((1, 0.5), (3, 0.1)))
+    assert [recipe.rate(step, 8) for step in range(8)] == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 5e-3, 5e-3])
+
+
+def test_stages_give_each_epoch_its_side():
+    recipe = Recipe("r", parse_stages("16x2,32x1"))
+    assert [recipe.side(epoch) for epoch in range(recipe.epochs)] == [16, 16, 32]
+    with pytest.raises(IndexError):
+        recipe.side(3)
+
+
+@pytest.mark.parametrize("text", ["", "16", "16x", "4x2", "16x0", "16x2;32x1", "axb"])
+def test_stages_of_another_form_are_refused(text):
+    with pytest.raises(ValueError, match="stages are written like"):
+        parse_stages(text)
+
+
+def test_milestones_are_read():
+    assert parse_milestones("60:0.2,120:0.2") == ((60, 0.2), (120, 0.2))
+
+
+def test_the_papers_recipe():
+    cifar = named("paper", "cifar10", "vgg-att3-concat-pc")
+    assert (cifar.lr, cifar.batch_size, cifar.epochs, cifar.weight_decay) == (0.1, 128, 300, 5e-4)
+    assert cifar.decay_all and cifar.flip and cifar.crop == 0 and cifar.dropout == 1 and cifar.ema == 0
+    assert cifar.rate(26, 300) == pytest.approx(0.05) and cifar.rate(299, 300) == pytest.approx(0.1 / 2**11)
+    assert named("paper", "svhn", "vgg").lr == 0.01
+    cub = named("paper", "cub", "vgg-att2-concat-pc")
+    assert cub.epochs == 320 and [round(cub.rate(e, 320), 4) for e in (0, 30, 60, 90, 120)] == [
+        0.01,
+        0.02,
+        0.04,
+        0.02,
+        0.01,
+    ]
+    resnet = named("paper", "cifar100", "resnet164")
+    assert resnet.nesterov and resnet.crop == 4 and resnet.batch_size == 64 and resnet.epochs == 200
+    assert resnet.rate(160, 200) == pytest.approx(0.1 * 0.2**3)
+
+
+def test_the_authors_first_weights():
+    torch.manual_seed(0)
+    net = AttentionVGG(compatibility="pc", width=0.5)
+    paper.initialise(net)
+    conv, norm, u = net.trunk.conv8[0], net.trunk.conv8[1], net.score["conv13"].u
+    assert conv.weight.std().item() == pytest.approx((2 / (9 * 256)) ** 0.5, rel=0.02)
+    assert u.weight.std().item() == pytest.approx(2**0.5, rel=0.1)
+    assert 0 <= norm.weight.min() < 0.05 and 0.95 < norm.weight.max() <= 1
