@@ -20,6 +20,9 @@ def serve(
     port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", min=1, max=65535, help="Port to listen on.")] = 7860,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; by default cuda where there is one.")] = "",
     checkpoints: Annotated[Path, typer.Option(help="Folder whose subfolders are checkpoints.")] = BUNDLED,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log stack traces, with this machine's paths in them.")
+    ] = False,
 ) -> None:
     """Serve the page: a network trained to attend, live."""
     refuse_taken_port(host, port)
@@ -44,6 +47,8 @@ def serve(
     from app.site import Site
 
     page = ui.build(Site(networks))
+    if not debug:
+        sys.tracebacklimit = 0  # gradio prints a trace for every refused request: a log is to say what, not where
     shown = "localhost" if host in ("0.0.0.0", "127.0.0.1", "::") else host
     typer.echo(f"Learn To Pay Attention, on {device}: http://{shown}:{port}")
     try:

@@ -159,7 +159,8 @@ class Networks:
         """
         net = self.families.get(checkpoint, {}).get(compatibility)
         if net is None:
-            raise CheckpointError(f"There is no checkpoint {checkpoint} with the compatibility {compatibility}.")
+            there = "; ".join(f"{family} with {', '.join(nets)}" for family, nets in self.families.items())
+            raise CheckpointError(f"There are no weights for that checkpoint and compatibility; there are: {there}.")
         seen = crop_square(picture, net.arguments["input_size"])
         began = time.perf_counter()
         with torch.inference_mode():

@@ -213,6 +213,7 @@ def endpoint(site: Site) -> None:
     families, switch = site.checkpoint_choices(), site.compatibility_choices()
     checkpoint = gr.Dropdown([f for _, f in families], value=site.first_checkpoint, label="checkpoint", visible=False)
     compatibility = gr.Radio([c for _, c in switch], value=switch[0][1], label="compatibility", visible=False)
+    checkpoint.preprocess = compatibility.preprocess = str  # refused by ``Networks.explain``, in a sentence of ours
     pictures = [gr.Image(format="png", label=f"{level} over the picture", visible=False) for level in LEVELS]
 
     def explain(image: str | bytes, checkpoint: str, compatibility: str):

@@ -49,14 +49,14 @@ def free_port() -> int:
 class Server:
     """The page, served by its own command in another process."""
 
-    def __init__(self, command: list[str], folder: Path):
+    def __init__(self, command: list[str], folder: Path, cwd: Path | None = None):
         self.port, self.log = free_port(), folder / "log"
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "gradio"), "OMP_NUM_THREADS": "1"}
         environment |= {"GRADIO_SERVER_PORT": str(self.port), "HTTP_PROXY": "http://127.0.0.1:9"}
         environment.pop("PYTHONPATH", None)
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=cwd or folder)
         try:
             self.wait()
         except BaseException:
@@ -65,7 +65,7 @@ class Server:
 
     def wait(self) -> None:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        for _ in range(600):
+        for _ in range(1800):
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended: {self.log.read_text()}")
             try:

@@ -98,7 +98,7 @@ def test_frozen(found):
 
 def test_no_such_weights(networks, picture):
     for family, compatibility in ((FAMILY, "additive"), ("vgg-nowhere", "dp")):
-        with pytest.raises(CheckpointError, match="There is no checkpoint"):
+        with pytest.raises(CheckpointError, match=f"{FAMILY} with dp, pc"):
             networks.explain(picture, family, compatibility)
 
 

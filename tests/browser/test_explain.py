@@ -1,0 +1,215 @@
+"""The front tab as a visitor uses it."""
+
+import io
+import json
+import re
+import zipfile
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from model import LEVELS
+from tests.app.serving import CIFAR10
+
+
+def settled(page: Page, compatibility: str) -> None:
+    """Waits until the answer on the page is that of ``compatibility`` and nothing is under way."""
+    expect(page.locator(f".answer[data-compatibility={compatibility}]")).to_be_visible(timeout=60_000)
+    expect(page.locator(".progress-text, .eta-bar, .generating")).to_have_count(0, timeout=60_000)
+
+
+def switch(page: Page, label: str) -> None:
+    page.get_by_role("radio", name=label, exact=True).check()
+
+
+def state(page: Page) -> dict:
+    """What a visitor reads and sees: class, numbers, words and the maps' addresses (which hash their content)."""
+    return {
+        "class": page.locator(".answer h2").inner_text(),
+        "split": page.locator(".answer table").nth(1).inner_text(),
+        "numbers": page.locator(".numbers").all_inner_texts(),
+        "words": [i.get_attribute("alt") for i in page.locator("#maps img").all()],
+        "maps": [i.get_attribute("src") for i in page.locator("#maps img").all()],
+        "equation": page.locator(".formula").inner_text(),
+    }
+
+
+def changed(page: Page, before: dict, key: str = "maps") -> dict:
+    page.wait_for_function(
+        "old => JSON.stringify([...document.querySelectorAll('#maps img')].map(i => i.getAttribute('src'))) !== old",
+        arg=json.dumps(before["maps"], separators=(",", ":")),
+        timeout=60_000,
+    )
+    return state(page)
+
+
+def upload(page: Page, name: str, content: bytes) -> None:
+    clear = page.locator("#ask").get_by_role("button", name="Clear", exact=False)
+    if clear.count():
+        clear.first.click()
+        expect(page.locator(".message")).to_be_visible()
+    page.locator("#ask input[type=file]").first.set_input_files(
+        {"name": name, "mimeType": "image/png", "buffer": content}
+    )
+
+
+def test_opens_with_an_answer(open_page):
+    page = open_page()
+    seen = state(page)
+    assert seen["class"].split()[0] in CIFAR10 and "%" in seen["class"]
+    assert len(set(seen["maps"])) == 3
+    for level, words, numbers in zip(LEVELS, seen["words"], seen["numbers"], strict=True):
+        assert re.fullmatch(
+            rf"Attention of {level} over the picture: .*(highlights the|spreads).*; peak [\d.]+ × uniform", words
+        )
+        assert all(label in numbers for label in ("Grid", "Peak", "Entropy", "Logit"))
+    assert "√" in seen["equation"]
+    assert "softmax cancels it" in page.locator(".method").inner_text()
+
+
+def test_fits_without_scrolling(open_page):
+    page = open_page()
+    for part in ("#ask .image-container", ".answer", *[f"#maps .card >> nth={i}" for i in range(3)]):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 800 and box["x"] + box["width"] <= 1280, part
+
+
+def test_upload(open_page, picture_file):
+    page = open_page()
+    before = state(page)
+    upload(page, "disc.png", picture_file.read_bytes())
+    page.locator("#maps img").nth(2).wait_for()
+    settled(page, "dp")
+    assert state(page)["maps"] != before["maps"]
+    assert state(page)["class"].split()[0] in CIFAR10
+
+
+def test_switching_changes_maps_and_numbers(open_page):
+    page = open_page()
+    dp = state(page)
+    switch(page, "Parametrised (pc)")
+    settled(page, "pc")
+    pc = state(page)
+    assert all(a != b for a, b in zip(dp["maps"], pc["maps"], strict=True))
+    assert dp["numbers"] != pc["numbers"] and dp["split"] != pc["split"] and dp["equation"] != pc["equation"]
+    switch(page, "Dot product (dp)")
+    settled(page, "dp")
+    assert state(page) == dp
+
+
+def test_twenty_quick_switches_end_on_the_right_answer(open_page):
+    page = open_page()
+    dp = state(page)
+    for i in range(21):
+        switch(page, "Dot product (dp)" if i % 2 else "Parametrised (pc)")
+    settled(page, "pc")
+    page.wait_for_timeout(1500)  # an answer that came late would show now
+    settled(page, "pc")
+    ended = state(page)
+    assert ended["equation"] != dp["equation"]
+    fresh = state(open_page("?compat=pc"))
+    assert ended == {**fresh, "maps": ended["maps"]} and ended["maps"] == fresh["maps"]
+
+
+def manifest(page: Page) -> dict:
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Download", exact=True).last.click()
+    with open(download.value.path(), "rb") as f, zipfile.ZipFile(io.BytesIO(f.read())) as archive:
+        assert archive.namelist()[-1] == "manifest.json" and {"conv7.npy", "conv13.png"} <= set(archive.namelist())
+        return json.loads(archive.read("manifest.json"))
+
+
+def test_redrawing_asks_the_network_nothing(open_page):
+    page = open_page()
+    first, before = manifest(page), state(page)
+    for act in (
+        lambda: page.get_by_label("number input for Opacity, %").fill("90"),
+        lambda: switch(page, "Nearest"),
+        lambda: switch(page, "Shared"),
+        lambda: page.get_by_label("number input for Keep top, %").fill("40"),
+    ):
+        act()
+        after = changed(page, before)
+        assert (after["class"], after["split"]) == (before["class"], before["split"])
+        before = after
+    assert all("40 % of the attention lies in" in numbers for numbers in before["numbers"])
+    assert len({numbers.splitlines()[0] for numbers in before["numbers"]}) == 1  # shared: every scale starts at 0
+    last = manifest(page)
+    assert last["view"] == {"opacity": 0.9, "smooth": False, "shared": True, "keep": 40}
+    assert last["seconds"] == first["seconds"]  # to the last digit: the same run of the network
+
+
+@pytest.mark.parametrize("name, content", [("a.png", b"hello"), ("b.png", b"\x89PNG\r\n\x1a\n" + bytes(99))])
+def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, picture_file, name, content):
+    page = open_page()
+    upload(page, name, content)
+    alert = page.get_by_role("alert").filter(has_text="picture")
+    expect(alert).to_be_visible(timeout=60_000)
+    assert alert.inner_text().endswith(".") and "/" not in alert.inner_text()
+    expect(page.locator("#maps img")).to_have_count(0)
+    upload(page, "disc.png", picture_file.read_bytes())
+    page.locator("#maps img").nth(2).wait_for(timeout=60_000)
+    settled(page, "dp")
+
+
+def test_clearing_asks_for_a_picture(open_page):
+    page = open_page()
+    page.locator("#ask").get_by_role("button", name="Clear").first.click()
+    expect(page.locator(".message")).to_contain_text("Choose an example")
+    expect(page.locator("#maps img")).to_have_count(0)
+
+
+def test_examples(open_page):
+    page = open_page()
+    before = state(page)
+    page.get_by_role("button", name="Example: cat", exact=True).click()
+    assert changed(page, before)["maps"] != before["maps"]
+
+
+def test_address_opens_the_page_in_that_state(open_page):
+    page = open_page()
+    before = state(page)
+    page.get_by_role("button", name="Example: frog", exact=True).click()
+    changed(page, before)
+    switch(page, "Parametrised (pc)")
+    settled(page, "pc")
+    assert state(open_page("?checkpoint=vgg-att3-cifar10-s&compat=pc&example=frog")) == state(page)
+
+
+def test_unknown_address_is_said_and_shown_anyway(open_page):
+    page = open_page("?example=<script>&compat=additive")
+    expect(page.get_by_text("that is not here").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_looks(open_page, scheme, width):
+    page = open_page(width=width, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    lightness = sum(int(v) for v in re.findall(r"\d+", background)[:3]) / 3
+    assert (lightness > 128) == (scheme == "light")
+    for image in page.locator("img:visible").all():
+        assert (image.get_attribute("alt") or "").strip(), image.get_attribute("src")
+    for text in page.locator(".answer h2, .note:visible, .numbers dt, .card-title p").all():
+        assert contrast(text.evaluate(COLOURS)) >= 4.5, text.inner_text()
+
+
+COLOURS = """element => {
+  const fill = (e) => getComputedStyle(e).backgroundColor;
+  let behind = element;
+  while (fill(behind) === "rgba(0, 0, 0, 0)" && behind.parentElement) behind = behind.parentElement;
+  return [getComputedStyle(element).color, fill(behind)];
+}"""
+
+
+def contrast(colours: list[str]) -> float:
+    """WCAG 2 contrast ratio of two CSS colours; 4.5 is what small text needs."""
+
+    def luminance(colour: str) -> float:
+        channels = [int(v) / 255 for v in re.findall(r"\d+", colour)[:3]]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in channels]
+        return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    dark, light = sorted(luminance(c) for c in colours)
+    return (light + 0.05) / (dark + 0.05)
