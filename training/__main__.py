@@ -140,6 +140,25 @@ def push(
     print(publish(run, repo, private, overwrite_readme))
 
 
+@app.command()
+def bench(
+    arch: Annotated[str, typer.Option(help="Which network.")] = "vgg-att3-concat-dp",
+    width: Annotated[float, typer.Option(help="Multiplies every channel count.")] = 0.25,
+    data_dir: Annotated[Path, typer.Option(help="Where CIFAR-10 is.")] = Path("data"),
+    steps: Annotated[int, typer.Option(min=1, help="Steps a round.")] = 8,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each, alternating.")] = 5,
+    workers: Annotated[int, typer.Option(min=0, help="The textbook loader's processes.")] = 2,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure our training step beside a textbook step, on the same network in the same run."""
+    from training import bench as benchmark
+    from training import data
+
+    rows, where = benchmark.bench(arch, width, data.load("cifar10", data_dir), device, steps, rounds, workers)
+    what = f"{arch} at width {width:g}, batch 128, {rounds} rounds of {steps} steps"
+    print(benchmark.table(rows, f"{what}; {where['hardware']}, {where['versions']}"))
+
+
 def main() -> None:
     """Runs the command line; a mistake of the user's ends in one sentence and exit code 2."""
     try:

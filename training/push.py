@@ -9,7 +9,7 @@ pictures, drawn now), TensorBoard events, and README.md where the repository has
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -40,6 +40,10 @@ class Pushed:
     url: str
     kept_card: bool
 
+    def __str__(self) -> str:
+        kept = f"\nits own {CARD} was kept; --overwrite-readme replaces it" if self.kept_card else ""
+        return f"{self.url}{kept}"
+
 
 def push(
     run: str | Path, repo: str, private: bool = False, overwrite_card: bool = False, pictures: str | Path = EXAMPLES
@@ -62,6 +66,8 @@ def push(
     run = Path(run)
     net, config = read_run(run)
     check_name(repo)
+    if not Path(pictures).is_dir():
+        raise PushError(f"there is no folder {pictures} with pictures to show")
     if not get_token():
         raise PushError("the Hub needs a token that may write: run `hf auth login`, or set HF_TOKEN")
     files = gather(run, net, Path(pictures))
@@ -103,9 +109,11 @@ def read_run(run: Path) -> tuple[Network, dict]:
     if not run.is_dir():
         raise PushError(f"there is no folder {run}")
     try:
-        return Network.from_pretrained(run), read_config(run)
+        net, config = Network.from_pretrained(run), read_config(run)
     except CheckpointError as e:
         raise PushError(f"{run} cannot be pushed: {e}") from e
+    known = {"input_size": net.arguments.get("input_size", 32), **asdict(net.info)}
+    return net, {**known, **config}
 
 
 def gather(run: Path, net: Network, pictures: Path) -> dict[str, bytes]:
@@ -121,9 +129,9 @@ def gather(run: Path, net: Network, pictures: Path) -> dict[str, bytes]:
 
 
 def message(config: dict) -> str:
-    error = config.get("results", {}).get("error")
+    error = config["results"].get("error")
     measured = f", test error {100 * error:.2f} %" if error is not None else ""
-    return f"{config['architecture']} on {config.get('dataset') or 'unknown data'}{measured}"
+    return f"{config['architecture']} on {config['dataset'] or 'unknown data'}{measured}"
 
 
 def draw_maps(net: Network, folder: Path, most: int = 10) -> bytes | None:
