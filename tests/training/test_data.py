@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy.io import savemat
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from training.birds import FOLDER, cub_records
@@ -30,10 +29,6 @@ def refusal(*arguments, **named):
         load(*arguments, **named)
     assert "\n" not in str(e.value)
     return str(e.value)
-
-
-def md5(file):
-    return hashlib.md5(file.read_bytes()).hexdigest()
 
 
 # CIFAR-10, the real one
@@ -53,40 +48,6 @@ def test_cifar10_is_whole_and_in_its_own_order(data_dir):
 
 
 # CIFAR-100 and SVHN, small files of the true format
-
-
-@pytest.fixture
-def cifar100(tmp_path, monkeypatch):
-    """A folder with a CIFAR-100 of 6 + 4 pictures, whose sums torchvision is told to expect."""
-    folder = tmp_path / CIFAR100.base_folder
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    sums = {}
-    for file, count in (("train", 6), ("test", 4)):
-        pixels = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
-        labels = {"fine_labels": list(range(count)), "coarse_labels": [0] * count}
-        (folder / file).write_bytes(pickle.dumps({"data": pixels, **labels}))
-        sums[file] = md5(folder / file)
-    names = [f"thing {i}" for i in range(100)]
-    (folder / "meta").write_bytes(pickle.dumps({"fine_label_names": names, "coarse_label_names": ["things"]}))
-    monkeypatch.setattr(CIFAR100, "train_list", [["train", sums["train"]]])
-    monkeypatch.setattr(CIFAR100, "test_list", [["test", sums["test"]]])
-    monkeypatch.setattr(CIFAR100, "meta", {**CIFAR100.meta, "md5": md5(folder / "meta")})
-    return tmp_path
-
-
-@pytest.fixture
-def svhn(tmp_path, monkeypatch):
-    """A folder with an SVHN of 12 + 5 pictures, whose sums torchvision is told to expect."""
-    rng = np.random.default_rng(0)
-    sums = {}
-    for part, count in (("train", 12), ("test", 5)):
-        url, file, _ = SVHN.split_list[part]
-        pixels = rng.integers(0, 256, (32, 32, 3, count), dtype=np.uint8)
-        savemat(tmp_path / file, {"X": pixels, "y": (np.arange(count) % 10 + 1).astype(np.uint8)[:, None]})
-        sums[part] = [url, file, md5(tmp_path / file)]
-    monkeypatch.setattr(SVHN, "split_list", sums)
-    return tmp_path
 
 
 def test_cifar100_has_the_fine_labels(cifar100):
@@ -163,7 +124,7 @@ def test_missing_data_are_fetched(cifar100, tmp_path, monkeypatch):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         monkeypatch.setattr(CIFAR100, "url", f"http://127.0.0.1:{server.server_port}/{archive.name}")
-        monkeypatch.setattr(CIFAR100, "tgz_md5", md5(archive))
+        monkeypatch.setattr(CIFAR100, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
         data = load("cifar100", fetched)
         server.shutdown()
     assert torch.equal(data.train.images, load("cifar100", cifar100).train.images)
@@ -171,16 +132,6 @@ def test_missing_data_are_fetched(cifar100, tmp_path, monkeypatch):
 
 
 # CUB-200-2011
-
-
-@pytest.fixture(scope="module")
-def birds_dir() -> Path:
-    """The folder that holds the real CUB_200_2011, or some of its classes."""
-    roots = [Path(os.environ.get("DATA_DIR") or REPO / "data"), REPO / "data", REPO / "../shared/data"]
-    for root in roots:
-        if (root / FOLDER / "images.txt").is_file():
-            return root
-    pytest.skip(f"{FOLDER} is in none of $DATA_DIR, data/ and ../shared/data/")
 
 
 def test_real_birds_keep_the_official_split_and_boxes(birds_dir):

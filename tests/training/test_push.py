@@ -57,12 +57,18 @@ def run(tmp_path) -> Path:
     (folder / "metrics.jsonl").write_text('{"epoch": 1}\n')
     (folder / "state.pt").write_bytes(b"only for going on")
     Image.new("RGB", (8, 8)).save(folder / "curves.png")
+    (tmp_path / "runs" / "none").mkdir()
     return folder
+
+
+def publish(run: Path, repo: str, **options):
+    """``push`` without the time to draw maps."""
+    return push(run, repo, **{"pictures": run.parent / "none", **options})
 
 
 def refusal(*args, **kwargs) -> str:
     with pytest.raises(PushError) as caught:
-        push(*args, **kwargs)
+        publish(*args, **kwargs)
     message = str(caught.value)
     assert "\n" not in message and "127.0.0.1" not in message
     return message
@@ -106,11 +112,11 @@ def test_the_card_is_one_the_hub_reads(hub, run):
 
 
 def test_what_is_pushed_is_read_back_bit_for_bit(hub, run):
-    commit = push(run, "user/tiny").url.rsplit("/", 1)[1]
+    commit = publish(run, "user/tiny").url.rsplit("/", 1)[1]
     pushed = AttentionVGG.from_pretrained(run)
     torch.manual_seed(1)
     AttentionVGG(num_classes=10, width=1 / 16).save_pretrained(run, INFO)
-    push(run, "user/tiny")
+    publish(run, "user/tiny")
     read = AttentionVGG.from_pretrained("user/tiny", revision=commit)
     assert all(torch.equal(v, read.state_dict()[k]) for k, v in pushed.state_dict().items())
     latest = AttentionVGG.from_pretrained("user/tiny")
@@ -121,31 +127,31 @@ def test_what_is_pushed_is_read_back_bit_for_bit(hub, run):
 
 
 def test_private_is_private(hub, run, monkeypatch):
-    push(run, "user/secret", private=True)
+    publish(run, "user/secret", private=True)
     assert hub.repos["user/secret"].private
-    push(run, "user/secret", private=True)
-    push(run, "user/open")
+    publish(run, "user/secret", private=True)
+    publish(run, "user/open")
     assert "there already, and public" in refusal(run, "user/open", private=True)
     assert not hub.repos["user/open"].private and len(hub.repos["user/open"].commits) == 2
 
 
 def test_a_readme_is_kept_unless_told(hub, run):
     hub.put("user/tiny", {CARD: b"# written by hand"})
-    assert push(run, "user/tiny").kept_card
+    assert publish(run, "user/tiny").kept_card
     files = hub.files("user/tiny")
     assert files[CARD] == b"# written by hand" and files[WEIGHTS] == (run / WEIGHTS).read_bytes()
-    assert not push(run, "user/tiny", overwrite_card=True).kept_card
+    assert not publish(run, "user/tiny", overwrite_card=True).kept_card
     assert b"model-index" in hub.files("user/tiny")[CARD]
 
 
 def test_pushing_the_same_again_makes_no_commit(hub, run):
-    assert push(run, "user/tiny").url == push(run, "user/tiny").url
+    assert publish(run, "user/tiny").url == publish(run, "user/tiny").url
     assert len(hub.repos["user/tiny"].commits) == 2
 
 
 def test_a_connection_cut_once_is_taken_up_again(hub, run):
     hub.cut = 1
-    push(run, "user/tiny")
+    publish(run, "user/tiny")
     assert hub.cut == 0 and hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()
 
 
@@ -154,7 +160,7 @@ def test_a_connection_that_stays_cut_leaves_nothing_and_a_later_push_is_whole(hu
     assert "the connection to the Hub broke" in refusal(run, "user/tiny")
     assert hub.cut < 10**6 and hub.files("user/tiny").keys() == {".gitattributes"} and not hub.blobs
     hub.cut = 0
-    push(run, "user/tiny")
+    publish(run, "user/tiny")
     assert hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()
 
 
@@ -199,11 +205,12 @@ def test_what_is_no_run_is_refused_before_any_call(hub, run, tmp_path):
 
 def test_pictures_of_ones_own(hub, run, tmp_path):
     own = tmp_path / "own"
+    assert "no folder" in refusal(run, "user/none", pictures=own)
     own.mkdir()
-    push(run, "user/none", pictures=own)
+    publish(run, "user/none", pictures=own)
     assert "maps.png" not in hub.files("user/none") and b"maps.png" not in hub.files("user/none")[CARD]
     Image.new("L", (50, 40)).save(own / "grey.png")
-    push(run, "user/one", pictures=own)
+    publish(run, "user/one", pictures=own)
     assert "maps.png" in hub.files("user/one")
     (own / "broken.jpg").write_bytes(b"no picture")
     assert "not a picture" in refusal(run, "user/two", pictures=own)
@@ -220,6 +227,7 @@ def test_the_command(hub, run, tmp_path):
         "NO_PROXY": "127.0.0.1,localhost",
         "OMP_NUM_THREADS": "1",
     }
+    hub.put("user/tiny", {CARD: b"# written by hand"})
     for command in ("push", "push --overwrite-readme", "push --private"):
         name, *options = command.split()
         line = [sys.executable, "-m", "training", name, str(run), "user/tiny", *options]
@@ -230,4 +238,5 @@ def test_the_command(hub, run, tmp_path):
         else:
             assert done.returncode == 0, done.stderr
             assert f"{hub.url}/user/tiny/commit/" in done.stdout
+            assert ("was kept" in done.stdout) == (command == "push")
     assert hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()
