@@ -1,0 +1,117 @@
+"""Adversarial pictures: what changes in the answer and in the maps when every pixel may move by epsilon / 255?
+
+    attacked = fgsm(net, pictures, classes, epsilon=4)      # one step
+    attacked = pgd(net, pictures, classes, epsilon=4)       # ten, from a random start
+    logits = logits_of(net, attacked)
+
+Pictures are uint8 (0 to 255) or floating (0 to 1), [B, 3, H, W], not yet normalised: the network's own mean and std are
+applied here. The network is in evaluation mode, as ``from_pretrained`` gives it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from model.checkpoints import Network
+from model.presets import normalise
+
+
+def unit_pixels(pictures: Tensor) -> Tensor:
+    """uint8 pictures as float32 from 0 to 1; floating ones, which must be in that range, as a copy.
+
+    Raises:
+        ValueError: not [B, 3, H, W], of another type, or out of range.
+    """
+    if pictures.ndim != 4 or pictures.shape[1] != 3:
+        raise ValueError(f"pictures must be [batch, 3, height, width], not {list(pictures.shape)}")
+    if pictures.dtype == torch.uint8:
+        return pictures.float() / 255
+    if not pictures.is_floating_point() or not ((pictures >= 0) & (pictures <= 1)).all():
+        raise ValueError("pictures must be uint8, or floating from 0 to 1")
+    return pictures.detach().to(torch.float32, copy=True)
+
+
+def network_input(net: Network, pixels: Tensor) -> Tensor:
+    """Pixels from 0 to 1, normalised with the network's own mean and std; gradients pass."""
+    return normalise(pixels * 255, net.info.mean, net.info.std)
+
+
+def logits_of(net: Network, pictures: Tensor) -> Tensor:
+    """Logits [B, K] of pictures, without gradients."""
+    with torch.no_grad():
+        return net(network_input(net, unit_pixels(pictures)))[0]
+
+
+def ascent_direction(net: Network, pixels: Tensor, classes: Tensor) -> Tensor:
+    """The sign of the gradient of each picture's own cross-entropy with respect to its pixels, [B, 3, H, W]."""
+    with torch.enable_grad():
+        pixels = pixels.detach().requires_grad_()
+        # A tensor made in inference mode has no place in a backward pass; a copy has.
+        loss = cross_entropy(net(network_input(net, pixels))[0].float(), classes.clone(), reduction="sum")
+        return torch.autograd.grad(loss, pixels)[0].sign()
+
+
+def fgsm(net: Network, pictures: Tensor, classes: Tensor, epsilon: float) -> Tensor:
+    """Fast gradient sign method (Goodfellow et al. 2015): each pixel value moves by epsilon / 255 towards more loss.
+
+    Args:
+        net: the network attacked.
+        pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
+        classes: int64 [B], what the pictures should no longer be taken for: their labels, or the answers.
+        epsilon: in steps of 1 / 255, 0 to 255.
+
+    Returns:
+        float32 [B, 3, H, W], from 0 to 1. A value whose gradient is exactly 0 stays.
+
+    Raises:
+        ValueError: pictures or epsilon are not as said.
+    """
+    radius = checked_radius(epsilon)
+    with torch.inference_mode(False):
+        clean = unit_pixels(pictures)
+        return (clean + radius * ascent_direction(net, clean, classes)).clamp(0, 1)
+
+
+def pgd(
+    net: Network,
+    pictures: Tensor,
+    classes: Tensor,
+    epsilon: float,
+    steps: int = 10,
+    step_size: float | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """Projected gradient descent (Madry et al. 2018) in the L-infinity ball, from a uniformly random point of it.
+
+    Args:
+        net, pictures, classes, epsilon: as for ``fgsm``.
+        steps: how many, at least 1.
+        step_size: in steps of 1 / 255; by default 2.5 * epsilon / steps, enough to cross the ball.
+        seed: fixes the random start, on every device alike.
+
+    Returns:
+        float32 [B, 3, H, W], from 0 to 1, nowhere further than epsilon / 255 from the picture: the last step's.
+
+    Raises:
+        ValueError: pictures, epsilon, steps or step_size are not as said.
+    """
+    radius = checked_radius(epsilon)
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, not {steps}")
+    step = 2.5 * radius / steps if step_size is None else checked_radius(step_size, "step_size")
+    with torch.inference_mode(False):
+        clean = unit_pixels(pictures)
+        start = torch.rand(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean.device) * 2 - 1
+        low, high = (clean - radius).clamp(min=0), (clean + radius).clamp(max=1)
+        attacked = (clean + radius * start).clamp(low, high)
+        for _ in range(steps):
+            attacked = (attacked + step * ascent_direction(net, attacked, classes)).clamp(low, high)
+        return attacked
+
+
+def checked_radius(epsilon: float, name: str = "epsilon") -> float:
+    if not 0 <= epsilon <= 255:
+        raise ValueError(f"{name} must be 0 to 255 (steps of 1 / 255), not {epsilon}")
+    return epsilon / 255

@@ -1,0 +1,180 @@
+"""Explanations computed after training, to lay beside the trained attention; and a check that asks what maps are worth.
+
+    saliency(net, pictures, classes)     [B, H, W]    |d logit / d pixel|                (Simonyan et al. 2014)
+    grad_cam(net, pictures, classes)     [B, h, w]    gradient-weighted features         (Selvaraju et al. 2017)
+    cam(net, pictures, classes)          [B, h, w]    class-weighted features, VGG-GAP   (Zhou et al. 2016)
+    deletion(net, pictures, classes, maps, shares)    probability after the highest pixels are blurred
+
+Unlike attention, these maps are of one class each. None is negative; none is normalised: a map may be 0 everywhere.
+Pictures are uint8 (0 to 255) or floating (0 to 1), [B, 3, H, W]; the network's own mean and std are applied here. The
+network is in evaluation mode, as ``from_pretrained`` gives it. No hooks: one network may serve several threads.
+"""
+
+from __future__ import annotations
+
+import torch
+from captum.attr import Saliency
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torchvision.transforms.functional import gaussian_blur
+
+from model.attacks import logits_of, network_input, unit_pixels
+from model.attending import AttendingNetwork
+from model.baselines import VGGGAP
+from model.checkpoints import Network
+
+SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
+
+
+def saliency(net: Network, pictures: Tensor, classes: Tensor) -> Tensor:
+    """Gradient saliency: how much each class's logit changes with a pixel, the largest of its three channels.
+
+    Args:
+        net: any network.
+        pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
+        classes: int64 [B], one class a picture.
+
+    Returns:
+        [B, H, W], in logits per unit of a pixel value from 0 to 1.
+    """
+    with torch.inference_mode(False):  # the page's own mode, in which nothing has a gradient
+        pixels = unit_pixels(pictures).requires_grad_()
+        gradient = Saliency(lambda x: net(network_input(net, x))[0]).attribute(pixels, target=classes.clone())
+    return gradient.detach().amax(1)
+
+
+def grad_cam(net: Network, pictures: Tensor, classes: Tensor, level: str | None = None) -> Tensor:
+    """Grad-CAM: ReLU of the sum of a level's channels, each weighted by the mean over positions of d logit / d feature.
+
+    The gradient takes every path from the level to the logit: with attention, also those through the weights and g.
+
+    Args:
+        net: a network with trained attention, or VGG-GAP.
+        pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
+        classes: int64 [B], one class a picture.
+        level: one of the network's; by default the last, conv13 in a VGG.
+
+    Returns:
+        [B, h, w], on the level's own grid.
+
+    Raises:
+        ValueError: the network is of another kind, or has no such level.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        pixels = unit_pixels(pictures).requires_grad_()  # or a frozen network would keep no gradients
+        local_features, logits = features_and_logits(net, network_input(net, pixels))
+        level = level or list(local_features)[-1]
+        if level not in local_features:
+            raise ValueError(f"the network's levels are {', '.join(local_features)}, not {level}")
+        l = local_features[level]  # [B, C, h, w]
+        gradient = torch.autograd.grad(logits.gather(1, classes.clone()[:, None]).sum(), l)[0]
+    return (gradient.mean((2, 3), keepdim=True) * l.detach()).sum(1).relu()
+
+
+def features_and_logits(net: Network, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """A level's features [B, C, h, w], for each level, and the logits [B, K] computed from those very tensors."""
+    if isinstance(net, AttendingNetwork):
+        local_features, g = net.features(images)
+        terms = net.level_terms(local_features, net.attention_maps(local_features, g))
+        return local_features, net.bias + sum(terms.values())
+    if isinstance(net, VGGGAP):
+        conv13 = net.trunk(images)["conv13"]
+        return {"conv13": conv13}, net.classifier(conv13.mean((2, 3)))
+    raise ValueError(f"Grad-CAM is for networks with trained attention and VGG-GAP, not {type(net).__name__}")
+
+
+def cam(net: VGGGAP, pictures: Tensor, classes: Tensor) -> Tensor:
+    """CAM, VGG-GAP's own map, its negative part cut off.
+
+    Args:
+        net: VGG-GAP.
+        pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
+        classes: int64 [B], one class a picture.
+
+    Returns:
+        [B, h, w], 8 x 8 at 32 x 32.
+
+    Raises:
+        ValueError: the network is of another kind.
+    """
+    if not isinstance(net, VGGGAP):
+        raise ValueError(f"CAM is VGG-GAP's map; {type(net).__name__} has none")
+    with torch.no_grad():
+        conv13 = net.trunk(network_input(net, unit_pixels(pictures)))["conv13"]
+        return net.cam(conv13, classes).relu()
+
+
+def to_side(maps: Tensor, side: tuple[int, int]) -> Tensor:
+    """Maps [B, h, w] brought to [B, H, W] bilinearly, as the page draws them."""
+    if maps.shape[1:] == side:
+        return maps
+    return interpolate(maps[:, None].float(), side, mode="bilinear", align_corners=False)[:, 0]
+
+
+def ranks(maps: Tensor, seed: int = 0) -> Tensor:
+    """The place of each pixel of [B, H, W] in its map's order, 0 for the highest; equal ones in random order."""
+    flat = maps.flatten(1).cpu()
+    shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed))
+    order = shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]
+    return order.argsort(dim=1).view(maps.shape).to(maps.device)
+
+
+def blurred(pixels: Tensor) -> Tensor:
+    """Pixels [B, 3, H, W] under a Gaussian whose sigma is an eighth of the shorter side: colours stay, shapes go."""
+    sigma = min(pixels.shape[2:]) / 8
+    return gaussian_blur(pixels, 2 * int(2.5 * sigma) + 1, sigma)
+
+
+def delete(pictures: Tensor, maps: Tensor, share: float, seed: int = 0) -> Tensor:
+    """Pictures in which the ``share`` of the pixels that stand highest in the map are blurred.
+
+    Args:
+        pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
+        maps: [B, h, w], on any grid.
+        share: from 0 to 1 of the pixels, rounded to whole ones.
+        seed: the order of pixels that are equal in the map.
+
+    Returns:
+        float32 [B, 3, H, W] from 0 to 1.
+
+    Raises:
+        ValueError: ``share`` is not from 0 to 1.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, not {share}")
+    pixels = unit_pixels(pictures)
+    place = ranks(to_side(maps, pixels.shape[2:]), seed)
+    gone = place < round(share * place[0].numel())  # [B, H, W]
+    return torch.where(gone[:, None], blurred(pixels), pixels)
+
+
+def deletion(
+    net: Network, pictures: Tensor, classes: Tensor, maps: Tensor, shares: tuple[float, ...] = SHARES, seed: int = 0
+) -> Tensor:
+    """The deletion check: how probable is the class still when the pixels a map names are blurred?
+
+    Args:
+        net: any network.
+        pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
+        classes: int64 [B], one class a picture.
+        maps: [B, h, w], on any grid.
+        shares: of the pixels, the highest in the map first; 0 is the picture itself.
+        seed: the order of pixels that are equal in the map.
+
+    Returns:
+        Probabilities [B, len(shares)].
+    """
+    changed = torch.stack([delete(pictures, maps, share, seed) for share in shares], 1)  # [B, S, 3, H, W]
+    probabilities = logits_of(net, changed.flatten(0, 1)).float().softmax(1).view(*changed.shape[:2], -1)
+    return probabilities.gather(2, classes.view(-1, 1, 1).expand(-1, len(shares), 1))[..., 0]
+
+
+def random_deletion(
+    net: Network, pictures: Tensor, classes: Tensor, shares: tuple[float, ...] = SHARES, seeds: int = 10
+) -> Tensor:
+    """The same for pixels drawn at random, the mean over ``seeds`` draws: [B, len(shares)].
+
+    Random pixels lie scattered, a map's in patches; so the two differ in shape as well as in place.
+    """
+    flat = torch.ones(len(pictures), *pictures.shape[2:], device=pictures.device)
+    return torch.stack([deletion(net, pictures, classes, flat, shares, seed) for seed in range(seeds)]).mean(0)
