@@ -86,6 +86,18 @@ class AttendingNetwork(Network):
                     nn.BatchNorm1d(g_channels, eps=1e-3), nn.ReLU(), nn.Dropout(dropout), nn.Linear(g_channels, c)
                 )
 
+    def pruned(self) -> AttendingNetwork:
+        """A copy without the global branch, whose outputs are exactly equal.
+
+        Raises:
+            ValueError: the compatibility needs the branch (dp, additive).
+        """
+        net = type(self)(**{**self.arguments, "global_branch": False})
+        kept = net.state_dict().keys()
+        net.load_state_dict({k: v for k, v in self.state_dict().items() if k in kept})
+        net.info = self.info
+        return net.train(self.training)
+
     def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it."""
         raise NotImplementedError

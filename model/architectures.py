@@ -1,0 +1,152 @@
+"""The table of all networks, docs/architectures.md: python -m model table > docs/architectures.md"""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.attending import AttendingNetwork
+from model.checkpoints import Network
+from model.zoo import build
+
+INTRODUCTION = """\
+# Architectures
+
+Printed by `python -m model table > docs/architectures.md`. Every name is built by `model.build(name)` and returns
+`(logits, maps)`; sizes are those of one 32 x 32 picture, ten classes, width 1.
+
+| name | what it is |
+|---|---|
+| `vgg` | the paper's baseline: 13 convolutions, five pools, two linear layers |
+| `vgg-gap` | the attention networks' trunk, averaged over positions; the map is CAM of the winning class |
+| `vgg-pan` | progressive attention: a sigmoid gate at conv10, a softmax at conv13 |
+| `vgg-global` | ours, a control: the trunk's global feature g, classified by itself |
+| `vgg-att1`, `-att2`, `-att3` | the paper's: attention at conv13; conv10 and conv13; conv7, conv10 and conv13 |
+| `resnet164`, `resnet164-att2` | pre-activation bottlenecks; attention at the outputs of stages 2 and 3 |
+
+Then the head: `concat`, one linear layer over all attended vectors; `indep`, one a level, logits summed. Last the
+compatibility: `dp` <l, g> / sqrt(C); `pc` <u, l + g>; `additive` (ours) <u, tanh(W l + V g)>; `uniform` (a control)
+every position alike.
+
+- Under `pc` and `uniform` the global branch cannot change the answer: its parameters are counted, since the paper's
+  network has them, but the forward pass skips it. `python -m model export SRC DEST --prune` writes the checkpoint
+  without it, with exactly the same outputs.
+- `vgg-pan`: the paper's network is known by its parameter count and a sentence. Inferred: each gate has a global branch
+  like the other networks' and a score with bias, which gives that count exactly; the pool follows the gate.
+- `resnet164`: the stride of a stage is in its first 3 x 3 convolution; the first block's shortcut starts after the
+  shared BN-ReLU. Both are our choice of two common forms. Attention reads the stages' raw outputs.
+- At 80 x 80 (`input_size=80`, CUB-200 in the paper) the pool after conv7 is 5 x 5, so that all maps behind it keep the
+  sizes below; conv7's is 80 x 80. Other sizes work from 8 pixels a side (20 for the 80 x 80 form).
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network of the table. Times are in seconds, one a round."""
+
+    name: str
+    parameters: int
+    multiply_adds: int  # of one forward pass for one picture; convolutions and matrix products
+    maps: str
+    forward: list[float]
+    trunk: list[float]  # features() alone: the trunk and, where the maps depend on it, the global branch; else empty
+
+
+def multiply_adds(net: Network, size: int = 32) -> int:
+    """Multiply-adds of convolutions and matrix products in one forward pass for one picture, counted by torch."""
+    counter = FlopCounterMode(display=False)
+    device = next(net.parameters()).device
+    with counter, torch.no_grad():
+        net.eval()(torch.empty(1, 3, size, size, device=device))
+    return counter.get_total_flops() // 2
+
+
+def seconds(run: Callable[[Tensor], object], images: Tensor) -> float:
+    """Wall-clock time of one call."""
+    start = time.perf_counter()
+    run(images)
+    return time.perf_counter() - start
+
+
+@torch.inference_mode()
+def measure(names: list[str], rounds: int, batch: int) -> list[Row]:
+    """Builds the networks at width 1 and times them on the CPU, in float32 and channels_last.
+
+    Each round times every network once, its trunk alone beside it: what slows the machine for a while slows all.
+    """
+    images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    nets = {name: build(name).eval().to(memory_format=torch.channels_last) for name in names}
+    rows = {}
+    for name, net in nets.items():
+        _, maps = net(images)  # also warms up
+        sizes = ", ".join(f"{k} {v.shape[1]} x {v.shape[2]}" for k, v in maps.items()) or "none"
+        with torch.device("meta"):
+            counted = multiply_adds(build(name))
+        rows[name] = Row(name, sum(p.numel() for p in net.parameters()), counted, sizes, [], [])
+    for i in range(rounds):
+        for name, net in nets.items():
+            calls = [(net, rows[name].forward)]
+            if isinstance(net, AttendingNetwork):
+                calls.append((net.features, rows[name].trunk))
+            for call, times in calls if i % 2 else reversed(calls):
+                times.append(seconds(call, images))
+    return [*rows.values()]
+
+
+def ratio(times: list[float], to: list[float]) -> float:
+    """The median over rounds of one time over another."""
+    return statistics.median(a / b for a, b in zip(times, to, strict=True))
+
+
+def machine() -> str:
+    """Processor, threads, versions and load, in one line."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    processor = next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+    load = Path("/proc/loadavg")
+    busy = f"; load average {load.read_text().split()[0]} at the end" if load.exists() else ""
+    return (
+        f"{processor}, {torch.get_num_threads()} threads; Python {platform.python_version()}, torch {torch.__version__}"
+        f"{busy}"
+    )
+
+
+def document(names: list[str], rounds: int, batch: int) -> str:
+    """The Markdown of docs/architectures.md.
+
+    Args:
+        names: which networks; times are relative to ``vgg``, which is measured whether named or not.
+        rounds: how often each is timed.
+        batch: images a forward pass.
+    """
+    rows = measure([*dict.fromkeys(["vgg", *names])], rounds, batch)
+    vgg = rows[0]
+    lines = [
+        INTRODUCTION,
+        f"Forward time: median of {rounds} interleaved rounds, {batch} pictures a pass, float32, relative to `vgg` in "
+        f"the same round ({1000 * statistics.median(vgg.forward) / batch:.1f} ms a picture). Attention's own cost: the "
+        "whole forward pass over `features()` alone: the trunk and, under dp and additive, the global branch.",
+        "",
+        f"Measured on {machine()}.",
+        "",
+        "| name | parameters | multiply-adds (M) | maps | time / vgg | time / own trunk |",
+        "|---|--:|--:|---|--:|--:|",
+    ]
+    for row in rows:
+        if row.name in names:
+            own = f"{ratio(row.forward, row.trunk):.3f}" if row.trunk else ""
+            lines.append(
+                f"| `{row.name}` | {row.parameters:,} | {row.multiply_adds / 1e6:,.1f} | {row.maps} "
+                f"| {ratio(row.forward, vgg.forward):.2f} | {own} |"
+            )
+    return "\n".join(lines) + "\n"
