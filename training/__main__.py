@@ -159,6 +159,15 @@ def bench(
     print(benchmark.table(rows, f"{what}; {where['hardware']}, {where['versions']}"))
 
 
+@app.command()
+def report() -> None:
+    """Write the tables of README.md and docs/results.md anew, from the shipped checkpoints."""
+    from training.report import report as write
+
+    for file in write():
+        print(file.name)
+
+
 def main() -> None:
     """Runs the command line; a mistake of the user's ends in one sentence and exit code 2."""
     try:

@@ -1,0 +1,83 @@
+"""The tables of README.md and docs/results.md, written from the shipped checkpoints' own config.json.
+
+    python -m training report
+
+One file of measured numbers a checkpoint feeds its card, the page and these tables, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+from safetensors import safe_open
+
+from model import list_checkpoints
+from model.checkpoints import BUNDLED, WEIGHTS, Entry, write_atomically
+
+REPO = Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- {}: written by python -m training report -->", "<!-- end of {} -->"
+
+
+def parameters(entry: Entry) -> int:
+    """How many numbers a checkpoint's weights are, running statistics aside."""
+    with safe_open(entry.folder / WEIGHTS, framework="pt") as f:
+        learnt = [k for k in f.keys() if "running_" not in k and "num_batches" not in k]  # noqa: SIM118
+        return sum(prod(f.get_slice(k).get_shape()) for k in learnt)
+
+
+def short_table(entries: list[Entry]) -> str:
+    """For README: one row a checkpoint."""
+    rows = ["| checkpoint | test error | parameters | training |", "|---|---|---|---|"]
+    for e in entries:
+        hours = f"{e.info.recipe['hours']:.2f} h, {e.info.recipe['hardware']}"
+        size = f"{parameters(e) / 1e6:.2f} M"
+        rows.append(f"| `{e.name}` | {100 * e.info.results['error']:.2f} % | {size} | {hours} |")
+    return "\n".join(rows)
+
+
+def long_table(entries: list[Entry]) -> str:
+    """For docs/results.md: all that is known of each number."""
+    head = "checkpoint | error | 95 % interval | calibration error | parameters | pictures seen | seed | hours"
+    rows = [f"| {head} | precision | hardware, versions | commit |", "|" + "---|" * 11]
+    for e in entries:
+        results, recipe = e.info.results, e.info.recipe
+        low, high = results["interval"]
+        cells = [
+            f"`{e.name}`",
+            f"{100 * results['error']:.2f} %",
+            f"{100 * low:.2f} to {100 * high:.2f}",
+            f"{100 * results['calibration']:.2f} %",
+            f"{parameters(e):,}",
+            f"{recipe['images_seen']:,}",
+            str(recipe["seed"]),
+            f"{recipe['hours']:.2f}",
+            recipe["precision"],
+            f"{recipe['hardware']}; {recipe['versions']}",
+            recipe["commit"],
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    rows += ["", "The commands:", "", *(f"    {e.info.recipe['command']}" for e in entries)]
+    return "\n".join(rows)
+
+
+def replace_block(text: str, name: str, content: str) -> str:
+    """``text`` with what stands between the marks of ``name`` replaced.
+
+    Raises:
+        ValueError: the marks are not there.
+    """
+    begin, end = BEGIN.format(name), END.format(name)
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"there must be one line {begin!r} and one {end!r}")
+    before, after = text.split(begin)[0], text.split(end)[1]
+    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
+
+
+def report(repo: Path = REPO, checkpoints: Path = BUNDLED) -> list[Path]:
+    """Writes the tables anew; returns the files."""
+    entries = [e for e in list_checkpoints(checkpoints) if "error" in e.info.results]
+    files = {repo / "README.md": short_table(entries), repo / "docs" / "results.md": long_table(entries)}
+    for file, table in files.items():
+        write_atomically(file, replace_block(file.read_text(), "checkpoints", table).encode())
+    return list(files)
