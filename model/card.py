@@ -89,7 +89,7 @@ def front_matter(name: str, config: Mapping) -> str:
 def dataset_name(config: Mapping) -> str:
     """What people call the data set; of a folder of pictures, the folder's own name."""
     name = config["dataset"]
-    return FULL_NAMES.get(name) or re.split(r"[/\\:]", name.rstrip("/\\"))[-1] or "unknown data"
+    return FULL_NAMES.get(name) or re.split(r"[/\\:]", name.rstrip("/\\"))[-1].strip() or "unknown data"
 
 
 def has_maps(config: Mapping) -> bool:

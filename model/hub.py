@@ -10,7 +10,7 @@ from threading import Thread
 from model.checkpoints import CONFIG, WEIGHTS, CheckpointError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-PATIENCE = 3  # seconds to wait for the Hub where a cached copy would do; 30 where there is none
+PATIENCE = 3  # seconds to wait for the Hub where a cached copy would do; 10 where there is none
 
 
 def fetch(repo: str, revision: str | None = None) -> Path:
@@ -33,7 +33,7 @@ def fetch(repo: str, revision: str | None = None) -> Path:
     if folder and COMMIT.fullmatch(revision or ""):
         return folder
     try:
-        ask(repo, revision, PATIENCE if folder else 30)
+        ask(repo, revision, PATIENCE if folder else 10)
         fresh = Path(snapshot_download(repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
     except Exception as e:  # the client raises many kinds; each means that the Hub does not give it
         if folder and not isinstance(e, RevisionNotFoundError):

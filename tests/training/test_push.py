@@ -137,7 +137,8 @@ def test_private_is_private(hub, run, monkeypatch):
 
 def test_a_readme_is_kept_unless_told(hub, run):
     hub.put("user/tiny", {CARD: b"# written by hand"})
-    assert publish(run, "user/tiny").kept_card
+    pushed = publish(run, "user/tiny")
+    assert pushed.kept_card and "was kept" in str(pushed)
     files = hub.files("user/tiny")
     assert files[CARD] == b"# written by hand" and files[WEIGHTS] == (run / WEIGHTS).read_bytes()
     assert not publish(run, "user/tiny", overwrite_card=True).kept_card
@@ -228,15 +229,13 @@ def test_the_command(hub, run, tmp_path):
         "OMP_NUM_THREADS": "1",
     }
     hub.put("user/tiny", {CARD: b"# written by hand"})
-    for command in ("push", "push --overwrite-readme", "push --private"):
-        name, *options = command.split()
-        line = [sys.executable, "-m", "training", name, str(run), "user/tiny", *options]
-        done = subprocess.run(line, cwd=REPO, env=environment, capture_output=True, text=True)
-        if command == "push --private":
-            assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: user/tiny is there already")
-            assert "Traceback" not in done.stderr
-        else:
-            assert done.returncode == 0, done.stderr
-            assert f"{hub.url}/user/tiny/commit/" in done.stdout
-            assert ("was kept" in done.stdout) == (command == "push")
-    assert hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()
+    line = [sys.executable, "-m", "training", "push", str(run), "user/tiny"]
+    call = {"cwd": REPO, "env": environment, "capture_output": True, "text": True}
+    done = subprocess.run([*line, "--overwrite-readme"], **call)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{hub.url}/user/tiny/commit/{hub.repos['user/tiny'].commits[-1][0]}\n"
+    files = hub.files("user/tiny")
+    assert files[WEIGHTS] == (run / WEIGHTS).read_bytes() and b"model-index" in files[CARD]
+    done = subprocess.run([*line, "--private"], **call)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: user/tiny is there already")
+    assert "Traceback" not in done.stderr

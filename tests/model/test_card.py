@@ -1,0 +1,82 @@
+"""The model card, read as the Hub reads it, and its usage lines, run."""
+
+import pytest
+import torch
+from huggingface_hub import ModelCard
+
+import model
+from model import AttentionVGG, Info, checkpoints
+from model.card import PAPER, card
+from model.checkpoints import CARD, read_config
+
+MEASURED = {"error": 0.0871, "interval": [0.0817, 0.0928], "test_images": 10000, "calibration": 0.021}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp("net")
+    AttentionVGG(num_classes=10, width=1 / 16).save_pretrained(folder, Info(dataset="cifar10", results=MEASURED))
+    return read_config(folder)
+
+
+def read(name: str, config: dict) -> ModelCard:
+    text = card(name, config)
+    assert "None" not in text and "\n\n\n" not in text
+    return ModelCard(text)
+
+
+def test_the_head_has_what_the_hub_lists_by(config):
+    read_card = read("user/net", config)
+    data, (result,) = read_card.data, read_card.data.eval_results
+    assert data.library_name == "pytorch" and data.pipeline_tag == "image-classification" and data.license == "mit"
+    assert data.datasets == ["uoft-cs/cifar10"] and data.metrics == ["accuracy"] and data.model_name == "user/net"
+    assert (result.dataset_type, result.dataset_name, result.dataset_split) == ("uoft-cs/cifar10", "CIFAR-10", "test")
+    assert (result.metric_type, result.metric_value) == ("accuracy", 0.9129)
+    assert PAPER in read_card.text and "8.71 %" in read_card.text and "8.17 to 9.28" in read_card.text
+    assert "highlights" in read_card.text and "because" not in read_card.text
+
+
+@pytest.mark.parametrize("dataset, name", [("folder:/home/someone/my: birds/", "birds"), ("", "unknown data")])
+def test_a_data_set_of_ones_own_is_valid_and_shows_no_path(config, dataset, name):
+    read_card = read("net", {**config, "dataset": dataset})
+    (result,) = read_card.data.eval_results
+    assert name in result.dataset_name and read_card.data.datasets is None
+    assert "someone" not in str(read_card)
+
+
+def test_only_the_test_split_makes_a_model_index(config):
+    held_out = {"held_out_error": 0.25, "held_out_images": 5000}
+    read_card = read("net", {**config, "results": held_out})
+    assert read_card.data.eval_results is None
+    assert "25.00 %" in read_card.text and "5,000 images held out" in read_card.text
+    assert "Error" not in card("net", {**config, "results": {}})
+
+
+def test_command_environment_and_start_are_told(config):
+    recipe = {"command": "python -m training fit --seed 0", "hardware": "one GPU", "seed": 0, "commit": "", "lr": 0.1}
+    text = card("net", {**config, "recipe": {**recipe, "start": "runs/other"}})
+    assert "    python -m training fit --seed 0\n" in text
+    assert "- hardware: one GPU\n- seed: 0\n" in text and "commit" not in text
+    assert "starting from runs/other" in text and "scratch" not in text
+
+
+def test_pictures_are_shown_where_there_are_any(config):
+    assert "![Loss.](curves.png)" in card("net", config, {"curves.png": "Loss."})
+    assert "![" not in card("net", config)
+
+
+@pytest.mark.parametrize("arch, imported", [("vgg-att3-concat-pc", "AttentionVGG"), ("vgg", "Network")])
+def test_the_usage_lines_of_a_shipped_checkpoint_run(tmp_path, monkeypatch, arch, imported):
+    monkeypatch.setattr(checkpoints, "BUNDLED", tmp_path)
+    model.build(arch, num_classes=10, width=1 / 16).save_pretrained(tmp_path / "shipped-s")
+    text = (tmp_path / "shipped-s" / CARD).read_text()
+    lines = [line[4:] for line in text.split("## Use")[1].split("## ")[0].splitlines() if line.startswith("    ")]
+    assert lines[0] == f"from model import {imported}"
+    names = {"images": torch.randn(2, 3, 32, 32)}
+    exec("\n".join(lines), names)
+    assert names["logits"].shape == (2, 10)
+
+
+def test_the_usage_line_names_what_can_be_loaded(config):
+    assert 'from_pretrained("user/net")' in card("user/net", config)
+    assert 'from_pretrained("path/to/net")' in card("net", config)  # a run's folder may lie anywhere
