@@ -24,7 +24,7 @@ from model.checkpoints import Info, Network
 from model.presets import normalise
 from training.augment import cutout, random_crop, random_flip, resize
 from training.data import Dataset, hold_out
-from training.evaluate import evaluate, measure, predict
+from training.evaluate import draw_confusion, evaluate, measure, predict
 from training.parallel import share_batch_statistics
 from training.recipes import Recipe, paper
 from training.run_folder import RunError, RunFolder, Settings, cpuinfo, environment
@@ -188,6 +188,7 @@ class Run:
                 "hours": round(seconds / 3600, 2),
                 "precision": self.settings.precision,
                 "seed": self.settings.seed,
+                "start": self.settings.start,
                 **environment(self.device, self.world),
             },
         )
@@ -345,6 +346,7 @@ class Run:
             measured = evaluate(net, self.data)
             print(f"test error {100 * measured.error:.2f} % of {measured.images:,} pictures", flush=True)
             results = measured.summary()
+            draw_confusion(measured, self.folder.path / "confusion.png")
         net.info = dataclasses.replace(net.info, results=results)
         self.folder.save_checkpoint(net)
 
