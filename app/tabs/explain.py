@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
 
@@ -13,10 +11,11 @@ from app.examples import list_examples
 from app.explain import Explanation
 from app.images import PictureError, read_picture
 from app.site import Site
+from app.upload import picture_input
 from model import LEVELS, CheckpointError
 
 START = "Choose an example, or upload, paste or photograph something."
-COUNT = 2 + 3 * len(LEVELS)  # components that show an answer
+SHOWN = 1 + 3 * len(LEVELS)  # components that an answer fills
 
 
 @dataclass(frozen=True)
@@ -57,34 +56,42 @@ def build(page: gr.Blocks, site: Site) -> None:
     def show(file, checkpoint, compatibility, opacity, keep, smooth, shared, before: Shown | None):
         view = render.View(opacity / 100, smooth, shared, keep)
         available = site.networks.families[checkpoint]
-        if compatibility not in available:
+        if compatibility not in available:  # the checkpoint was changed, and the switch is about to follow
             compatibility = next(iter(available))
-        switch = gr.Radio(choices=site.compatibility_choices(checkpoint), value=compatibility)
         scaled = bool(available[compatibility].arguments.get("scale_scores", True))
         how = panels.method(compatibility, scaled)
         if file is None:
             if before and before.explanation is None:  # the refused picture was taken away: the refusal stays
-                return [gr.skip() for _ in range(COUNT + 3)]
-            return [None, gr.skip(), switch, how, *nothing(panels.message(START))]
+                return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
+            return [None, gr.skip(), how, *nothing(panels.message(START))]
         question = (file, checkpoint, compatibility)
         if before is None or before.question != question:
             try:
                 explanation = site.networks.explain(read_picture(file), checkpoint, compatibility)
             except PictureError as e:
-                return [Shown(question, None), None, switch, how, *nothing(panels.message(str(e), alarm=True))]
+                return [Shown(question, None), None, how, *nothing(panels.message(str(e), alarm=True))]
             before = Shown(question, explanation)
-        return [before, gr.skip(), switch, how, *drawn(before.explanation, view)]
+        return [before, gr.skip(), how, *drawn(before.explanation, view)]
 
     asked = [image, checkpoint, compatibility, opacity, keep, drawing, scale]
     gr.on(
-        [image.change, *(part.input for part in asked[1:])],
+        [part.change for part in asked],
         show,
         [*asked, shown],
-        [shown, image, compatibility, method, answer, *pictures],
+        [shown, image, method, answer, *pictures],
         api_visibility="private",
         trigger_mode="always_last",
         show_progress="minimal",
         show_progress_on=answer,
+    )
+
+    def offer(checkpoint, compatibility):
+        choices = site.compatibility_choices(checkpoint)
+        names = [name for _, name in choices]
+        return gr.Radio(choices=choices, value=compatibility if compatibility in names else names[0])
+
+    checkpoint.change(
+        offer, [checkpoint, compatibility], compatibility, api_visibility="private", show_progress="hidden"
     )
 
     def opened(request: gr.Request) -> list:
@@ -135,37 +142,8 @@ def known(wanted: str | None, there: list[str], parameter: str) -> str | None:
     if wanted in there:
         return wanted
     if wanted:
-        gr.Warning(f"The address asks for a {parameter} that is not here; the first one is shown.")
+        gr.Warning(f"The address asks for a {parameter} that is not here; the first one is shown.", duration=None)
     return there[0] if there else None
-
-
-def picture_input(**settings: Any) -> gr.Image:
-    """An image input that hands over the uploaded file's path, unopened: ``read_picture`` is the only reader."""
-    image = gr.Image(
-        type="filepath",
-        image_mode=None,
-        format="png",
-        label="Picture",
-        sources=["upload", "webcam", "clipboard"],
-        alt_text="The picture to explain",
-        height=250,
-        **settings,
-    )
-    # Gradio's own preprocess opens the file first, and its errors are not written for visitors
-    image.preprocess = uploaded
-    return image
-
-
-def uploaded(data: Any) -> str | bytes | None:
-    """The path of an upload, or the content of a ``data:`` URL that a program sent."""
-    if data is None:
-        return None
-    if data.url and data.url.startswith("data:"):
-        try:
-            return base64.b64decode(data.url.partition(",")[2])
-        except ValueError:
-            return b""
-    return data.path
 
 
 def map_card(level: str) -> tuple[gr.HTML, gr.Image, gr.HTML]:

@@ -57,7 +57,7 @@ def open_page(chromium, page_url):
         page = context.new_page()
         inside = (page_url, "data:", "blob:")
         page.on("request", lambda r: r.url.startswith(inside) or outside.append(r.url))
-        page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(m.text))
+        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
         page.on("pageerror", lambda e: complaints.append(str(e)))
         page.goto(f"{page_url}/{address}")
         page.locator("#maps img").nth(2).wait_for(timeout=60_000)

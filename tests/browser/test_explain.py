@@ -27,7 +27,7 @@ def state(page: Page) -> dict:
     return {
         "class": page.locator(".answer h2").inner_text(),
         "split": page.locator(".answer table").nth(1).inner_text(),
-        "numbers": page.locator(".numbers").all_inner_texts(),
+        "numbers": page.locator(".block.numbers").all_inner_texts(),
         "words": [i.get_attribute("alt") for i in page.locator("#maps img").all()],
         "maps": [i.get_attribute("src") for i in page.locator("#maps img").all()],
         "equation": page.locator(".formula").inner_text(),
@@ -44,10 +44,10 @@ def changed(page: Page, before: dict, key: str = "maps") -> dict:
 
 
 def upload(page: Page, name: str, content: bytes) -> None:
-    clear = page.locator("#ask").get_by_role("button", name="Clear", exact=False)
-    if clear.count():
-        clear.first.click()
-        expect(page.locator(".message")).to_be_visible()
+    remove = page.get_by_role("button", name="Remove Image")
+    if remove.count():
+        remove.click()
+        expect(page.locator(".message")).to_be_visible(timeout=60_000)
     page.locator("#ask input[type=file]").first.set_input_files(
         {"name": name, "mimeType": "image/png", "buffer": content}
     )
@@ -154,8 +154,8 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
 
 def test_clearing_asks_for_a_picture(open_page):
     page = open_page()
-    page.locator("#ask").get_by_role("button", name="Clear").first.click()
-    expect(page.locator(".message")).to_contain_text("Choose an example")
+    page.get_by_role("button", name="Remove Image").click()
+    expect(page.locator(".message")).to_contain_text("Choose an example", timeout=60_000)
     expect(page.locator("#maps img")).to_have_count(0)
 
 
@@ -178,7 +178,7 @@ def test_address_opens_the_page_in_that_state(open_page):
 
 def test_unknown_address_is_said_and_shown_anyway(open_page):
     page = open_page("?example=<script>&compat=additive")
-    expect(page.get_by_text("that is not here").first).to_be_visible()
+    expect(page.get_by_text("that is not here").first).to_be_visible(timeout=60_000)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
