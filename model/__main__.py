@@ -48,7 +48,10 @@ def export(
         if not isinstance(net, AttendingNetwork):
             raise CheckpointError(f"{source} is a {type(net).__name__}, which has nothing to prune")
         net = net.pruned()
-    net.save_pretrained(destination, dtype=getattr(torch, dtype.value))
+    stored = getattr(torch, dtype.value)
+    if not all(v.to(stored).isfinite().all() for v in net.state_dict().values() if v.is_floating_point()):
+        raise CheckpointError(f"{source} has weights that {dtype.value} cannot hold; bfloat16 has float32's range")
+    net.save_pretrained(destination, dtype=stored)
     after = sum(p.numel() for p in net.parameters())
     print(f"{destination}: {after:,} parameters of {before:,}, in {dtype.value}")
 

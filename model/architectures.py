@@ -70,10 +70,10 @@ def multiply_adds(net: Network, size: int = 32) -> int:
 
 
 def seconds(run: Callable[[Tensor], object], images: Tensor) -> float:
-    """Wall-clock time of one call."""
-    start = time.perf_counter()
+    """Processor time of one call, which other programs on the machine disturb less than the clock's."""
+    start = time.process_time()
     run(images)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 @torch.inference_mode()
@@ -107,7 +107,7 @@ def ratio(times: list[float], to: list[float]) -> float:
 
 
 def machine() -> str:
-    """Processor, threads, versions and load, in one line."""
+    """Processor, versions and load, in one line."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     processor = next(
@@ -115,10 +115,7 @@ def machine() -> str:
     )
     load = Path("/proc/loadavg")
     busy = f"; load average {load.read_text().split()[0]} at the end" if load.exists() else ""
-    return (
-        f"{processor}, {torch.get_num_threads()} threads; Python {platform.python_version()}, torch {torch.__version__}"
-        f"{busy}"
-    )
+    return f"{processor}; Python {platform.python_version()}, torch {torch.__version__}{busy}"
 
 
 def document(names: list[str], rounds: int, batch: int) -> str:
@@ -129,13 +126,19 @@ def document(names: list[str], rounds: int, batch: int) -> str:
         rounds: how often each is timed.
         batch: images a forward pass.
     """
-    rows = measure([*dict.fromkeys(["vgg", *names])], rounds, batch)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rows = measure([*dict.fromkeys(["vgg", *names])], rounds, batch)
+    finally:
+        torch.set_num_threads(threads)
     vgg = rows[0]
     lines = [
         INTRODUCTION,
-        f"Forward time: median of {rounds} interleaved rounds, {batch} pictures a pass, float32, relative to `vgg` in "
-        f"the same round ({1000 * statistics.median(vgg.forward) / batch:.1f} ms a picture). Attention's own cost: the "
-        "whole forward pass over `features()` alone: the trunk and, under dp and additive, the global branch.",
+        f"Forward time: processor time on one thread, float32, {batch} picture{'s' * (batch > 1)} a pass, relative to "
+        f"`vgg` in the same round ({1000 * statistics.median(vgg.forward) / batch:.1f} ms a picture); median of "
+        f"{rounds} interleaved rounds. The last column is what attention costs: the whole forward pass over "
+        "`features()` alone, which is the trunk and, under dp and additive, the global branch.",
         "",
         f"Measured on {machine()}.",
         "",

@@ -78,6 +78,16 @@ def test_what_cannot_be_pruned_is_refused(name, message, saved, tmp_path):
     assert not (tmp_path / "pruned").exists()
 
 
+def test_weights_beyond_half_precision_are_not_turned_into_infinity(tmp_path):
+    net = model.build("vgg-gap", width=0.01)
+    net.trunk.conv1[1].running_var.fill_(1e5)
+    net.save_pretrained(tmp_path / "net")
+    result = run("export", tmp_path / "net", tmp_path / "half", "--dtype", "float16")
+    assert "has weights that float16 cannot hold" in str(result.exception)
+    assert not (tmp_path / "half").exists()
+    assert run("export", tmp_path / "net", tmp_path / "half", "--dtype", "bfloat16").exit_code == 0
+
+
 def test_export_writes_over_nothing(saved):
     folder = saved("vgg-gap")
     before = (folder / WEIGHTS).read_bytes()
