@@ -135,6 +135,7 @@ class Run:
         self.steps_per_epoch = len(train) // self.recipe.batch_size
         self.epoch, self.history, self.partial = 0, [], None
         self.asked_to_stop = False
+        self.environment = environment(self.device, self.world)  # now: the commit that runs, not a later one
 
     @property
     def steps(self) -> int:
@@ -189,7 +190,7 @@ class Run:
                 "precision": self.settings.precision,
                 "seed": self.settings.seed,
                 "start": self.settings.start,
-                **environment(self.device, self.world),
+                **self.environment,
             },
         )
         return net.to(memory_format=torch.channels_last).eval()
