@@ -113,16 +113,18 @@ def network_maps(
         x, k = x.to(device), k.to(device)
         with torch.no_grad():
             logits, attention = net(network_input(net, unit_pixels(x)))
-        maps = {("saliency", ""): saliency(net, x, k)}
         if isinstance(net, VGGGAP):
-            maps["CAM", "conv13"] = cam(net, x, k)
-        elif net.arguments.get("compatibility") != "uniform":
-            maps |= {("attention", level): a for level, a in attention.items()}
+            maps = {("CAM", "conv13"): cam(net, x, k)}
+        elif net.arguments.get("compatibility") == "uniform":
+            maps = {}
+        else:
+            maps = {("attention", level): a for level, a in attention.items()}
         if isinstance(net, AttendingNetwork):
             maps["Grad-CAM", net.levels[-1]] = grad_cam(net, x, k)  # on VGG-GAP it is CAM
+        maps["saliency", ""] = saliency(net, x, k)
         parts.append({key: to_side(m, x.shape[2:]).cpu() for key, m in maps.items()})
         answers.append(logits.argmax(1).cpu())
-    return {key: torch.cat([part[key] for part in parts]) for key in sorted(parts[0])}, torch.cat(answers)
+    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}, torch.cat(answers)
 
 
 def plain_maps(count: int, side: int) -> dict[Key, Tensor]:

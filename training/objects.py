@@ -95,11 +95,11 @@ def birds(data_dir: Path, side: int) -> tuple[Objects, Objects]:
 
 
 def illustrated(side: int) -> Objects:
-    """The ten scenes, drawn afresh, at the network's input size."""
+    """The ten scenes of assets/examples, at the network's input size."""
     images, coverage = [], []
     for name in scenes.SCENES:
-        picture, mask = scenes.draw(name)
-        images.append(to_pixels(crop_square(picture, side)))
-        exact = torch.from_numpy(np.array(mask, dtype=np.float32))[None, None] / 255
+        images.append(to_pixels(crop_square(read_picture(scenes.FOLDER / f"{name}.png"), side)))
+        with Image.open(scenes.FOLDER / "masks" / f"{name}.png") as mask:
+            exact = torch.from_numpy(np.array(mask, dtype=np.float32))[None, None] / 255
         coverage.append(interpolate(exact, (side, side), mode="area")[0, 0])
     return Objects(torch.stack(images), torch.stack(coverage), tuple(scenes.SCENES))

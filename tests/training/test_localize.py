@@ -182,9 +182,11 @@ def drawn():
 
 def test_scenes_have_their_masks(drawn):
     assert drawn.names == CIFAR10 and drawn.images.shape == (10, 3, 16, 16)
-    _, mask = scenes.draw("frog")
+    picture, mask = (Image.open(scenes.FOLDER / part / "frog.png") for part in ("", "masks"))  # 256 x 256
     exact = np.asarray(mask, np.float64).reshape(16, 16, 16, 16).mean((1, 3)) / 255
     assert np.allclose(drawn.coverage[6].numpy(), exact, atol=1e-6)
+    seen = np.asarray(picture.resize((16, 16), Image.Resampling.BICUBIC))
+    assert np.array_equal(drawn.images[6].permute(1, 2, 0).numpy(), seen)
 
 
 # Maps and the command
@@ -218,7 +220,7 @@ def test_maps_are_the_networks_own_whatever_the_batch(checkpoints, drawn):
     net = model.Network.from_pretrained(checkpoints[0])
     classes = torch.arange(10)
     maps, answers = network_maps(net, drawn.images, classes, batch_size=4)
-    assert list(maps) == [("Grad-CAM", "conv13"), ("attention", "conv10"), ("attention", "conv13"), ("saliency", "")]
+    assert list(maps) == [("attention", "conv10"), ("attention", "conv13"), ("Grad-CAM", "conv13"), ("saliency", "")]
     assert all(m.shape == (10, 16, 16) and m.min() >= 0 for m in maps.values())
     mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (net.info.mean, net.info.std))
     with torch.no_grad():
