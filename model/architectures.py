@@ -40,7 +40,7 @@ every position alike.
   network has them, but the forward pass skips it. `python -m model export SRC DEST --prune` writes the checkpoint
   without it, with exactly the same outputs.
 - `vgg-pan`: the paper's network is known by its parameter count and a sentence. Inferred: each gate has a global branch
-  like the other networks' and a score with bias, which gives that count exactly; the pool follows the gate.
+  like the other networks' and a score with bias, which gives that count to its known digits; the pool follows the gate.
 - `resnet164`: the stride of a stage is in its first 3 x 3 convolution; the first block's shortcut starts after the
   shared BN-ReLU. Both are our choice of two common forms. Attention reads the stages' raw outputs.
 - At 80 x 80 (`input_size=80`, CUB-200 in the paper) the pool after conv7 is 5 x 5, so that all maps behind it keep the

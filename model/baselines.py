@@ -123,7 +123,7 @@ class VGGPAN(Network):
     """VGG-PAN: conv10's features are gated by a sigmoid and passed on; conv13's are summed under a softmax.
 
     Each of the two has a global branch and a pc score of its own. Inferred, not known: that both branches have the same
-    layers and both scores a u with bias, which gives exactly the 24.699 M parameters; and that conv10 is pooled after
+    layers and both scores a u with bias, which gives the 24.699 M parameters; and that conv10 is pooled after
     the gate. A sigmoid, unlike a softmax, does not cancel <u, g>: conv10's branch opens and shuts the whole gate, while
     conv13's moves nothing.
 

@@ -184,7 +184,11 @@ def read_config(folder: Path) -> dict:
         raise CheckpointError(f"{folder.name} is not a checkpoint: it has no {CONFIG}") from None
     except (OSError, ValueError) as e:
         raise CheckpointError(f"{folder.name}: {CONFIG} cannot be read as JSON") from e
-    if not isinstance(config, dict) or not isinstance(config.get("arguments"), dict) or "architecture" not in config:
+    if not (
+        isinstance(config, dict)
+        and isinstance(config.get("arguments"), dict)
+        and isinstance(config.get("architecture"), str)
+    ):
         raise CheckpointError(f"{folder.name}: {CONFIG} does not describe one of our networks")
     return config
 

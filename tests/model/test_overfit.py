@@ -7,7 +7,7 @@ from torch.nn.functional import avg_pool2d, cross_entropy
 import model
 from model.attention import COMPATIBILITIES
 
-STEPS = {"vgg": 80, "resnet164": 200}  # enough by a factor of 1.5 at least, on several seeds
+STEPS = {"vgg": 80, "resnet164": 200}  # by a factor of 1.5 at least more than two seeds took
 
 
 @pytest.fixture(scope="module")
