@@ -151,21 +151,34 @@ class Networks:
     def compatibilities(self, checkpoint: str) -> list[str]:
         return list(self.families[checkpoint])
 
-    def explain(self, picture: Image.Image, checkpoint: str, compatibility: str) -> Explanation:
-        """Classifies an RGB picture and splits the answer by level.
-
-        Raises:
-            CheckpointError: there are no such weights.
-        """
+    def network(self, checkpoint: str, compatibility: str) -> Network:
+        """Raises CheckpointError if there are no such weights."""
         net = self.families.get(checkpoint, {}).get(compatibility)
         if net is None:
             there = "; ".join(f"{family} with {', '.join(nets)}" for family, nets in self.families.items())
             raise CheckpointError(f"There are no weights for that checkpoint and compatibility; there are: {there}.")
+        return net
+
+    def explain(
+        self, picture: Image.Image, checkpoint: str, compatibility: str, query: Image.Image | None = None
+    ) -> Explanation:
+        """Classifies an RGB picture and splits the answer by level.
+
+        Args:
+            picture: the picture to answer for.
+            checkpoint: the family of networks.
+            compatibility: how positions are scored.
+            query: a picture whose global feature is asked in place of ``picture``'s own.
+
+        Raises:
+            CheckpointError: there are no such weights.
+        """
+        net = self.network(checkpoint, compatibility)
         seen = crop_square(picture, net.arguments["input_size"])
         began = time.perf_counter()
         with torch.inference_mode():
-            pixels = to_pixels(seen)[None].to(next(net.parameters()).device)
-            out = net.explain_logits(normalise(pixels, net.info.mean, net.info.std))
+            asking = None if query is None else net.features(network_input(query, net))[1]
+            out = net.explain_logits(network_input(seen, net), query=asking)
             logits, bias = out.logits[0].double().cpu(), out.bias.double().cpu()
             maps = {level: a[0].double().cpu().numpy() for level, a in out.attention.items()}
             terms = {level: t[0].double().cpu() for level, t in out.terms.items()}
@@ -186,3 +199,9 @@ class Networks:
             dataset=net.info.dataset,
             test_error=net.info.results.get("error"),
         )
+
+
+def network_input(picture: Image.Image, net: Network) -> torch.Tensor:
+    """The picture's centred square as ``net`` takes it: float32 [1, 3, H, W] on its device."""
+    pixels = to_pixels(crop_square(picture, net.arguments["input_size"]))[None]
+    return normalise(pixels.to(next(net.parameters()).device), net.info.mean, net.info.std)

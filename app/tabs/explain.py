@@ -85,39 +85,35 @@ def build(page: gr.Blocks, site: Site) -> None:
         show_progress_on=answer,
     )
 
+    internal = {"api_visibility": "private", "show_progress": "hidden"}
+
     def offer(checkpoint, compatibility):
         choices = site.compatibility_choices(checkpoint)
         names = [name for _, name in choices]
         return gr.Radio(choices=choices, value=compatibility if compatibility in names else names[0])
 
-    checkpoint.change(
-        offer, [checkpoint, compatibility], compatibility, api_visibility="private", show_progress="hidden"
-    )
+    checkpoint.change(offer, [checkpoint, compatibility], compatibility, **internal)
 
     def opened(request: gr.Request) -> list:
-        """The page as its address says: ?checkpoint=&compat=&example=."""
-        wanted = dict(request.query_params)
-        offered = list_examples(site.examples)
-        family = known(wanted.get("checkpoint"), list(site.networks.families), "checkpoint")
-        switch = known(wanted.get("compat"), site.networks.compatibilities(family), "compat")
-        named = {e.name: e for e in offered}
-        example = known(wanted.get("example"), list(named), "example")
-        return [
-            panels.thumbnails(offered),
-            family,
-            gr.Radio(choices=site.compatibility_choices(family), value=switch),
-            read_picture(named[example].path) if example else None,
-        ]
+        """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once."""
+        family = known(request, "checkpoint", list(site.networks.families))
+        switch = known(request, "compat", site.networks.compatibilities(family))
+        choices = site.compatibility_choices(family)
+        return [panels.thumbnails(list_examples(site.examples)), family, gr.Radio(choices=choices, value=switch)]
 
-    page.load(
-        opened, None, [thumbnails, checkpoint, compatibility, image], api_visibility="private", show_progress="hidden"
-    )
+    def first_picture(request: gr.Request):
+        named = {e.name: e.path for e in list_examples(site.examples)}
+        example = known(request, "example", list(named))
+        return read_picture(named[example]) if example else None
+
+    ready = page.load(opened, None, [thumbnails, checkpoint, compatibility], **internal)
+    ready.success(first_picture, None, image, **internal)
 
     def take_example(event: gr.EventData):
         found = [e for e in list_examples(site.examples) if e.name == event.example]
         return read_picture(found[0].path) if found else gr.skip()
 
-    thumbnails.click(take_example, None, image, api_visibility="private", show_progress="hidden")
+    thumbnails.click(take_example, None, image, **internal)
 
     def zip_up(before: Shown | None, opacity, keep, smooth, shared):
         if before is None or before.explanation is None:
@@ -137,8 +133,9 @@ CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
 });"""
 
 
-def known(wanted: str | None, there: list[str], parameter: str) -> str | None:
+def known(request: gr.Request, parameter: str, there: list[str]) -> str | None:
     """What the address asks for, where it is there; else the first, said aloud if something else was asked for."""
+    wanted = request.query_params.get(parameter)
     if wanted in there:
         return wanted
     if wanted:

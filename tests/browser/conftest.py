@@ -54,13 +54,14 @@ def open_page(chromium, page_url):
     def open_at(address: str = "", width: int = 1280, height: int = 800, scheme: str = "light"):
         context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
+        context.set_default_timeout(120_000)  # a busy machine is no reason to fail
         page = context.new_page()
         inside = (page_url, "data:", "blob:")
         page.on("request", lambda r: r.url.startswith(inside) or outside.append(r.url))
         page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
         page.on("pageerror", lambda e: complaints.append(str(e)))
         page.goto(f"{page_url}/{address}")
-        page.locator("#maps img").nth(2).wait_for(timeout=60_000)
+        page.locator("#maps img").nth(2).wait_for()
         return page
 
     yield open_at

@@ -14,8 +14,8 @@ from tests.app.serving import CIFAR10
 
 def settled(page: Page, compatibility: str) -> None:
     """Waits until the answer on the page is that of ``compatibility`` and nothing is under way."""
-    expect(page.locator(f".answer[data-compatibility={compatibility}]")).to_be_visible(timeout=60_000)
-    expect(page.locator(".progress-text, .eta-bar, .generating")).to_have_count(0, timeout=60_000)
+    expect(page.locator(f".answer[data-compatibility={compatibility}]")).to_be_visible(timeout=120_000)
+    expect(page.locator(".progress-text, .eta-bar, .generating")).to_have_count(0, timeout=120_000)
 
 
 def switch(page: Page, label: str) -> None:
@@ -38,7 +38,6 @@ def changed(page: Page, before: dict, key: str = "maps") -> dict:
     page.wait_for_function(
         "old => JSON.stringify([...document.querySelectorAll('#maps img')].map(i => i.getAttribute('src'))) !== old",
         arg=json.dumps(before["maps"], separators=(",", ":")),
-        timeout=60_000,
     )
     return state(page)
 
@@ -47,7 +46,7 @@ def upload(page: Page, name: str, content: bytes) -> None:
     remove = page.get_by_role("button", name="Remove Image")
     if remove.count():
         remove.click()
-        expect(page.locator(".message")).to_be_visible(timeout=60_000)
+        expect(page.locator(".message")).to_be_visible(timeout=120_000)
     page.locator("#ask input[type=file]").first.set_input_files(
         {"name": name, "mimeType": "image/png", "buffer": content}
     )
@@ -107,12 +106,11 @@ def test_twenty_quick_switches_end_on_the_right_answer(open_page):
     settled(page, "pc")
     ended = state(page)
     assert ended["equation"] != dp["equation"]
-    fresh = state(open_page("?compat=pc"))
-    assert ended == {**fresh, "maps": ended["maps"]} and ended["maps"] == fresh["maps"]
+    assert ended == state(open_page("?compat=pc"))
 
 
 def manifest(page: Page) -> dict:
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download", exact=True).last.click()
     with open(download.value.path(), "rb") as f, zipfile.ZipFile(io.BytesIO(f.read())) as archive:
         assert archive.namelist()[-1] == "manifest.json" and {"conv7.npy", "conv13.png"} <= set(archive.namelist())
@@ -144,18 +142,18 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
     page = open_page()
     upload(page, name, content)
     alert = page.get_by_role("alert").filter(has_text="picture")
-    expect(alert).to_be_visible(timeout=60_000)
+    expect(alert).to_be_visible(timeout=120_000)
     assert alert.inner_text().endswith(".") and "/" not in alert.inner_text()
     expect(page.locator("#maps img")).to_have_count(0)
     upload(page, "disc.png", picture_file.read_bytes())
-    page.locator("#maps img").nth(2).wait_for(timeout=60_000)
+    page.locator("#maps img").nth(2).wait_for()
     settled(page, "dp")
 
 
 def test_clearing_asks_for_a_picture(open_page):
     page = open_page()
     page.get_by_role("button", name="Remove Image").click()
-    expect(page.locator(".message")).to_contain_text("Choose an example", timeout=60_000)
+    expect(page.locator(".message")).to_contain_text("Choose an example", timeout=120_000)
     expect(page.locator("#maps img")).to_have_count(0)
 
 
@@ -178,7 +176,7 @@ def test_address_opens_the_page_in_that_state(open_page):
 
 def test_unknown_address_is_said_and_shown_anyway(open_page):
     page = open_page("?example=<script>&compat=additive")
-    expect(page.get_by_text("that is not here").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("that is not here").first).to_be_visible(timeout=120_000)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
