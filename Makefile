@@ -32,8 +32,8 @@ lint: $(installed) ## check style and format
 bench: $(installed) ## measure speed on this machine
 	$(python) -m training bench
 
-figures: $(installed) ## draw the figures of the README again
-	$(python) -m training figures
+figures: $(installed) browser ## draw the figures of the README again
+	$(python) -m assets.screenshots
 
 container: ## build the image (docker, or podman where no docker runs)
 	@if docker info >/dev/null 2>&1; then engine=docker; else engine=podman; fi; \
