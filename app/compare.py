@@ -1,8 +1,7 @@
-"""Two or three explanations of one picture, set side by side: by compatibility, or by who asks (a query)."""
+"""Explanations of one picture set side by side: how far do their maps agree?"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,7 +12,7 @@ from PIL import Image
 from app.explain import Explanation, Networks
 from model import CheckpointError
 
-OWN, QUERIED = "own", "queried"
+ROUNDING = 1e-5  # x uniform: what float32 leaves of a map that is even
 
 
 @dataclass(frozen=True)
@@ -45,17 +44,23 @@ class Comparison:
         """Pearson's r of the two maps over all positions; None where one of them is even."""
         return correlation(*(self.explanations[name].levels[level].attention for name in pair))
 
+    def to_json(self, maps: bool = True) -> dict:
+        """Every answer as ``Explanation.to_json`` gives it, and each pair's correlations by level."""
+        return {
+            "answers": {name: e.to_json(maps) for name, e in self.explanations.items()},
+            "pairs": [{"of": list(pair), "correlation": self.correlations(pair)} for pair in self.pairs],
+        }
+
     def correlations(self, pair: tuple[str, str]) -> dict[str, float | None]:
         return {level: self.correlation(pair, level) for level in self.levels}
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     """Pearson's r over all positions of two maps [H, W], from -1 to 1; None where one of them is constant."""
-    a, b = (x - x.mean() for x in (a.astype(np.float64) * a.size, b.astype(np.float64) * b.size))
-    norms = math.sqrt((a * a).sum() * (b * b).sum())
-    if norms < 1e-12 * a.size:
+    a, b = (x.astype(np.float64) / x.mean() - 1 for x in (a, b))
+    if min(a.std(), b.std()) < ROUNDING:
         return None
-    return float(np.clip((a * b).sum() / norms, -1, 1))
+    return float(np.clip((a * b).mean() / (a.std() * b.std()), -1, 1))
 
 
 def compare(networks: Networks, picture: Image.Image, checkpoint: str) -> Comparison:
@@ -72,20 +77,3 @@ def compare(networks: Networks, picture: Image.Image, checkpoint: str) -> Compar
             "This checkpoint has weights for one compatibility only, so there is nothing to set beside it."
         )
     return Comparison({name: networks.explain(picture, checkpoint, name) for name in there})
-
-
-def ask(networks: Networks, picture: Image.Image, query: Image.Image, checkpoint: str, compatibility: str):
-    """A picture's own maps beside those that another picture's global feature asks of its local features.
-
-    Returns:
-        A ``Comparison`` of ``OWN`` and ``QUERIED``; under pc they are equal, as no map depends on the global feature.
-
-    Raises:
-        CheckpointError: there are no such weights.
-    """
-    return Comparison(
-        {
-            OWN: networks.explain(picture, checkpoint, compatibility),
-            QUERIED: networks.explain(picture, checkpoint, compatibility, query),
-        }
-    )

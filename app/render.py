@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.colors import to_hex
+from matplotlib.colors import Colormap, to_hex
 from PIL import Image
 
 COLOURS = colormaps["inferno"]  # its lightness rises all the way: it reads without colour too
 TABLE = COLOURS(np.arange(256))[:, :3].astype(np.float32) * 255
+DIVERGING = colormaps["RdBu_r"]  # blue below zero, white at it, red above: told apart without red-green vision
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,29 @@ def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, floa
     drawn = photo * (1 - view.opacity) + colours * view.opacity
     mask = kept(values, view.keep)
     if not mask.all():
-        grey = photo @ np.array([0.299, 0.587, 0.114], np.float32)
-        drawn = np.where(mask[..., None], drawn, 60 + 0.4 * grey[..., None])
+        drawn = np.where(mask[..., None], drawn, 60 + 0.4 * grey(photo))
         drawn[border(mask)] = 255
     return Image.fromarray(drawn.round().astype(np.uint8))
+
+
+def difference(square: Image.Image, values: np.ndarray, limit: float, opacity: float = 0.7) -> Image.Image:
+    """The difference of two maps, smooth, over the picture in grey.
+
+    Args:
+        square: RGB, as wide as high.
+        values: [H, W], above zero where the first map is higher.
+        limit: the value of the strongest red; blue is as far below zero.
+        opacity: of the colours over the picture, 0 to 1.
+    """
+    shade = enlarge(values, square.width, smooth=True) / (limit or 1.0)
+    colours = DIVERGING((shade.clip(-1, 1) + 1) / 2)[..., :3].astype(np.float32) * 255
+    drawn = grey(np.asarray(square, np.float32)) * (1 - opacity) + colours * opacity
+    return Image.fromarray(drawn.round().astype(np.uint8))
+
+
+def grey(photo: np.ndarray) -> np.ndarray:
+    """Lightness of float32 [H, W, 3] as [H, W, 1]."""
+    return (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
 
 
 def border(mask: np.ndarray) -> np.ndarray:
@@ -93,7 +113,7 @@ def border(mask: np.ndarray) -> np.ndarray:
     return mask & ~np.logical_and.reduce(steps)
 
 
-def gradient(steps: int = 12) -> str:
+def gradient(steps: int = 12, colours: Colormap = COLOURS) -> str:
     """The colour scale as a CSS gradient, from the lowest value to the highest."""
-    stops = (to_hex(COLOURS(i / (steps - 1))) for i in range(steps))
+    stops = (to_hex(colours(i / (steps - 1))) for i in range(steps))
     return f"linear-gradient(to right, {', '.join(stops)})"

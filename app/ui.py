@@ -14,7 +14,7 @@ for variable in ("NO_PROXY", "no_proxy"):
 import gradio as gr  # noqa: E402
 
 from app.site import Site  # noqa: E402
-from app.tabs import explain  # noqa: E402
+from app.tabs import about, compare, explain, query  # noqa: E402
 
 TITLE = "Learn To Pay Attention"
 PAPER = "https://arxiv.org/abs/1804.02391"
@@ -24,7 +24,7 @@ FOOTER = f"""<footer><p>A map highlights where the features of an answer were ta
 class was chosen. After Jetley, Lord, Lee and Torr,
 <a href="{PAPER}" target="_blank" rel="noopener">Learn To Pay Attention</a>, ICLR 2018.
 Pictures stay on this server and are deleted within two hours.</p></footer>"""
-TABS = {"Explain": explain.build}
+TABS = {"Side by side": compare.build, "Query": query.build, "About": about.build}  # filled when first opened
 CSS = Path(__file__).with_name("page.css")
 
 
@@ -33,9 +33,11 @@ def build(site: Site) -> gr.Blocks:
     with gr.Blocks(title=TITLE, fill_width=True, delete_cache=(3600, 3600)) as page:
         gr.HTML(HEADER)
         with gr.Tabs():
+            with gr.Tab("Explain", id="explain"):
+                explain.build(page, site)
             for name, build_tab in TABS.items():
-                with gr.Tab(name, id=name.lower()):
-                    build_tab(page, site)
+                with gr.Tab(name, id=name.lower().replace(" ", "-")) as tab:
+                    build_tab(tab, site)
         gr.HTML(FOOTER)
     return page.queue(max_size=64, default_concurrency_limit=2)
 

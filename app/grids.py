@@ -1,0 +1,104 @@
+"""A ``Comparison`` as HTML: the answers, then a grid of maps, a row a level, the difference in the last column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from app import panels, render, words
+from app.compare import Comparison
+from app.explain import Explanation
+
+SIDE = 320  # px of a map in the grid
+LEGEND = (
+    "× uniform: multiples of even attention, which the line at 1 × marks. Difference: red where the first map is "
+    "higher, blue where the second is. Correlation (Pearson's r) over all positions: 1 is the same pattern, 0 is none "
+    "in common."
+)
+
+
+def grid(found: Comparison, titles: Mapping[str, str], pair: tuple[str, str], shared: bool, note: str = "") -> str:
+    """The whole answer.
+
+    Args:
+        found: what to show.
+        titles: what visitors call each explanation.
+        pair: whose difference is shown, the first minus the second.
+        shared: one colour scale a row, from 0 to its highest peak; False gives each map its own.
+        note: a sentence between the answers and the maps.
+    """
+    columns = [escape(name) for name in found.explanations] + [f"{escape(pair[0])} − {escape(pair[1])}"]
+    head = "".join(f'<span role="columnheader">{column}</span>' for column in columns)
+    answers = "".join(brief(titles[name], e) for name, e in found.explanations.items())
+    said = f'<p class="message" role="status">{escape(note)}</p>' if note else ""
+    rows = "".join(row(found, level, pair, shared) for level in found.levels)
+    return f"""<div class="compared"><div class="briefs">{answers}</div>{said}
+<div class="grid" role="table" aria-label="Attention, a row a level" style="--columns:{len(columns)}">
+<div class="row head" role="row"><span role="columnheader">level</span>{head}</div>{rows}</div>
+<p class="note">{LEGEND}</p></div>"""
+
+
+def brief(title: str, explanation: Explanation) -> str:
+    """One answer: whose it is, the class, and the most probable classes."""
+    name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
+    return (
+        f'<section class="brief"><h3>{escape(title)}</h3><p class="named">{name} '
+        f"<small>{panels.per_cent(probability)}</small></p>{panels.probability_rows(explanation)}</section>"
+    )
+
+
+def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> str:
+    """One level: its name and correlation, a map for each explanation, and the difference."""
+    parts = {name: e.levels[level] for name, e in found.explanations.items()}
+    scales = render.limits({name: part.attention for name, part in parts.items()}, render.View(shared=shared))
+    square = next(iter(found.explanations.values())).square.resize((SIDE, SIDE))
+    cells = ""
+    for name, part in parts.items():
+        drawn = render.overlay(square, part.attention, scales[name], render.View())
+        numbers = f"peak {part.peak_x_uniform:.1f} ×, entropy {part.entropy:.2f}"
+        cells += cell(drawn, words.alt(f"{level}, {name}", part), panels.colour_bar(scales[name]), numbers)
+    values, r = found.difference(pair, level), correlation(found.correlation(pair, level))
+    limit = float(np.abs(values).max())
+    text = f"Difference at {level}: {moved(values, pair)}; correlation {r}"
+    numbers = f"at most {limit:.2f} × apart"
+    cells += cell(render.difference(square, values, limit), text, difference_bar(limit), numbers)
+    depth = panels.DEPTHS.get(level, "")
+    label = f'<b>{level}</b><small>{depth}</small><span>correlation <b class="r">{r}</b></span>'
+    header = f'<div class="level" role="rowheader">{label}</div>'
+    return f'<div class="row" role="row" data-level="{level}">{header}{cells}</div>'
+
+
+def cell(picture: Image.Image, alt: str, bar: str, numbers: str) -> str:
+    return (
+        f'<figure role="cell"><img src="{panels.data_uri(picture)}" alt="{escape(alt)}">'
+        f"<figcaption>{bar}<span>{numbers}</span></figcaption></figure>"
+    )
+
+
+def correlation(r: float | None) -> str:
+    return "not defined: a map is even" if r is None else f"{r:.2f}".replace("-", "−")
+
+
+def moved(values: np.ndarray, pair: tuple[str, str]) -> str:
+    """Where each of two maps is higher than the other, in words, from their difference [H, W] in × uniform."""
+    if np.abs(values).max() < 0.005:
+        return f"none between {pair[0]} and {pair[1]}"
+    return ", ".join(
+        f"{name} is higher at the {words.place(side)} by up to {side.max():.2f} × uniform"
+        for name, side in zip(pair, (values.clip(0), (-values).clip(0)), strict=True)
+        if side.max() >= 0.005
+    )
+
+
+def difference_bar(limit: float) -> str:
+    """The diverging colours with numbers in multiples of uniform; a mark at zero."""
+    colours = render.gradient(colours=render.DIVERGING, steps=13)
+    label = f"Colours from minus {limit:.2f} to plus {limit:.2f} times uniform attention, blue to red, white at zero"
+    return (
+        f'<div class="scale" role="img" aria-label="{label}"><span>−{limit:.2f} ×</span>'
+        f'<span class="colours" style="background:{colours}"><b style="left:50%" title="0"></b></span>'
+        f"<span>+{limit:.2f} ×</span></div>"
+    )

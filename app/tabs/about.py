@@ -1,0 +1,126 @@
+"""About: the equations, the network, and the checkpoints that are served with their measured errors."""
+
+from __future__ import annotations
+
+from html import escape
+
+import gradio as gr
+
+from app import words
+from app.explain import COMPATIBILITIES, Networks
+from app.site import Site
+from model import Network
+from model.card import PAPER
+from model.vgg import CHANNELS
+
+BLOCKS = (  # layers, grid at 32 x 32, what happens after
+    (range(1, 8), 32, "conv7 gives local features; pool"),
+    (range(8, 11), 16, "conv10 gives local features; pool"),
+    (range(11, 14), 8, "conv13 gives local features; pool"),
+    (range(14, 15), 4, "pool"),
+    (range(15, 16), 2, "pool; linear: the global feature g"),
+)
+LINKS = {
+    "the paper, Learn To Pay Attention (ICLR 2018)": PAPER,
+    "its author's code": "https://github.com/saumya-jetley/cd_ICLR18_LearnToPayAttention",
+    "Bahdanau et al., whose additive score ours follows": "https://arxiv.org/abs/1409.0473",
+    "CIFAR-10": "https://www.cs.toronto.edu/~kriz/cifar.html",
+}
+I = "<sub>i</sub>"  # noqa: E741 - the paper's index
+
+
+def build(tab: gr.Tab, site: Site) -> None:
+    """Lays the tab out; nothing on it is computed."""
+    gr.HTML(f'<div class="about">{equations()}{network()}{checkpoints(site.networks)}{links()}</div>')
+
+
+def equations() -> str:
+    scores = "".join(
+        f'<li><b>{escape(label)}</b><span class="formula">{formula}</span><small>{escape(whose)}</small></li>'
+        for label, (formula, whose) in (
+            (COMPATIBILITIES[name.partition(",")[0]], words.EQUATIONS[name]) for name in words.EQUATIONS
+        )
+    )
+    return f"""<section><h2>How attention is computed</h2>
+<p>At three layers each position i holds a <em>local feature</em> <i>l{I}</i>; the end of the network gives one
+<em>global feature</em> <i>g</i>. A compatibility scores every position:</p><ul class="scores">{scores}</ul>
+<p>A softmax over all positions turns scores into weights that sum to 1, the weights add the local features up, and the
+class is read from these sums alone:</p>
+<p class="formula steps"><span><i>a{I}</i> = exp <i>c{I}</i> / Σ<sub>j</sub> exp <i>c</i><sub>j</sub></span>
+<span><i>g<sub>a</sub></i> = Σ{I} <i>a{I} l{I}</i></span>
+<span>logits = bias + Σ<sub>layers</sub> <i>W</i> ReLU(BN(<i>g<sub>a</sub></i>))</span></p>
+<p>So each logit is exactly the bias plus one term a layer. {words.PC_LIMIT}</p></section>"""
+
+
+def network() -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{name(numbers)}</th><td>{channels(numbers)}</td><td>{side} × {side}</td>'
+        f"<td>{after}</td></tr>"
+        for numbers, side, after in BLOCKS
+    )
+    return f"""<section><h2>The network</h2>
+<p>Fifteen 3 × 3 convolutions, each with batch normalisation and ReLU; channels at width 1, grids at 32 × 32 pixels.</p>
+{table("The network's layers", ("Layers", "Channels", "Grid", "Then"), rows)}</section>"""
+
+
+def table(label: str, columns: tuple[str, ...], rows: str) -> str:
+    """A table that scrolls by itself where the screen is narrower."""
+    head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{label}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def name(numbers: range) -> str:
+    return f"conv{numbers[0]}" + (f" to conv{numbers[-1]}" if len(numbers) > 1 else "")
+
+
+def channels(numbers: range) -> str:
+    """The channels of consecutive layers: "64, 64, 128 ..."."""
+    return ", ".join(str(CHANNELS[n - 1]) for n in numbers)
+
+
+def checkpoints(networks: Networks) -> str:
+    rows = "".join(
+        checkpoint_row(networks.names[family, compatibility], compatibility, net)
+        for family, nets in networks.families.items()
+        for compatibility, net in nets.items()
+    )
+    return f"""<section><h2>The checkpoints served here</h2>
+<p>Error: the share of all test images that the network names wrong, as measured and stored with its weights.</p>
+{table("The checkpoints", ("Name", "Data", "Compatibility", "Width", "Parameters", "Test error"), rows)}</section>"""
+
+
+def checkpoint_row(title: str, compatibility: str, net: Network) -> str:
+    parameters = sum(p.numel() for p in net.parameters())
+    formula, _ = words.equation(compatibility, bool(net.arguments.get("scale_scores", True)))
+    return (
+        f'<tr><th scope="row">{escape(title)}</th><td>{escape(words.dataset_name(net.info.dataset))}</td>'
+        f"<td>{compatibility}: {formula}</td><td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td>"
+        f"<td>{measured(net)}</td></tr>"
+    )
+
+
+def measured(net: Network) -> str:
+    """The measured error with its interval and number of images, where they are known."""
+    results = net.info.results
+    if "error" not in results:
+        return "not measured"
+    text = f"{100 * results['error']:.2f} %"
+    if "interval" in results:
+        low, high = (f"{100 * bound:.2f}" for bound in results["interval"])
+        text += f" <small>(95 % interval {low} to {high})</small>"
+    if "test_images" in results:
+        text += f" <small>of {results['test_images']:,} images</small>"
+    return text
+
+
+def links() -> str:
+    items = "".join(
+        f'<li><a href="{address}" target="_blank" rel="noopener">{escape(text)}</a></li>'
+        for text, address in LINKS.items()
+    )
+    return f"""<section><h2>More</h2><ul>{items}
+<li>For programs: <code>/explain</code>, <code>/compare</code> and <code>/query</code>, described under
+<em>Use via API</em> at the foot of the page</li></ul></section>"""

@@ -1,0 +1,90 @@
+"""One picture's global feature asked of another: against the network itself, and that pc cannot move."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app import grids
+from app.explain import Networks, network_input
+from app.query import OWN, PAIR, QUERIED, ask, note, to_json
+from app.tabs.query import TITLES
+from tests.app.serving import FAMILY, make_checkpoints
+from tests.app.test_api import (
+    assert_same,
+    client,  # noqa: F401 - a fixture
+)
+
+
+@pytest.fixture(scope="session")
+def other() -> Image.Image:
+    y, x = np.mgrid[:90, :90]
+    return Image.fromarray(np.stack([255 * (x // 10 % 2), 255 * (y // 10 % 2), 2 * y], -1).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def other_file(other, tmp_path_factory):
+    path = tmp_path_factory.mktemp("other") / "other.png"
+    other.save(path)
+    return path
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "additive"])
+def test_queried_maps_are_the_networks_under_the_others_global_feature(tmp_path, picture, other, compatibility):
+    networks = Networks.load(make_checkpoints(tmp_path, (compatibility,)))
+    net = networks.network(FAMILY, compatibility)
+    found = ask(networks, picture, other, FAMILY, compatibility)
+    with torch.inference_mode():
+        local_features, _ = net.features(network_input(picture, net))
+        _, g = net.features(network_input(other, net))
+        expected = net.attention_maps(local_features, g)
+    for level, maps in expected.items():
+        assert np.allclose(found.explanations[QUERIED].maps[level], maps[0].numpy(), atol=1e-6)
+        assert np.abs(found.difference(PAIR, level)).max() > 0.01  # moved
+    own = networks.explain(picture, FAMILY, compatibility)
+    assert found.explanations[OWN].probabilities == pytest.approx(own.probabilities)
+    assert note(found) == ""
+
+
+def test_asking_oneself_moves_nothing(networks, picture):
+    found = ask(networks, picture, picture, FAMILY, "dp")
+    assert all(r == pytest.approx(1, abs=1e-6) for r in found.correlations(PAIR).values())
+
+
+def test_under_pc_nothing_moves_and_a_sentence_says_why(networks, picture, other):
+    found = ask(networks, picture, other, FAMILY, "pc")
+    for level in found.levels:
+        assert np.array_equal(*(found.explanations[name].maps[level] for name in PAIR))
+    assert found.explanations[OWN].probabilities == found.explanations[QUERIED].probabilities
+    assert "softmax cancels it" in note(found) and to_json(found)["note"] == note(found)
+    shown = grids.grid(found, TITLES, PAIR, False, note(found))
+    assert "none between queried and own" in shown and "softmax cancels it" in shown
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "pc"])
+def test_api(client, networks, picture, other, picture_file, other_file, compatibility):  # noqa: F811
+    from gradio_client import handle_file
+
+    answer = client.predict(
+        image=handle_file(picture_file),
+        query=handle_file(other_file),
+        checkpoint=FAMILY,
+        compatibility=compatibility,
+        api_name="/query",
+    )
+    found = ask(networks, picture, other, FAMILY, compatibility)
+    for name, explanation in found.explanations.items():
+        assert_same(answer[name], explanation.to_json())
+    assert answer["correlation"] == pytest.approx(found.correlations(PAIR), abs=1e-4)
+    assert bool(answer["note"]) == (compatibility == "pc")
+
+
+def test_api_needs_two_pictures_and_known_weights(client, picture_file):  # noqa: F811
+    from gradio_client import handle_file
+    from gradio_client.exceptions import AppError
+
+    given = {"image": handle_file(picture_file), "checkpoint": FAMILY, "api_name": "/query"}
+    with pytest.raises(AppError, match="Two pictures are needed"):
+        client.predict(query=None, compatibility="dp", **given)
+    with pytest.raises(AppError, match="no weights for that checkpoint"):
+        client.predict(query=handle_file(picture_file), compatibility="additive", **given)
