@@ -15,7 +15,8 @@ Measured on CUB's test birds and on all scenes, a mean over pictures with its 95
     mass      share of the map inside the object; ``area`` is the object's share of the picture
     pointing  share of pictures whose highest pixel is on the object (Zhang et al. 2016); equal ones count in parts
     iou       intersection over union of object and mask: the pixels where the map, stretched from its lowest to its
-              highest value, is at least a threshold; one threshold a map, the best on CUB's training birds
+              highest value, is at least a threshold; one threshold a map, the best on CUB's training birds (0 is the
+              whole picture)
 """
 
 from __future__ import annotations
