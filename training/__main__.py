@@ -141,6 +141,28 @@ def push(
 
 
 @app.command()
+def localize(
+    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    data_dir: Annotated[Path, typer.Option(help="The folder that holds CUB_200_2011.")] = Path("data"),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every number there, too.")] = None,
+) -> None:
+    """Measure how much of each map lies on the object: birds with boxes, illustrated scenes with masks."""
+    from model.checkpoints import write_atomically
+    from training import localize as localization
+    from training.parallel import accelerator
+
+    rows = localization.localize(checkpoints, data_dir, accelerator(device).device)
+    print(localization.table(rows))
+    if json_file:
+        try:
+            content = json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + "\n"
+            write_atomically(json_file, content.encode())
+        except OSError as e:
+            raise ValueError(f"{json_file} cannot be written: {e.strerror or e}") from e
+
+
+@app.command()
 def bench(
     arch: Annotated[str, typer.Option(help="Which network.")] = "vgg-att3-concat-dp",
     width: Annotated[float, typer.Option(help="Multiplies every channel count.")] = 0.25,
