@@ -1,0 +1,136 @@
+"""Side by side, Query and About as a visitor uses them, and their numbers against the public API."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from model import LEVELS
+from tests.app.serving import CIFAR10, FAMILY
+from tests.browser.test_explain import COLOURS, contrast
+
+SHOWN = {"Side by side": 9, "Query": 9}  # maps in the grid: three levels, two maps and their difference
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+    if name in SHOWN:
+        page.locator(".grid:visible img").nth(SHOWN[name] - 1).wait_for(timeout=120_000)
+
+
+def choose(page: Page, content: bytes, which: int = 0) -> None:
+    """Uploads in place of the picture that stands in one of the tab's inputs, both of which are filled."""
+    page.locator(".ask:visible").get_by_role("button", name="Remove Image").nth(which).click()
+    expect(page.locator(".message:visible")).to_contain_text("Choose", timeout=60_000)
+    page.locator(".ask:visible input[type=file]").nth(which).set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": content}
+    )
+
+
+def state(page: Page) -> dict:
+    """What a visitor reads; the maps' words have their numbers."""
+    shown = page.locator(".compared:visible")
+    return {
+        "answers": shown.locator(".named").all_inner_texts(),
+        "r": dict(zip(LEVELS, map(number, shown.locator(".r").all_inner_texts()), strict=True)),
+        "words": [i.get_attribute("alt") for i in shown.locator(".grid img").all()],
+        "captions": shown.locator("figcaption").all_inner_texts(),
+    }
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def changed(page: Page, before: dict) -> dict:
+    for _ in range(600):
+        after = state(page) if page.locator(".compared:visible").count() else before
+        if after != before:
+            return after
+        page.wait_for_timeout(100)
+    raise AssertionError("nothing changed on the page")
+
+
+def api(page_url: str, folder, **arguments) -> dict:
+    from gradio_client import Client
+
+    return Client(page_url, verbose=False, download_files=folder).predict(**arguments)
+
+
+def assert_answers(shown: list[str], expected: list[dict]) -> None:
+    for text, answer in zip(shown, expected, strict=True):
+        name, probability = text.split(maxsplit=1)
+        assert name == answer["class"]
+        assert number(probability.removesuffix("%")) == pytest.approx(100 * answer["probability"], abs=0.06)
+
+
+def test_side_by_side_shows_what_the_api_says(open_page, page_url, picture_file, tmp_path):
+    from gradio_client import handle_file
+
+    page = open_page()
+    open_tab(page, "Side by side")
+    before = state(page)
+    choose(page, picture_file.read_bytes())
+    page.locator(".grid:visible img").nth(8).wait_for(timeout=60_000)
+    shown = state(page)
+    assert shown["words"] != before["words"]
+    said = api(page_url, tmp_path, image=handle_file(picture_file), checkpoint=FAMILY, api_name="/compare")
+    assert shown["r"] == pytest.approx(said["pairs"][0]["correlation"], abs=0.0051)
+    assert_answers(shown["answers"], [said["answers"][name] for name in ("dp", "pc")])
+    for i, level in enumerate(LEVELS):
+        for k, name in enumerate(("dp", "pc")):
+            peak = said["answers"][name]["levels"][level]["peak_x_uniform"]
+            assert f"peak {peak:.1f} ×" in shown["captions"][3 * i + k]
+            assert shown["words"][3 * i + k].startswith(f"Attention of {level}, {name} over the picture:")
+        assert shown["words"][3 * i + 2].startswith(f"Difference at {level}: dp is higher")
+    page.get_by_role("radio", name="Shared in a row").check()
+    shared = changed(page, shown)
+    assert (shared["r"], shared["answers"], shared["words"]) == (shown["r"], shown["answers"], shown["words"])
+    assert all(caption.startswith("0.00 ×") for i, caption in enumerate(shared["captions"]) if i % 3 < 2)
+
+
+@pytest.mark.parametrize("tab", ["Side by side", "Query"])
+def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, picture_file, tab):
+    page = open_page()
+    open_tab(page, tab)
+    choose(page, b"\x89PNG\r\n\x1a\n" + bytes(99))
+    alert = page.get_by_role("alert").filter(has_text="picture")
+    expect(alert).to_be_visible(timeout=60_000)
+    assert alert.inner_text().endswith(".") and "/" not in alert.inner_text()
+    expect(page.locator(".grid:visible")).to_have_count(0)
+    page.locator(".ask:visible input[type=file]").first.set_input_files(picture_file)
+    page.locator(".grid:visible img").nth(8).wait_for(timeout=60_000)
+
+
+def test_about_shows_measured_errors(open_page):
+    page = open_page()
+    open_tab(page, "About")
+    about = page.locator(".about")
+    expect(about).to_contain_text("the softmax cancels it")
+    for compatibility in ("dp", "pc"):
+        row = about.get_by_role("row").filter(has_text=f"vgg-att3-{compatibility}-cifar10-s")
+        expect(row).to_contain_text("10.00 % of 10,000 images")
+    assert all(re.match("https://", a.get_attribute("href")) for a in about.locator("a").all())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_looks(open_page, scheme, width):
+    page = open_page(width=width, scheme=scheme)
+    for tab in ("Side by side", "Query", "About"):
+        open_tab(page, tab)
+        if tab in SHOWN:
+            before = state(page)
+            assert all(text.split()[0] in CIFAR10 for text in before["answers"])
+            page.locator(".ask:visible .thumbnails").first.get_by_role(
+                "button", name="Example: ship", exact=True
+            ).click()
+            changed(page, before)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+        for box in page.locator(".about section, .brief:visible, .grid:visible").all():
+            edges = box.bounding_box()
+            assert edges["x"] >= 0 and edges["x"] + edges["width"] <= width, tab
+        for image in page.locator("img:visible").all():
+            assert (image.get_attribute("alt") or "").strip(), image.get_attribute("src")
+        for text in page.locator(".grid figcaption span:visible, .level small:visible, .about small:visible").all():
+            assert contrast(text.evaluate(COLOURS)) >= 4.5, text.inner_text()
