@@ -145,6 +145,7 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
     expect(alert).to_be_visible(timeout=120_000)
     assert alert.inner_text().endswith(".") and "/" not in alert.inner_text()
     expect(page.locator("#maps img")).to_have_count(0)
+    expect(page.locator("#view")).to_be_hidden()  # there is nothing to redraw
     upload(page, "disc.png", picture_file.read_bytes())
     page.locator("#maps img").nth(2).wait_for()
     settled(page, "dp")
