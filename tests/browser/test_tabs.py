@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from model import LEVELS
-from tests.app.serving import CIFAR10, FAMILY
+from tests.app.serving import CIFAR10, FAMILY, REPO
 from tests.browser.test_explain import COLOURS, contrast
 
 SHOWN = {"Side by side": 9, "Query": 9}  # maps in the grid: three levels, two maps and their difference
@@ -87,6 +87,32 @@ def test_side_by_side_shows_what_the_api_says(open_page, page_url, picture_file,
     shared = changed(page, shown)
     assert (shared["r"], shared["answers"], shared["words"]) == (shown["r"], shown["answers"], shown["words"])
     assert all(caption.startswith("0.00 ×") for i, caption in enumerate(shared["captions"]) if i % 3 < 2)
+
+
+def test_query_moves_under_dp_and_not_under_pc(open_page, page_url, picture_file, tmp_path):
+    from gradio_client import handle_file
+
+    page = open_page()
+    open_tab(page, "Query")
+    choose(page, picture_file.read_bytes(), which=1)
+    page.locator(".grid:visible img").nth(8).wait_for(timeout=60_000)
+    choose(page, picture_file.read_bytes(), which=0)
+    page.locator(".grid:visible img").nth(8).wait_for(timeout=60_000)
+    alike = state(page)
+    assert alike["r"] == dict.fromkeys(LEVELS, 1.0)  # a picture that asks itself
+    page.locator(".ask:visible .thumbnails").nth(1).get_by_role("button", name="Example: frog", exact=True).click()
+    dp = changed(page, alike)
+    assert min(dp["r"].values()) < 0.99
+    frog = handle_file(REPO / "assets" / "examples" / "frog.png")
+    asked = {"image": handle_file(picture_file), "query": frog, "checkpoint": FAMILY, "api_name": "/query"}
+    said = api(page_url, tmp_path, compatibility="dp", **asked)
+    assert dp["r"] == pytest.approx(said["correlation"], abs=0.0051)
+    assert_answers(dp["answers"], [said["own"], said["queried"]])
+    page.get_by_role("radio", name="Parametrised (pc)").check()
+    pc = changed(page, dp)
+    assert pc["r"] == dict.fromkeys(LEVELS, 1.0) and pc["answers"][0] == pc["answers"][1]
+    expect(page.locator(".compared:visible .message")).to_contain_text("the softmax cancels it")
+    assert all("none between queried and own" in words for words in pc["words"][2::3])
 
 
 @pytest.mark.parametrize("tab", ["Side by side", "Query"])
