@@ -36,7 +36,7 @@ def score_by_loop(kind, module, l, g, scale_scores):
     if kind == "additive":
         h = [
             math.tanh(dot(module.w.weight[k].flatten(), l) + float(module.w.bias[k]) + dot(module.v.weight[k], g))
-            for k in range(C)
+            for k in range(len(module.u.weight.flatten()))
         ]
         return dot(module.u.weight.flatten(), h)
     return 0.0
