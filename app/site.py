@@ -36,3 +36,8 @@ class Site:
         nets: Mapping = self.networks.families.get(checkpoint, {})
         there = nets or {c for family in self.networks.families.values() for c in family}
         return [(label, name) for name, label in COMPATIBILITIES.items() if name in there]
+
+    def nearest(self, checkpoint: str, compatibility: str) -> str:
+        """The compatibility itself, or the checkpoint's first: what the switch shows once it has followed."""
+        there = self.networks.compatibilities(checkpoint)
+        return compatibility if compatibility in there else there[0]

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import gradio as gr
 
 from app import download, panels, render, words
+from app.asking import INTERNAL, Shown, endpoint, example_strip, given, hidden_switch, network_switch
 from app.examples import list_examples
 from app.explain import Explanation
 from app.images import PictureError, read_picture
 from app.site import Site
 from app.upload import picture_input
-from model import LEVELS, CheckpointError
+from model import LEVELS
 
 START = "Choose an example, or upload, paste or photograph something."
 SHOWN = 1 + 3 * len(LEVELS)  # components that an answer fills
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a visitor's page shows: the question it answers, and the answer; None where the picture was refused."""
-
-    question: tuple[str, str, str]
-    explanation: Explanation | None
-
-
 def build(page: gr.Blocks, site: Site) -> None:
     """Lays the tab out inside ``page`` and binds its events and its ``/explain`` endpoint."""
-    first = site.first_checkpoint
     shown = gr.State(None, time_to_live=3600)
     with gr.Row(elem_id="explain"):
         with gr.Column(scale=0, min_width=300, elem_id="ask"):
             image = picture_input()
-            thumbnails = gr.HTML(js_on_load=CLICK_ON_EXAMPLE)
-            checkpoint = gr.Dropdown(site.checkpoint_choices(), value=first, label="Checkpoint", filterable=False)
-            choices = site.compatibility_choices(first)
-            compatibility = gr.Radio(choices, value=choices[0][1], label="Compatibility")
+            thumbnails = example_strip(site, image)
+            checkpoint, compatibility = network_switch(site)
             method = gr.HTML()
         with gr.Column(scale=1, min_width=320, elem_id="answer"):
             answer = gr.HTML(panels.message(START))
@@ -56,12 +44,11 @@ def build(page: gr.Blocks, site: Site) -> None:
     def show(file, checkpoint, compatibility, opacity, keep, smooth, shared, before: Shown | None):
         view = render.View(opacity / 100, smooth, shared, keep)
         available = site.networks.families[checkpoint]
-        if compatibility not in available:  # the checkpoint was changed, and the switch is about to follow
-            compatibility = next(iter(available))
+        compatibility = site.nearest(checkpoint, compatibility)
         scaled = bool(available[compatibility].arguments.get("scale_scores", True))
         how = panels.method(compatibility, scaled)
         if file is None:
-            if before and before.explanation is None:  # the refused picture was taken away: the refusal stays
+            if before and before.found is None:  # the refused picture was taken away: the refusal stays
                 return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
             return [None, gr.skip(), how, *nothing(panels.message(START))]
         question = (file, checkpoint, compatibility)
@@ -71,7 +58,7 @@ def build(page: gr.Blocks, site: Site) -> None:
             except PictureError as e:
                 return [Shown(question, None), None, how, *nothing(panels.message(str(e), alarm=True))]
             before = Shown(question, explanation)
-        return [before, gr.skip(), how, *drawn(before.explanation, view)]
+        return [before, gr.skip(), how, *drawn(before.found, view)]
 
     asked = [image, checkpoint, compatibility, opacity, keep, drawing, scale]
     gr.on(
@@ -85,15 +72,6 @@ def build(page: gr.Blocks, site: Site) -> None:
         show_progress_on=answer,
     )
 
-    internal = {"api_visibility": "private", "show_progress": "hidden"}
-
-    def offer(checkpoint, compatibility):
-        choices = site.compatibility_choices(checkpoint)
-        names = [name for _, name in choices]
-        return gr.Radio(choices=choices, value=compatibility if compatibility in names else names[0])
-
-    checkpoint.change(offer, [checkpoint, compatibility], compatibility, **internal)
-
     def opened(request: gr.Request) -> list:
         """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once."""
         family = known(request, "checkpoint", list(site.networks.families))
@@ -106,31 +84,19 @@ def build(page: gr.Blocks, site: Site) -> None:
         example = known(request, "example", list(named))
         return read_picture(named[example]) if example else None
 
-    ready = page.load(opened, None, [thumbnails, checkpoint, compatibility], **internal)
-    ready.success(first_picture, None, image, **internal)
-
-    def take_example(event: gr.EventData):
-        found = [e for e in list_examples(site.examples) if e.name == event.example]
-        return read_picture(found[0].path) if found else gr.skip()
-
-    thumbnails.click(take_example, None, image, **internal)
+    ready = page.load(opened, None, [thumbnails, checkpoint, compatibility], **INTERNAL)
+    ready.success(first_picture, None, image, **INTERNAL)
 
     def zip_up(before: Shown | None, opacity, keep, smooth, shared):
-        if before is None or before.explanation is None:
+        if before is None or before.found is None:
             raise gr.Error("There is nothing to download yet: choose a picture first.", print_exception=False)
         view = render.View(opacity / 100, smooth, shared, keep)
-        return str(download.write_zip(before.explanation, view, zipped.GRADIO_CACHE))
+        return str(download.write_zip(before.found, view, zipped.GRADIO_CACHE))
 
     save.click(zip_up, [shown, opacity, keep, drawing, scale], zipped, api_visibility="private").success(
         None, None, None, js="() => setTimeout(() => document.querySelector('#zipped, #zipped a').click(), 50)"
     )
-    endpoint(site)
-
-
-CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-example]");
-  if (button) trigger("click", {example: button.dataset.example});
-});"""
+    add_endpoint(site)
 
 
 def known(request: gr.Request, parameter: str, there: list[str]) -> str | None:
@@ -182,13 +148,10 @@ def nothing(sentence: str) -> list:
     return [sentence, *[value for _ in LEVELS for value in ("", gr.Image(value=None, visible=False), "")]]
 
 
-def endpoint(site: Site) -> None:
-    """The public ``/explain``; its own components, so that the page's switch does not narrow what a program may ask."""
+def add_endpoint(site: Site) -> None:
+    """The public ``/explain``."""
     image = picture_input(visible=False)
-    families, switch = site.checkpoint_choices(), site.compatibility_choices()
-    checkpoint = gr.Dropdown([f for _, f in families], value=site.first_checkpoint, label="checkpoint", visible=False)
-    compatibility = gr.Radio([c for _, c in switch], value=switch[0][1], label="compatibility", visible=False)
-    checkpoint.preprocess = compatibility.preprocess = str  # refused by ``Networks.explain``, in a sentence of ours
+    switch = hidden_switch(site)
     pictures = [gr.Image(format="png", label=f"{level} over the picture", visible=False) for level in LEVELS]
 
     def explain(image: str | bytes, checkpoint: str, compatibility: str):
@@ -204,20 +167,11 @@ def endpoint(site: Site) -> None:
             to 1, peak_x_uniform, entropy from 0 to 1, logit), checkpoint, compatibility, seconds. The logit is
             logit_bias plus the levels' logits. Then one picture a level: its map over the picture's square.
         """
-        if image is None:
-            raise gr.Error("No picture came with the request.", print_exception=False)
-        try:
-            found = site.networks.explain(read_picture(image), checkpoint, compatibility)
-        except (PictureError, CheckpointError) as e:
-            raise gr.Error(str(e), print_exception=False) from None
+        found = site.networks.explain(given(image), checkpoint, compatibility)
         view = render.View()
         scales = render.limits(found.maps, view)
         drawn = {k: render.overlay(found.square, v.attention, scales[k], view) for k, v in found.levels.items()}
         return found.to_json(), *(drawn.get(name) for name in LEVELS)
 
-    gr.Button(visible=False).click(
-        explain,
-        [image, checkpoint, compatibility],
-        [gr.JSON(label="explanation", visible=False), *pictures],
-        api_name="explain",
-    )
+    explanation = gr.JSON(label="explanation", visible=False)
+    endpoint(explain, [image, *switch], [explanation, *pictures], "explain")

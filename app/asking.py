@@ -1,0 +1,183 @@
+"""What the tabs that take a picture share: its input and examples, the two switches, one answer a question, endpoints.
+
+A question is what the networks are asked; a view is how the answer is drawn, and changes without asking them again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from app import panels
+from app.examples import list_examples
+from app.images import PictureError, read_picture
+from app.site import Site
+from app.upload import picture_input
+from model import CheckpointError
+
+INTERNAL = {"api_visibility": "private", "show_progress": "hidden"}
+CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-example]");
+  if (button) trigger("click", {example: button.dataset.example});
+});"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a visitor's tab shows: the question it answers, and the answer; None where a picture was refused."""
+
+    question: tuple
+    found: Any | None
+
+
+def example_strip(site: Site, image: gr.Image) -> gr.HTML:
+    """A strip of examples that fill ``image`` when clicked; empty until ``panels.thumbnails`` is written into it."""
+    strip = gr.HTML(js_on_load=CLICK_ON_EXAMPLE)
+
+    def take(event: gr.EventData):
+        found = [e for e in list_examples(site.examples) if e.name == event.example]
+        return read_picture(found[0].path) if found else gr.skip()
+
+    strip.click(take, None, image, **INTERNAL)
+    return strip
+
+
+def picture_with_examples(site: Site, opened: gr.Tab, label: str = "Picture", first: int = 0) -> gr.Image:
+    """A picture input and, below it, the examples to click on; both filled when the tab is opened.
+
+    Args:
+        site: whose examples.
+        opened: the tab that the input is on.
+        label: what visitors read above the input.
+        first: the number of the example that stands there at first.
+    """
+    image = picture_input()
+    image.label, image.alt_text = label, label
+    strip = example_strip(site, image)
+
+    def fill(file):
+        examples = list_examples(site.examples)
+        offered = read_picture(examples[first % len(examples)].path) if examples and file is None else gr.skip()
+        return panels.thumbnails(examples), offered
+
+    opened.select(fill, image, [strip, image], **INTERNAL)
+    return image
+
+
+def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
+    """The picker of checkpoints and the switch of compatibilities, which offers what the checkpoint has weights for."""
+    first = site.first_checkpoint
+    choices = site.compatibility_choices(first)
+    checkpoint = gr.Dropdown(site.checkpoint_choices(), value=first, label="Checkpoint", filterable=False)
+    compatibility = gr.Radio(choices, value=choices[0][1], label="Compatibility")
+
+    def offer(checkpoint, compatibility):
+        return gr.Radio(choices=site.compatibility_choices(checkpoint), value=site.nearest(checkpoint, compatibility))
+
+    checkpoint.change(offer, [checkpoint, compatibility], compatibility, **INTERNAL)
+    return checkpoint, compatibility
+
+
+def colour_scale() -> gr.Radio:
+    """Whether the maps of a row share one colour scale."""
+    return gr.Radio([("Own", False), ("Shared in a row", True)], value=False, label="Colour scale")
+
+
+def answer_when_changed(
+    pictures: list[gr.Image],
+    question: list[gr.components.Component],
+    view: list[gr.components.Component],
+    ask: Callable[..., Any],
+    draw: Callable[..., str],
+    start: str,
+) -> gr.HTML:
+    """An answer that follows its inputs; the networks are asked once a question, and pictures read by us alone.
+
+    Args:
+        pictures: inputs made by ``picture_input``; there is no answer until each holds one.
+        question: the other inputs that ``ask`` takes, after the pictures.
+        view: inputs that ``draw`` takes after what ``ask`` found.
+        ask: pictures and settings to whatever ``draw`` draws; may raise CheckpointError.
+        draw: gives HTML.
+        start: the sentence that stands there while a picture is missing.
+    """
+    answer = gr.HTML(panels.message(start))
+    shown = gr.State(None, time_to_live=3600)
+    asked = [*pictures, *question]
+
+    def show(*values):
+        *values, before = values
+        files, settings = values[: len(pictures)], values[len(pictures) : len(asked)]
+        if None in files:
+            if before and before.found is None:  # the refused picture was taken away: the refusal stays
+                return [gr.skip()] * (2 + len(pictures))
+            return [None, *[gr.skip()] * len(pictures), panels.message(start)]
+        key = (*files, *settings)
+        if before is None or before.question != key:
+            opened = []
+            for file in files:
+                try:
+                    opened.append(read_picture(file))
+                except PictureError as e:
+                    kept = [None if file == other else gr.skip() for other in files]
+                    return [Shown(key, None), *kept, panels.message(str(e), alarm=True)]
+            try:
+                before = Shown(key, ask(*opened, *settings))
+            except CheckpointError as e:
+                return [None, *[gr.skip()] * len(pictures), panels.message(str(e))]
+        return [before, *[gr.skip()] * len(pictures), draw(before.found, *values[len(asked) :])]
+
+    gr.on(
+        [part.change for part in (*asked, *view)],
+        show,
+        [*asked, *view, shown],
+        [shown, *pictures, answer],
+        api_visibility="private",
+        trigger_mode="always_last",
+        show_progress="minimal",
+        show_progress_on=answer,
+    )
+    return answer
+
+
+def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
+    """An endpoint's own checkpoint and compatibility: the page's switch does not narrow what a program may ask."""
+    families, switch = site.checkpoint_choices(), site.compatibility_choices()
+    checkpoint = gr.Dropdown([f for _, f in families], value=site.first_checkpoint, label="checkpoint", visible=False)
+    compatibility = gr.Radio([c for _, c in switch], value=switch[0][1], label="compatibility", visible=False)
+    checkpoint.preprocess = compatibility.preprocess = str  # refused by ``Networks``, in a sentence of ours
+    return checkpoint, compatibility
+
+
+def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None:
+    """A public endpoint: its documentation is the function's docstring, and what it refuses it refuses in a sentence.
+
+    Args:
+        function: takes the inputs' values by the names that programs use; may raise PictureError or CheckpointError.
+        inputs, outputs: invisible components.
+        name: without the slash.
+    """
+
+    @functools.wraps(function)
+    def answered(*values):
+        try:
+            return function(*values)
+        except (PictureError, CheckpointError) as e:
+            raise gr.Error(str(e), print_exception=False) from None
+
+    gr.Button(visible=False).click(answered, inputs, outputs, api_name=name)
+
+
+def given(image: str | bytes | None):
+    """The picture that a program sent.
+
+    Raises:
+        PictureError: there is none, or it cannot be read.
+    """
+    if image is None:
+        raise PictureError("No picture came with the request.")
+    return read_picture(image)
