@@ -13,6 +13,7 @@ if not __package__:  # run as a file: Python put app/ on the path, where its mod
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 BUNDLED = Path(__file__).resolve().parent.parent / "assets" / "checkpoints"
+DATA = BUNDLED.parent.parent / "data"
 
 
 def serve(
@@ -20,12 +21,15 @@ def serve(
     port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", min=1, max=65535, help="Port to listen on.")] = 7860,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; by default cuda where there is one.")] = "",
     checkpoints: Annotated[Path, typer.Option(help="Folder whose subfolders are checkpoints.")] = BUNDLED,
+    data: Annotated[Path, typer.Option(help="Folder that holds cifar-10-batches-py, for the test images.")] = DATA,
     debug: Annotated[
         bool, typer.Option("--debug", help="Log stack traces, with this machine's paths in them.")
     ] = False,
 ) -> None:
     """Serve the page: a network trained to attend, live."""
     refuse_taken_port(host, port)
+    if data != DATA and not data.is_dir():
+        refuse(f"{data} is no folder: leave --data out, or name the one that holds cifar-10-batches-py.")
     import torch
 
     from app.explain import Networks
@@ -46,7 +50,7 @@ def serve(
     from app import ui
     from app.site import Site
 
-    page = ui.build(Site(networks))
+    page = ui.build(Site(networks, data=data))
     if not debug:
         sys.tracebacklimit = 0  # gradio prints a trace for every refused request: a log is to say what, not where
     shown = "localhost" if host in ("0.0.0.0", "127.0.0.1", "::") else host

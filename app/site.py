@@ -1,4 +1,4 @@
-"""What every tab of the page needs: the networks, and where the examples are."""
+"""What every tab of the page needs: the networks, and where the examples and the data sets are."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 
 from app.examples import FOLDER
 from app.explain import COMPATIBILITIES, Networks
+from app.test_images import FOLDER as DATA
 from app.words import dataset_name
 
 
 @dataclass(frozen=True)
 class Site:
-    """The networks that are served and the folder of examples."""
+    """The networks that are served, the folder of examples, and the one that holds data sets, where there are any."""
 
     networks: Networks
     examples: Path = FOLDER
+    data: Path = DATA
 
     @property
     def first_checkpoint(self) -> str:

@@ -17,8 +17,12 @@ START = "Choose an example, or upload, paste or photograph something."
 SHOWN = 1 + 3 * len(LEVELS)  # components that an answer fills
 
 
-def build(page: gr.Blocks, site: Site) -> None:
-    """Lays the tab out inside ``page`` and binds its events and its ``/explain`` endpoint."""
+def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
+    """Lays the tab out inside ``page`` and binds its events and its ``/explain`` endpoint.
+
+    Returns:
+        The inputs that another tab may fill: picture, checkpoint, compatibility.
+    """
     shown = gr.State(None, time_to_live=3600)
     with gr.Row(elem_id="explain"):
         with gr.Column(scale=0, min_width=300, elem_id="ask"):
@@ -97,6 +101,7 @@ def build(page: gr.Blocks, site: Site) -> None:
         None, None, None, js="() => setTimeout(() => document.querySelector('#zipped, #zipped a').click(), 50)"
     )
     add_endpoint(site)
+    return [image, checkpoint, compatibility]
 
 
 def known(request: gr.Request, parameter: str, there: list[str]) -> str | None:

@@ -1,0 +1,127 @@
+"""Test images: drawn at random from the real test set, or the wrong ones, so that nothing on the page is hand-picked."""
+
+from __future__ import annotations
+
+from functools import partial
+from html import escape
+
+import gradio as gr
+from PIL import Image
+
+from app import panels
+from app.asking import INTERNAL, answer_when_changed, endpoint, hidden_switch, network_switch
+from app.site import Site
+from app.test_images import CHOICES, Draw, DrawError, Named, TestSet, draw, new_seed
+
+START = "Twelve pictures of the test set are being drawn."
+ENLARGED = 128  # px; four times what the network saw
+CLICK_ON_PICTURE = """element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-index]");
+  if (button) trigger("click", {index: Number(button.dataset.index)});
+});"""
+
+
+def build(tab: gr.Tab, site: Site, front: list[gr.blocks.Block]) -> None:
+    """Lays the tab out, and binds its events and its ``/test_images`` endpoint.
+
+    Args:
+        tab: the tab; the first draw is made when it is opened.
+        site: its networks, and where its data are.
+        front: the page's tabs and, of the Explain tab, picture, checkpoint and compatibility: what a click fills.
+    """
+    tests = TestSet(site.data)
+    with gr.Row():
+        with gr.Column(scale=0, min_width=300, elem_classes="ask"):
+            checkpoint, compatibility = network_switch(site)
+            which = gr.Radio([(label, name) for name, label in CHOICES.items()], value="random", label="Pictures")
+            seed = gr.Number(None, precision=0, label="Seed: the same one draws the same pictures")
+            again = gr.Button("Draw again", variant="primary")
+        with gr.Column(scale=1, min_width=320):
+
+            def asked(which, seed, checkpoint, compatibility) -> Draw | DrawError:
+                if seed is None:
+                    return DrawError("Type a seed, or press “Draw again” for a new one.")
+                try:
+                    there = site.nearest(checkpoint, compatibility)
+                    return draw(site.networks, tests, checkpoint, there, which, seed=seed)
+                except DrawError as e:
+                    return e
+
+            answer = answer_when_changed([], [which, seed, checkpoint, compatibility], [], asked, shown, START)
+            answer.js_on_load = CLICK_ON_PICTURE
+
+    tab.select(lambda seed: new_seed() if seed is None else gr.skip(), seed, seed, **INTERNAL)
+    again.click(new_seed, None, seed, **INTERNAL)
+
+    def explain(checkpoint, compatibility, event: gr.EventData):
+        try:
+            picture = tests.picture(event.index)  # 32 x 32, so that the network sees what it saw here
+        except DrawError as e:
+            raise gr.Error(str(e), print_exception=False) from None
+        switch = gr.Radio(choices=site.compatibility_choices(checkpoint), value=site.nearest(checkpoint, compatibility))
+        return gr.Tabs(selected="explain"), picture, checkpoint, switch
+
+    answer.click(explain, [checkpoint, compatibility], front, **INTERNAL)
+    add_endpoint(site, tests)
+
+
+def shown(found: Draw | DrawError) -> str:
+    """The pictures as a grid of buttons, below how they were drawn."""
+    if isinstance(found, DrawError):
+        return panels.message(str(found))
+    rate = "" if found.test_error is None else f" Of the whole test set it names {100 * found.test_error:.1f} % wrong."
+    buttons = "".join(map(button, found.images))
+    return f"""<section class="draw"><h2 aria-live="polite">{escape(found.summary)}</h2>
+<p class="note">Seed {found.seed}.{rate} Above each answer stands the data set's label. Click a picture to see where
+the network looked.</p><div class="drawn" role="group" aria-label="Test pictures">{buttons}</div></section>"""
+
+
+def button(image: Named) -> str:
+    """One picture; a click carries its number."""
+    enlarged = image.picture.resize((ENLARGED, ENLARGED), Image.Resampling.NEAREST)
+    verdict = "✓ right" if image.right else "✗ wrong"
+    return (
+        f'<button type="button" data-index="{image.index}" title="Explain test picture {image.index}">'
+        f'<img src="{panels.data_uri(enlarged)}" alt="Test picture {image.index}">'
+        f"<span>label: <b>{escape(image.label)}</b></span>"
+        f"<span>named: <b>{escape(image.named)}</b> {panels.per_cent(image.probability)}</span>"
+        f'<span class="{"right" if image.right else "wrong"}">{verdict}</span></button>'
+    )
+
+
+def add_endpoint(site: Site, tests: TestSet) -> None:
+    """The public ``/test_images``; what it is given is checked by ``draw``, whose sentences are ours."""
+    which = gr.Radio(list(CHOICES), value="random", label="which", visible=False)
+    count = gr.Number(12, precision=0, label="count", visible=False)
+    seed = gr.Number(0, precision=0, label="seed", visible=False)
+    which.preprocess, count.preprocess, seed.preprocess = str, unchanged, unchanged
+    switch = hidden_switch(site)
+    drawn = partial(draw, site.networks, tests)
+
+    def test_images(which: str, count: int, seed: int, checkpoint: str, compatibility: str):
+        """Draws pictures from CIFAR-10's test set and names them: any of them, or only those that are named wrong.
+
+        Args:
+            which: random takes every picture drawn; wrong goes on until enough are found that are named wrong.
+            count: how many pictures, 1 to 100.
+            seed: a whole number from 0 on; the same one draws in the same order.
+            checkpoint: the family of networks.
+            compatibility: dp, pc or additive.
+
+        Returns:
+            One JSON object: images, each with index (its place in the test set), label, class and probability (the
+            network's answer) and picture (a data: URL, which /explain takes as the picture's url); looked_through,
+            how many were drawn until these were found; summary, which says so in words; which, seed, checkpoint,
+            compatibility.
+        """
+        try:
+            return drawn(checkpoint, compatibility, which, count, seed).to_json()
+        except DrawError as e:
+            raise gr.Error(str(e), print_exception=False) from None
+
+    outputs = [gr.JSON(label="test_images", visible=False)]
+    endpoint(test_images, [which, count, seed, *switch], outputs, "test_images")
+
+
+def unchanged(value):
+    return value

@@ -1,0 +1,229 @@
+"""Pictures drawn at random from CIFAR-10's real test split, or the first of them that a network names wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from app import words
+from app.explain import Networks
+from app.panels import data_uri
+from model import Network
+from model.presets import crop_square, normalise, to_pixels
+
+FOLDER = Path(__file__).resolve().parent.parent / "data"
+DATASET = "cifar10"
+CHOICES = {"random": "Random", "wrong": "Wrong only"}
+MOST, LAST_SEED, CHUNK = 100, 2**32 - 1, 64
+FETCH = "python -m training evaluate assets/checkpoints/vgg-att3-dp-cifar10-s --data-dir data"
+MISSING = (
+    "The test pictures of CIFAR-10 are not on this server: whoever runs it can fetch them in a copy of the project "
+    f"with “{FETCH}”, and name another folder that holds them with “python -m app --data FOLDER”."
+)
+DAMAGED = (
+    "The test pictures of CIFAR-10 on this server are damaged or incomplete: whoever runs it can delete the folder "
+    f"cifar-10-batches-py and fetch it again with “{FETCH}”."
+)
+
+
+class DrawError(ValueError):
+    """Nothing can be drawn; the message is one sentence for the person who asked."""
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """The test split of CIFAR-10 below a folder, read when first asked for; where it is absent, asked for again."""
+
+    folder: Path = FOLDER
+
+    @cached_property
+    def split(self):
+        """torchvision's CIFAR10.
+
+        Raises:
+            DrawError: the files are missing or damaged.
+        """
+        from torchvision.datasets import CIFAR10
+
+        try:
+            return CIFAR10(self.folder, train=False, download=False)
+        except (OSError, RuntimeError):
+            there = (self.folder / CIFAR10.base_folder).is_dir()
+            raise DrawError(DAMAGED if there else MISSING) from None
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    def picture(self, index: int) -> Image.Image:
+        """One test picture, RGB, 32 x 32.
+
+        Raises:
+            DrawError: there is no such number, or there are no data.
+        """
+        last = len(self) - 1
+        return self.split[whole(index, 0, last, "The number of a test picture")][0]
+
+    def label(self, index: int) -> str:
+        return self.split.classes[self.split.targets[index]]
+
+
+@dataclass(frozen=True)
+class Named:
+    """One test picture and what a network named it.
+
+    Attributes:
+        index: its place in the test split, from 0.
+        label: the class that the data set gives it.
+        named: the class that the network gives it.
+        probability: what the network gives that class.
+        picture: RGB, as in the data set.
+    """
+
+    index: int
+    label: str
+    named: str
+    probability: float
+    picture: Image.Image
+
+    @property
+    def right(self) -> bool:
+        return self.named == self.label
+
+    def to_json(self) -> dict:
+        told = {"index": self.index, "label": self.label, "class": self.named, "probability": self.probability}
+        return {**told, "picture": data_uri(self.picture)}
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What was drawn.
+
+    Attributes:
+        which: random or wrong.
+        seed: gives the same pictures again.
+        count: how many were asked for.
+        looked_through: how many the network was shown until that many were found.
+        total: pictures in the test split.
+        images: those found, in the order they were drawn.
+        checkpoint, compatibility: whose answers.
+        test_error: the network's measured error on the whole split as a fraction, None where it is not known.
+    """
+
+    which: str
+    seed: int
+    count: int
+    looked_through: int
+    total: int
+    images: tuple[Named, ...]
+    checkpoint: str
+    compatibility: str
+    test_error: float | None = None
+
+    @property
+    def summary(self) -> str:
+        """How the pictures were come by, with the counts."""
+        found = len(self.images)
+        if self.which == "wrong":
+            only = "Only " if found < self.count else ""
+            among = f"all {self.total:,}" if self.looked_through == self.total else f"the first {self.looked_through:,}"
+            return f"{only}{found} wrong {'one' if found == 1 else 'ones'} among {among} drawn."
+        return f"{found} drawn at random from {self.total:,}: {sum(i.right for i in self.images)} named right."
+
+    def to_json(self) -> dict:
+        return {
+            "which": self.which,
+            "seed": self.seed,
+            "looked_through": self.looked_through,
+            "summary": self.summary,
+            "images": [i.to_json() for i in self.images],
+            "checkpoint": self.checkpoint,
+            "compatibility": self.compatibility,
+        }
+
+
+def new_seed() -> int:
+    """Short enough to be read out."""
+    return random.randrange(1_000_000)
+
+
+def draw(
+    networks: Networks,
+    tests: TestSet,
+    checkpoint: str,
+    compatibility: str,
+    which: str = "random",
+    count: int = 12,
+    seed: int = 0,
+) -> Draw:
+    """Goes through the test split in the order that ``seed`` gives, until ``count`` pictures are found.
+
+    Args:
+        networks: who is asked.
+        tests: what is drawn from.
+        checkpoint: the family of networks.
+        compatibility: how positions are scored.
+        which: "random" takes every picture; "wrong" only those whose class the network does not name.
+        count: 1 to ``MOST``.
+        seed: 0 to ``LAST_SEED``.
+
+    Raises:
+        DrawError: there are no data, the network was trained on others, or a value is out of range.
+        CheckpointError: there are no such weights.
+    """
+    net = networks.network(checkpoint, compatibility)
+    if which not in CHOICES:
+        raise DrawError(f"There are two kinds of test pictures to ask for: {' and '.join(CHOICES)}.")
+    count, seed = whole(count, 1, MOST, "The number of pictures"), whole(seed, 0, LAST_SEED, "The seed")
+    if net.info.dataset != DATASET:
+        raise DrawError(
+            f"This checkpoint was trained on {words.dataset_name(net.info.dataset)}, and test pictures are drawn "
+            f"from {words.dataset_name(DATASET)} only."
+        )
+    if not set(tests.split.classes) <= set(net.info.class_names):
+        raise DrawError("This checkpoint does not know the classes of CIFAR-10, so its answers cannot be checked.")
+    order = np.random.RandomState(seed).permutation(len(tests))  # numpy promises the same order in every version
+    looked_through, images = 0, []
+    for image in answers(net, tests, order, CHUNK if which == "wrong" else min(count, CHUNK)):
+        looked_through += 1
+        if which == "random" or not image.right:
+            images.append(image)
+        if len(images) == count:
+            break
+    error = net.info.results.get("error")
+    return Draw(
+        which, seed, count, looked_through, len(tests), tuple(images), checkpoint, compatibility, test_error=error
+    )
+
+
+def answers(net: Network, tests: TestSet, order: np.ndarray, chunk: int) -> Iterator[Named]:
+    """What ``net`` names each test picture, in the order given, computed ``chunk`` at a time as they are taken."""
+    device, size = next(net.parameters()).device, net.arguments["input_size"]
+    indices = map(int, order)
+    while taken := list(islice(indices, chunk)):
+        pictures = [tests.picture(i) for i in taken]
+        pixels = torch.stack([to_pixels(crop_square(p, size)) for p in pictures])  # [chunk, 3, size, size]
+        with torch.inference_mode():
+            logits = net(normalise(pixels.to(device), net.info.mean, net.info.std))[0]  # [chunk, classes]
+        probabilities, best = logits.double().softmax(1).max(1)
+        for index, picture, p, k in zip(taken, pictures, probabilities.tolist(), best.tolist(), strict=True):
+            yield Named(index, tests.label(index), net.info.class_names[k], p, picture)
+
+
+def whole(value, least: int, most: int, what: str) -> int:
+    """A whole number as programs and visitors may send it.
+
+    Raises:
+        DrawError: it is something else, or out of range.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or value != value or not least <= value <= most or value != int(value):
+        raise DrawError(f"{what} must be a whole number from {least} to {most:,}.")
+    return int(value)
