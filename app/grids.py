@@ -20,7 +20,9 @@ LEGEND = (
 )
 
 
-def grid(found: Comparison, titles: Mapping[str, str], pair: tuple[str, str], shared: bool, note: str = "") -> str:
+def grid(
+    found: Comparison, titles: Mapping[str, str], pair: tuple[str, str], shared: bool, note: str = "", above: str = ""
+) -> str:
     """The whole answer.
 
     Args:
@@ -29,6 +31,7 @@ def grid(found: Comparison, titles: Mapping[str, str], pair: tuple[str, str], sh
         pair: whose difference is shown, the first minus the second.
         shared: one colour scale a row, from 0 to its highest peak; False gives each map its own.
         note: a sentence between the answers and the maps.
+        above: rows of the grid before the first level's.
     """
     columns = [escape(name) for name in found.explanations] + [f"{escape(pair[0])} − {escape(pair[1])}"]
     head = "".join(f'<span role="columnheader">{column}</span>' for column in columns)
@@ -37,7 +40,7 @@ def grid(found: Comparison, titles: Mapping[str, str], pair: tuple[str, str], sh
     rows = "".join(row(found, level, pair, shared) for level in found.levels)
     return f"""<div class="compared"><div class="briefs">{answers}</div>{said}
 <div class="grid" role="table" aria-label="Attention, a row a level" style="--columns:{len(columns)}">
-<div class="row head" role="row"><span role="columnheader">level</span>{head}</div>{rows}</div>
+<div class="row head" role="row"><span role="columnheader">level</span>{head}</div>{above}{rows}</div>
 <p class="note">{LEGEND}</p></div>"""
 
 
@@ -54,17 +57,17 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
     """One level: its name and correlation, a map for each explanation, and the difference."""
     parts = {name: e.levels[level] for name, e in found.explanations.items()}
     scales = render.limits({name: part.attention for name, part in parts.items()}, render.View(shared=shared))
-    square = next(iter(found.explanations.values())).square.resize((SIDE, SIDE))
+    squares = {name: e.square.resize((SIDE, SIDE)) for name, e in found.explanations.items()}
     cells = ""
     for name, part in parts.items():
-        drawn = render.overlay(square, part.attention, scales[name], render.View())
+        drawn = render.overlay(squares[name], part.attention, scales[name], render.View())
         numbers = f"peak {part.peak_x_uniform:.1f} ×, entropy {part.entropy:.2f}"
         cells += cell(drawn, words.alt(f"{level}, {name}", part), panels.colour_bar(scales[name]), numbers)
     values, r = found.difference(pair, level), correlation(found.correlation(pair, level))
     limit = float(np.abs(values).max())
     text = f"Difference at {level}: {moved(values, pair)}; correlation {r}"
     numbers = f"at most {limit:.2f} × apart"
-    cells += cell(render.difference(square, values, limit), text, difference_bar(limit), numbers)
+    cells += cell(render.difference(squares[pair[0]], values, limit), text, difference_bar(limit), numbers)
     depth = panels.DEPTHS.get(level, "")
     label = f'<b>{level}</b><small>{depth}</small><span>correlation <b class="r">{r}</b></span>'
     header = f'<div class="level" role="rowheader">{label}</div>'

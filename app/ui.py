@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from functools import partial
 from pathlib import Path
 
 # decided before gradio is imported: no usage statistics, and no proxy between the server and itself
@@ -14,7 +15,7 @@ for variable in ("NO_PROXY", "no_proxy"):
 import gradio as gr  # noqa: E402
 
 from app.site import Site  # noqa: E402
-from app.tabs import about, compare, explain, query  # noqa: E402
+from app.tabs import about, attack, compare, explain, query, test_images  # noqa: E402
 
 TITLE = "Learn To Pay Attention"
 PAPER = "https://arxiv.org/abs/1804.02391"
@@ -24,7 +25,13 @@ FOOTER = f"""<footer><p>A map highlights where the features of an answer were ta
 class was chosen. After Jetley, Lord, Lee and Torr,
 <a href="{PAPER}" target="_blank" rel="noopener">Learn To Pay Attention</a>, ICLR 2018.
 Pictures stay on this server and are deleted within two hours.</p></footer>"""
-TABS = {"Side by side": compare.build, "Query": query.build, "About": about.build}  # filled when first opened
+TABS = {
+    "Side by side": compare.build,
+    "Query": query.build,
+    "Attack": attack.build,
+    "Test images": test_images.build,
+    "About": about.build,
+}  # filled when first opened
 CSS = Path(__file__).with_name("page.css")
 
 
@@ -32,10 +39,11 @@ def build(site: Site) -> gr.Blocks:
     """The whole page, not yet served."""
     with gr.Blocks(title=TITLE, fill_width=True, delete_cache=(3600, 3600)) as page:
         gr.HTML(HEADER)
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
-                explain.build(page, site)
-            for name, build_tab in TABS.items():
+                inputs = explain.build(page, site)
+            builders = TABS | {"Test images": partial(test_images.build, front=[tabs, *inputs])}
+            for name, build_tab in builders.items():
                 with gr.Tab(name, id=name.lower().replace(" ", "-")) as tab:
                     build_tab(tab, site)
         gr.HTML(FOOTER)

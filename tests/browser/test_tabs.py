@@ -3,17 +3,22 @@
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from model import LEVELS
 from tests.app.serving import CIFAR10, FAMILY, REPO
 from tests.browser.test_explain import COLOURS, contrast
 
-SHOWN = {"Side by side": 9, "Query": 9}  # maps in the grid: three levels, two maps and their difference
+SHOWN = {"Side by side": 9, "Query": 9, "Attack": 12}  # pictures in the grid: three levels (and the pixels) by three
 
 
 def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.count():  # on a phone the last tabs are in a menu
+        page.get_by_role("button", name="More tabs").click()
+        tab = page.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True)
+    tab.click()
     if name in SHOWN:
         page.locator(".grid:visible img").nth(SHOWN[name] - 1).wait_for(timeout=120_000)
 
@@ -115,6 +120,32 @@ def test_query_moves_under_dp_and_not_under_pc(open_page, page_url, picture_file
     assert all("none between queried and own" in words for words in pc["words"][2::3])
 
 
+def test_attack_shows_what_the_api_says(open_page, page_url, picture_file, tmp_path):
+    from gradio_client import handle_file
+
+    page = open_page()
+    open_tab(page, "Attack")
+    choose(page, picture_file.read_bytes())
+    page.locator(".grid:visible img").nth(11).wait_for(timeout=60_000)
+    for method, label in (("pgd", "PGD, ten steps"), ("fgsm", "FGSM, one step")):
+        before = state(page)
+        if method == "fgsm":
+            page.get_by_role("radio", name=label).check()
+            before = changed(page, before)
+            page.get_by_role("spinbutton", name="Epsilon").fill("8")
+            page.keyboard.press("Tab")
+            before = changed(page, before)
+        asked = {"image": handle_file(picture_file), "checkpoint": FAMILY, "compatibility": "dp"}
+        epsilon = 8 if method == "fgsm" else 2
+        said, file = api(page_url, tmp_path, method=method, epsilon=epsilon, api_name="/attack", **asked)
+        assert Image.open(file).size == (32, 32)
+        assert before["r"] == pytest.approx(said["correlation"], abs=0.0051)
+        assert_answers(before["answers"], [said["clean"], said["attacked"]])
+        sentence = page.locator(".compared:visible .message").inner_text()
+        assert f"more than {epsilon} / 255" in sentence and ("went from" in sentence) == said["fooled"]
+        assert f"more than {said['largest_move']} of 255" in before["words"][2]
+
+
 @pytest.mark.parametrize("tab", ["Side by side", "Query"])
 def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, picture_file, tab):
     page = open_page()
@@ -143,7 +174,7 @@ def test_about_shows_measured_errors(open_page):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_looks(open_page, scheme, width):
     page = open_page(width=width, scheme=scheme)
-    for tab in ("Side by side", "Query", "About"):
+    for tab in ("Side by side", "Query", "Attack", "About"):
         open_tab(page, tab)
         if tab in SHOWN:
             before = state(page)

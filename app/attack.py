@@ -1,0 +1,86 @@
+"""The same picture before and after every pixel was moved a little, so that the network should no longer name it so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from app.compare import Comparison
+from app.explain import Networks
+from model.attacks import fgsm, pgd
+from model.presets import to_pixels
+
+METHODS = {"fgsm": "FGSM, one step", "pgd": "PGD, ten steps"}
+STRONGEST = 16  # of 255; beyond it the picture itself is spoilt
+CLEAN, ATTACKED = "clean", "attacked"
+PAIR = (ATTACKED, CLEAN)  # a difference above zero: the attack drew attention there
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A picture and its attacked copy, both as the network answers them.
+
+    Attributes:
+        found: ``CLEAN`` and ``ATTACKED``; what the network saw is in each explanation's ``seen``.
+        method: one of ``METHODS``.
+        epsilon: how far each of a pixel's values may move, in steps of 1 / 255.
+    """
+
+    found: Comparison
+    method: str
+    epsilon: int
+
+    @property
+    def moved(self) -> np.ndarray:
+        """By how much each value moved, int [H, W, 3], in steps of 1 / 255."""
+        attacked, clean = (np.asarray(self.found.explanations[name].seen, int) for name in PAIR)
+        return attacked - clean
+
+    @property
+    def fooled(self) -> bool:
+        clean, attacked = (self.found.explanations[name].answer for name in (CLEAN, ATTACKED))
+        return clean != attacked
+
+    def to_json(self) -> dict:
+        """Both answers, how far each level's two maps agree, and the attack itself."""
+        return {
+            **{name: e.to_json() for name, e in self.found.explanations.items()},
+            "fooled": self.fooled,
+            "correlation": self.found.correlations(PAIR),
+            "method": self.method,
+            "epsilon": self.epsilon,
+            "largest_move": int(np.abs(self.moved).max()),
+        }
+
+
+def attack(
+    networks: Networks, picture: Image.Image, checkpoint: str, compatibility: str, method: str, epsilon: int
+) -> Attack:
+    """Attacks what the network names the picture, with the network's own gradients.
+
+    The attacked picture is rounded to whole steps of 1 / 255, so that it is a picture that can be saved; a whole
+    ``epsilon`` therefore still holds for it.
+
+    Args:
+        networks: all of them.
+        picture: its centred square is used, at the network's input size.
+        checkpoint: the family of networks.
+        compatibility: how positions are scored.
+        method: one of ``METHODS``.
+        epsilon: 0 to ``STRONGEST``, in steps of 1 / 255.
+
+    Raises:
+        CheckpointError: there are no such weights.
+    """
+    clean = networks.explain(picture, checkpoint, compatibility)
+    net = networks.network(checkpoint, compatibility)
+    device = next(net.parameters()).device
+    pixels = to_pixels(clean.seen)[None].to(device)
+    named = torch.tensor([net.info.class_names.index(clean.answer)], device=device)
+    moved = {"fgsm": fgsm, "pgd": pgd}[method](net, pixels, named, epsilon)[0]
+    seen = Image.fromarray((moved * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+    attacked = networks.explain(seen, checkpoint, compatibility)
+    return Attack(Comparison({CLEAN: clean, ATTACKED: attacked}), method, epsilon)

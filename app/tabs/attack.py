@@ -1,0 +1,118 @@
+"""Attack: does the attention move when a picture is changed so little that one hardly sees it?"""
+
+from __future__ import annotations
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from app import grids, panels
+from app.asking import (
+    answer_when_changed,
+    colour_scale,
+    endpoint,
+    given,
+    hidden_switch,
+    network_switch,
+    picture_with_examples,
+)
+from app.attack import ATTACKED, CLEAN, METHODS, PAIR, STRONGEST, Attack, attack
+from app.site import Site
+from app.upload import picture_input
+
+START = "Choose a picture to attack."
+TITLES = {CLEAN: "The picture as it is (clean)", ATTACKED: "The picture after the attack (attacked)"}
+EPSILON = 2  # at first: of 255
+
+
+def build(tab: gr.Tab, site: Site) -> None:
+    """Lays the tab out, and binds its events and its ``/attack`` endpoint."""
+    with gr.Row():
+        with gr.Column(scale=0, min_width=300, elem_classes="ask"):
+            image = picture_with_examples(site, tab)
+            switch = network_switch(site)
+            method = gr.Radio([(label, name) for name, label in METHODS.items()], value="pgd", label="Attack")
+            epsilon = gr.Slider(0, STRONGEST, EPSILON, step=1, label="Epsilon, steps of 1 / 255")
+            scale = colour_scale()
+        with gr.Column(scale=1, min_width=320):
+
+            def asked(picture, checkpoint, compatibility, method, epsilon) -> Attack:
+                compatibility = site.nearest(checkpoint, compatibility)
+                return attack(site.networks, picture, checkpoint, compatibility, method, int(epsilon))
+
+            answer_when_changed([image], [*switch, method, epsilon], [scale], asked, draw, START)
+    add_endpoint(site)
+
+
+def draw(made: Attack, shared: bool) -> str:
+    return grids.grid(made.found, TITLES, PAIR, shared, outcome(made), pictures(made))
+
+
+def outcome(made: Attack) -> str:
+    """What the attack did to the answer, in a sentence."""
+    before, after = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
+    was, now = before.answer, after.answer
+    at_first = panels.per_cent(before.probabilities[was])
+    moved = f"No value of a pixel moved by more than {made.epsilon} / 255."
+    if made.fooled:
+        return (
+            f"{moved} The answer went from {was} ({at_first}) to {now} ({panels.per_cent(after.probabilities[now])})."
+        )
+    return f"{moved} The answer is still {was}: {at_first} before, {panels.per_cent(after.probabilities[was])} now."
+
+
+def pictures(made: Attack) -> str:
+    """The grid's first row: both pictures as the network saw them, and what was added."""
+    seen = {name: made.found.explanations[name].seen for name in (CLEAN, ATTACKED)}
+    side = seen[CLEAN].width
+    cells = "".join(
+        grids.cell(enlarged(picture), f"The {name} picture, {side} by {side} pixels", "", f"{side} × {side} px")
+        for name, picture in seen.items()
+    )
+    largest = int(np.abs(made.moved).max())
+    strength = 127 // max(1, made.epsilon)
+    added = Image.fromarray((128 + strength * made.moved).clip(0, 255).astype(np.uint8))
+    text = f"What the attack added, drawn {strength} times as strong; no value moved by more than {largest} of 255"
+    cells += grids.cell(enlarged(added), text, "", f"drawn × {strength}; grey is nothing")
+    header = '<div class="level" role="rowheader"><b>pixels</b><small>what the network saw</small></div>'
+    return f'<div class="row" role="row" data-level="pixels">{header}{cells}</div>'
+
+
+def enlarged(picture: Image.Image) -> Image.Image:
+    return picture.resize((grids.SIDE, grids.SIDE), Image.Resampling.NEAREST)
+
+
+def add_endpoint(site: Site) -> None:
+    """The public ``/attack``."""
+    image = picture_input(visible=False)
+    method = gr.Radio(list(METHODS), value="pgd", label="method", visible=False)
+    epsilon = gr.Number(EPSILON, label="epsilon", visible=False)
+    method.preprocess = str  # refused below, in a sentence of ours
+
+    def attacked(image: str | bytes, checkpoint: str, compatibility: str, method: str, epsilon: float):
+        """Moves each pixel a little so that the network should no longer name the picture as it does, and asks again.
+
+        Args:
+            image: the picture; its centred square is used.
+            checkpoint: the family of networks.
+            compatibility: dp, pc or additive.
+            method: fgsm (one step, Goodfellow et al. 2015) or pgd (ten steps, Madry et al. 2018).
+            epsilon: how far a pixel's value may move, a whole number of steps of 1 / 255, 0 to 16.
+
+        Returns:
+            One JSON object: clean and attacked, each as /explain gives it; fooled, whether the answer changed;
+            correlation, Pearson's r of both maps by level (null where a map is even); method; epsilon; largest_move,
+            of any value, in steps of 1 / 255. Then the attacked picture, as small as the network sees it.
+        """
+        if method not in METHODS:
+            raise gr.Error(f"The method must be {' or '.join(METHODS)}.", print_exception=False)
+        if epsilon not in range(STRONGEST + 1):
+            raise gr.Error(f"Epsilon must be a whole number from 0 to {STRONGEST}.", print_exception=False)
+        made = attack(site.networks, given(image), checkpoint, compatibility, method, int(epsilon))
+        return made.to_json(), made.found.explanations[ATTACKED].seen
+
+    outputs = [
+        gr.JSON(label="attack", visible=False),
+        gr.Image(format="png", label="attacked picture", visible=False),
+    ]
+    endpoint(attacked, [image, *hidden_switch(site), method, epsilon], outputs, "attack")
