@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from model import CheckpointError, Network, list_checkpoints
+from model import VGGGAP, CheckpointError, Network, list_checkpoints
+from model.checkpoints import Entry, read_config
 from model.presets import crop_square, normalise, to_pixels
 
 COMPATIBILITIES = {"dp": "Dot product (dp)", "pc": "Parametrised (pc)", "additive": "Additive (ours)"}
@@ -121,32 +122,41 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks of a folder of checkpoints, loaded once: family: {compatibility: network}, in the switch's order."""
+    """The networks of a folder of checkpoints, loaded once.
+
+    Attributes:
+        families: family: {compatibility: network}, in the switch's order.
+        names: (family, compatibility): the checkpoint's own name.
+        gap: data set: (name, VGG-GAP), which CAM needs; not on the switch.
+    """
 
     families: Mapping[str, Mapping[str, Network]]
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    gap: Mapping[str, tuple[str, VGGGAP]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> Networks:
-        """Loads every checkpoint below ``folder`` that the switch can show.
+        """Loads every checkpoint below ``folder`` that the switch can show, and the first VGG-GAP of each data set.
 
         Raises:
             CheckpointError: a checkpoint is unreadable, or none can be shown.
         """
         families: dict[str, dict[str, Network]] = {}
-        names = {}
-        entries = [e for e in list_checkpoints(folder) if e.compatibility in COMPATIBILITIES]
+        names, gap = {}, {}
+        listed = list_checkpoints(folder)
+        entries = [e for e in listed if e.compatibility in COMPATIBILITIES]
         for entry in sorted(entries, key=lambda e: (e.family, list(COMPATIBILITIES).index(e.compatibility))):
-            net = Network.from_pretrained(entry.folder)
+            net = load_named(entry)
             if not hasattr(net, "explain_logits"):
                 continue
-            if len(net.info.class_names) != net.arguments["num_classes"]:
-                raise CheckpointError(f"{entry.name}: config.json does not name each of its classes")
             families.setdefault(entry.family, {})[entry.compatibility] = net.to(device)
             names[entry.family, entry.compatibility] = entry.name
         if not families:
             raise CheckpointError(f"{folder} holds no checkpoint with trained attention")
-        return cls(families, names)
+        for entry in listed:
+            if read_config(entry.folder)["architecture"] == VGGGAP.__name__ and entry.info.dataset not in gap:
+                gap[entry.info.dataset] = entry.name, load_named(entry).to(device)
+        return cls(families, names, gap)
 
     def compatibilities(self, checkpoint: str) -> list[str]:
         return list(self.families[checkpoint])
@@ -199,6 +209,14 @@ class Networks:
             dataset=net.info.dataset,
             test_error=net.info.results.get("error"),
         )
+
+
+def load_named(entry: Entry) -> Network:
+    """A checkpoint's network, which must name each of its classes, or CheckpointError is raised."""
+    net = Network.from_pretrained(entry.folder)
+    if len(net.info.class_names) != net.arguments["num_classes"]:
+        raise CheckpointError(f"{entry.name}: config.json does not name each of its classes")
+    return net
 
 
 def network_input(picture: Image.Image, net: Network) -> torch.Tensor:

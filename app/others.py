@@ -1,0 +1,172 @@
+"""Explanations computed after training beside the trained attention; for each, how far the answer hangs on its pixels.
+
+CAM is VGG-GAP's, another network: its class, its probabilities and its random pixels are its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from app.explain import SIDE, Networks
+from app.words import dataset_name
+from model import Network
+from model.presets import crop_square, to_pixels
+
+SALIENCY, GRAD_CAM, CAM = "saliency", "grad_cam", "cam"
+DRAWS = 10  # of random pixels
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One network's maps of the class that it names, and how that class's probability falls as pixels are blurred.
+
+    Attributes:
+        name: the checkpoint's own name.
+        answer: the class that this network names.
+        maps: {name: float64 [H, W]}, none negative; each sums to 1, or is 0 everywhere.
+        shares: of the pixels that are blurred, the highest in a map first; 0, the picture itself, leads.
+        falls: {map's name: the class's probability after each of ``shares``}.
+        random: the same for random pixels, the mean of ``DRAWS`` draws.
+        test_error: measured fraction of test images named wrong, None where it is not known.
+    """
+
+    name: str
+    answer: str
+    maps: Mapping[str, np.ndarray]
+    shares: tuple[float, ...]
+    falls: Mapping[str, tuple[float, ...]]
+    random: tuple[float, ...]
+    test_error: float | None = None
+
+    @property
+    def probability(self) -> float:
+        return self.random[0]
+
+    def to_json(self) -> dict:
+        return {
+            "network": self.name,
+            "class": self.answer,
+            "probability": self.probability,
+            "maps": {
+                name: {"grid": list(a.shape), "map": a.tolist(), "fall": list(self.falls[name])}
+                for name, a in self.maps.items()
+            },
+            "random": list(self.random),
+        }
+
+
+@dataclass(frozen=True)
+class Others:
+    """What the page's tab shows and ``/others`` returns.
+
+    Attributes:
+        attending: the attention of each level in depth order, then ``SALIENCY`` and ``GRAD_CAM``.
+        gap: ``CAM`` alone; None where no VGG-GAP of this data set is served.
+        square: the picture's centred square at ``SIDE`` pixels.
+        last_level: the level at which Grad-CAM was computed.
+        seconds: time that all of it took.
+    """
+
+    checkpoint: str
+    compatibility: str
+    dataset: str
+    attending: Checked
+    gap: Checked | None
+    square: Image.Image
+    last_level: str
+    seconds: float
+
+    @property
+    def note(self) -> str:
+        """Why there is no CAM, where there is none; else empty."""
+        if self.gap:
+            return ""
+        return f"CAM is left out: it needs a VGG-GAP trained on {dataset_name(self.dataset)}, and none is served here."
+
+    def to_json(self) -> dict:
+        return {
+            **self.attending.to_json(),
+            "shares": list(self.attending.shares),
+            "draws": DRAWS,
+            "cam": self.gap and self.gap.to_json(),
+            "note": self.note,
+            "checkpoint": self.checkpoint,
+            "compatibility": self.compatibility,
+            "seconds": self.seconds,
+        }
+
+
+def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str, compatibility: str) -> Others:
+    """The trained attention, saliency, Grad-CAM and CAM of an RGB picture, each put to the deletion check.
+
+    Raises:
+        CheckpointError: there are no such weights.
+    """
+    net = networks.network(checkpoint, compatibility)
+    from model import posthoc  # captum takes seconds to import, and the page is to open without it
+
+    def maps_of(pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            attention = net(posthoc.network_input(net, posthoc.unit_pixels(pixels)))[1]
+        found = {SALIENCY: posthoc.saliency(net, pixels, classes), GRAD_CAM: posthoc.grad_cam(net, pixels, classes)}
+        return {**attention, **found}
+
+    began = time.perf_counter()
+    attending = check(net, networks.names[checkpoint, compatibility], picture, maps_of)
+    name, gap = networks.gap.get(net.info.dataset, ("", None))
+    beside = gap and check(gap, name, picture, lambda pixels, classes: {CAM: posthoc.cam(gap, pixels, classes)})
+    return Others(
+        checkpoint=checkpoint,
+        compatibility=compatibility,
+        dataset=net.info.dataset,
+        attending=attending,
+        gap=beside,
+        square=crop_square(picture, SIDE),
+        last_level=net.levels[-1],
+        seconds=time.perf_counter() - began,
+    )
+
+
+def check(
+    net: Network, name: str, picture: Image.Image, maps_of: Callable[[Tensor, Tensor], dict[str, Tensor]]
+) -> Checked:
+    """The deletion check of a network's maps.
+
+    Args:
+        net: whose answer it is.
+        name: its checkpoint's.
+        picture: RGB; its centred square is used.
+        maps_of: uint8 pixels [1, 3, H, W] and the class named, int64 [1], to {name: [1, h, w]}, none negative.
+    """
+    from model import posthoc
+
+    pixels = to_pixels(crop_square(picture, net.arguments["input_size"]))[None].to(next(net.parameters()).device)
+    probability, classes = posthoc.logits_of(net, pixels).float().softmax(1).max(1)
+    maps = maps_of(pixels, classes)
+    side, shares, count = pixels.shape[2:], posthoc.SHARES[1:], len(maps)
+    enlarged = torch.cat([posthoc.to_side(m, side) for m in maps.values()])  # [M, H, W]
+    falls = posthoc.deletion(net, pixels.expand(count, -1, -1, -1), classes.expand(count), enlarged, shares)
+    random = posthoc.random_deletion(net, pixels, classes, shares, DRAWS)[0]
+    clean = probability.tolist()
+    return Checked(
+        name=name,
+        answer=net.info.class_names[int(classes)],
+        maps={k: spread(m[0]) for k, m in maps.items()},
+        shares=posthoc.SHARES,
+        falls={k: (*clean, *fall.tolist()) for k, fall in zip(maps, falls, strict=True)},
+        random=(*clean, *random.tolist()),
+        test_error=net.info.results.get("error"),
+    )
+
+
+def spread(values: Tensor) -> np.ndarray:
+    """A map as float64 [H, W] that sums to 1, so that maps of any unit compare; one that is 0 everywhere stays."""
+    a = values.double().cpu().numpy()
+    return a / (a.sum() or 1.0)
