@@ -1,4 +1,4 @@
-"""Test images: drawn at random from the real test set, or the wrong ones, so that nothing on the page is hand-picked."""
+"""Test images: drawn at random from the real test set, or its wrong ones, so that nothing shown is hand-picked."""
 
 from __future__ import annotations
 
