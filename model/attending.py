@@ -1,6 +1,6 @@
 """What every network with trained attention shares, whatever its trunk: maps, attended vectors, heads, exact split.
 
-    local_features, g = net.features(images)              # the trunk's part; a subclass says how
+    local_features, g = net.features(images)              # of the trunk and the global branch
     attention = net.attention_maps(local_features, g)     # {level: [B, H, W]}
     terms = net.level_terms(local_features, attention)    # {level: [B, K]}
 
@@ -9,7 +9,7 @@ The logits are the sum of the terms and the bias.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -29,32 +29,63 @@ class Explained(NamedTuple):
 class AttendingNetwork(Network):
     """The base of AttentionVGG and ResNet164Attention; the class is read from attended local features alone.
 
-    A subclass's constructor sets its trunk, calls ``add_heads`` and ``add_global_branch``; ``features`` is its own.
-
-    Args:
-        available: the levels that the trunk offers, in depth order.
-        arguments: the subclass's constructor arguments, all of them.
-
-    Raises:
-        ValueError: levels, compatibility, head or global_branch are not what a subclass documents.
+    A subclass says which levels are available, and makes the trunk and the global branch; the trunk returns
+    {level: [B, C, H, W]} and knows its ``channels``, {level: C}. For the arguments see ``AttentionVGG``.
     """
 
-    def __init__(self, available: tuple[str, ...], **arguments):
-        levels, compatibility, head = (arguments[k] for k in ("levels", "compatibility", "head"))
-        if not levels or levels != tuple(level for level in available if level in levels):
+    available: ClassVar[tuple[str, ...]]  # the levels, in depth order; the global branch starts from the last
+    head_dropout: ClassVar[float]
+
+    def __init__(
+        self,
+        num_classes: int = 10,
+        levels: tuple[str, ...] | None = None,
+        compatibility: str = "dp",
+        head: str = "concat",
+        width: float = 1.0,
+        dropout: float = 1.0,
+        input_size: int = 32,
+        scale_scores: bool = True,
+        global_branch: bool = True,
+    ):
+        levels = self.available if levels is None else tuple(levels)
+        if not levels or levels != tuple(level for level in self.available if level in levels):
             raise ValueError(
-                f"levels must be some of {', '.join(available)}, in that order, not {', '.join(levels) or 'none'}"
+                f"levels must be some of {', '.join(self.available)}, in that order, not {', '.join(levels) or 'none'}"
             )
         if compatibility not in COMPATIBILITIES:
             raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {compatibility!r}")
         if head not in ("concat", "indep"):
             raise ValueError(f"head must be 'concat' or 'indep', not {head!r}")
         uses_global = compatibility in ("dp", "additive")
-        if not arguments["global_branch"] and uses_global:
+        if not global_branch and uses_global:
             raise ValueError(f"{compatibility} needs the global branch; only pc and uniform can do without it")
-        super().__init__(**arguments)
-        self.levels, self.compatibility, self.input_size = levels, compatibility, arguments["input_size"]
+        super().__init__(
+            num_classes=num_classes,
+            levels=levels,
+            compatibility=compatibility,
+            head=head,
+            width=width,
+            dropout=dropout,
+            input_size=input_size,
+            scale_scores=scale_scores,
+            global_branch=global_branch,
+        )
+        self.levels, self.compatibility, self.input_size = levels, compatibility, input_size
         self.uses_global = uses_global
+        self.trunk = self.make_trunk(width, dropout, input_size)
+        channels = {level: self.trunk.channels[level] for level in levels}
+        self.add_heads(channels, self.head_dropout * dropout)
+        branch = self.make_global_branch(width, dropout) if global_branch else None
+        self.add_global_branch(branch, channels, 0.5 * dropout)
+
+    def make_trunk(self, width: float, dropout: float, input_size: int) -> nn.Module:
+        """From images to the local features of every available level."""
+        raise NotImplementedError
+
+    def make_global_branch(self, width: float, dropout: float) -> nn.Module:
+        """From the last available level's features to the global feature g, by a last layer ``fc1``."""
+        raise NotImplementedError
 
     def add_heads(self, channels: dict[str, int], dropout: float) -> None:
         """Adds, for each level's channel count, its compatibility, its BN-ReLU-Dropout and the classifier."""
@@ -99,8 +130,14 @@ class AttendingNetwork(Network):
         return net.train(self.training)
 
     def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it."""
-        raise NotImplementedError
+        """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it.
+
+        Raises:
+            ValueError: ``images`` is not [B, 3, H, W], or too small for the trunk.
+        """
+        local_features = self.trunk(images)
+        g = self.global_branch(local_features[self.available[-1]]) if self.uses_global else None
+        return {level: local_features[level] for level in self.levels}, g
 
     def attention_maps(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> dict[str, Tensor]:
         """The map of each level, {level: [B, H, W]}, for any global feature: another image's, say (a query).

@@ -130,7 +130,7 @@ class ResNet164Attention(AttendingNetwork):
 
     Args:
         num_classes: K.
-        levels: where to attend, any of ``LEVELS`` in depth order; att2 is both.
+        levels: where to attend, any of ``LEVELS`` in depth order; att2 is both, the default.
         compatibility, head, scale_scores, global_branch: as in ``AttentionVGG``.
         width: multiplies every channel count.
         dropout: multiplies the author's dropout rates (.3 in the head, .4, .5); 0 switches dropout off.
@@ -140,38 +140,11 @@ class ResNet164Attention(AttendingNetwork):
         ValueError: an argument outside of what is said above.
     """
 
-    def __init__(
-        self,
-        num_classes: int = 10,
-        levels: tuple[str, ...] = LEVELS,
-        compatibility: str = "dp",
-        head: str = "concat",
-        width: float = 1.0,
-        dropout: float = 1.0,
-        input_size: int = 32,
-        scale_scores: bool = True,
-        global_branch: bool = True,
-    ):
-        super().__init__(
-            LEVELS,
-            num_classes=num_classes,
-            levels=tuple(levels),
-            compatibility=compatibility,
-            head=head,
-            width=width,
-            dropout=dropout,
-            input_size=input_size,
-            scale_scores=scale_scores,
-            global_branch=global_branch,
-        )
-        self.trunk = ResNetTrunk(width, input_size)
-        channels = {level: self.trunk.channels[level] for level in self.levels}
-        self.add_heads(channels, 0.3 * dropout)
-        branch = ResNetGlobalBranch(self.trunk.channels["stage3"], dropout) if global_branch else None
-        self.add_global_branch(branch, channels, 0.5 * dropout)
+    available = LEVELS
+    head_dropout = 0.3
 
-    def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Local features of each level and the global feature g [B, 256]; g is None where nothing depends on it."""
-        local_features = self.trunk(images)
-        g = self.global_branch(local_features["stage3"]) if self.uses_global else None
-        return {level: local_features[level] for level in self.levels}, g
+    def make_trunk(self, width: float, dropout: float, input_size: int) -> ResNetTrunk:
+        return ResNetTrunk(width, input_size)
+
+    def make_global_branch(self, width: float, dropout: float) -> ResNetGlobalBranch:
+        return ResNetGlobalBranch(self.trunk.channels["stage3"], dropout)

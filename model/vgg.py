@@ -89,6 +89,7 @@ class Trunk(nn.Module):
             self.add_module(f"conv{i}", conv_layer(i, width, dropout))
         self.pool7 = nn.MaxPool2d(pool_after_conv7(input_size), ceil_mode=True)
         self.pool10 = nn.MaxPool2d(2, ceil_mode=True)
+        self.channels = {level: scaled(CHANNELS[int(level[4:]) - 1], width) for level in LEVELS}
 
     def layers(self, x: Tensor, first: int, last: int) -> Tensor:
         for i in range(first, last + 1):
@@ -112,9 +113,7 @@ class GlobalBranch(nn.Module):
         self.conv14 = conv_layer(14, width, dropout)
         self.pool14 = nn.MaxPool2d(2, ceil_mode=True)
         self.conv15 = conv_layer(15, width, dropout)
-        self.pool15 = nn.AdaptiveMaxPool2d(
-            1
-        )  # at 32 x 32 exactly the paper's 2 x 2 pool; also serves other input sizes
+        self.pool15 = nn.AdaptiveMaxPool2d(1)  # at 32 x 32 exactly the paper's 2 x 2 pool
         self.dropout = nn.Dropout(0.5 * dropout)
         channels = scaled(CHANNELS[-1], width)
         self.fc1 = nn.Linear(channels, channels)
@@ -130,7 +129,7 @@ class AttentionVGG(AttendingNetwork):
 
     Args:
         num_classes: K.
-        levels: where to attend, any of ``LEVELS`` in depth order; att3 is all, att1 is ("conv13",).
+        levels: where to attend, any of ``LEVELS`` in depth order; att3 is all, the default; att1 is ("conv13",).
         compatibility: "dp", "pc", "additive" (ours) or "uniform" (control).
         head: "concat", one linear layer on the joined vectors; or "indep", a linear layer a level, logits summed.
             (The author sums log-probabilities for att2-indep: the same distribution, as the softmax cancels the rest.)
@@ -144,41 +143,11 @@ class AttentionVGG(AttendingNetwork):
         ValueError: an argument outside of what is said above.
     """
 
-    def __init__(
-        self,
-        num_classes: int = 10,
-        levels: tuple[str, ...] = LEVELS,
-        compatibility: str = "dp",
-        head: str = "concat",
-        width: float = 1.0,
-        dropout: float = 1.0,
-        input_size: int = 32,
-        scale_scores: bool = True,
-        global_branch: bool = True,
-    ):
-        super().__init__(
-            LEVELS,
-            num_classes=num_classes,
-            levels=tuple(levels),
-            compatibility=compatibility,
-            head=head,
-            width=width,
-            dropout=dropout,
-            input_size=input_size,
-            scale_scores=scale_scores,
-            global_branch=global_branch,
-        )
-        channels = {level: scaled(CHANNELS[int(level[4:]) - 1], width) for level in self.levels}
-        self.trunk = Trunk(width, dropout, input_size)
-        self.add_heads(channels, 0.5 * dropout)
-        self.add_global_branch(GlobalBranch(width, dropout) if global_branch else None, channels, 0.5 * dropout)
+    available = LEVELS
+    head_dropout = 0.5
 
-    def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Local features of each level and the global feature g [B, 512]; g is None where nothing depends on it.
+    def make_trunk(self, width: float, dropout: float, input_size: int) -> Trunk:
+        return Trunk(width, dropout, input_size)
 
-        Raises:
-            ValueError: ``images`` is not [B, 3, H, W] with sides of at least ``trunk.smallest_input`` pixels.
-        """
-        local_features = self.trunk(images)
-        g = self.global_branch(local_features["conv13"]) if self.uses_global else None
-        return {level: local_features[level] for level in self.levels}, g
+    def make_global_branch(self, width: float, dropout: float) -> GlobalBranch:
+        return GlobalBranch(width, dropout)
