@@ -15,7 +15,7 @@ for variable in ("NO_PROXY", "no_proxy"):
 import gradio as gr  # noqa: E402
 
 from app.site import Site  # noqa: E402
-from app.tabs import about, attack, compare, explain, query, test_images  # noqa: E402
+from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
 
 TITLE = "Learn To Pay Attention"
 PAPER = "https://arxiv.org/abs/1804.02391"
@@ -29,6 +29,7 @@ TABS = {
     "Side by side": compare.build,
     "Query": query.build,
     "Attack": attack.build,
+    "Other explanations": others.build,
     "Test images": test_images.build,
     "About": about.build,
 }  # filled when first opened

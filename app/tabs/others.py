@@ -1,0 +1,170 @@
+"""Other explanations: the trained attention beside saliency, Grad-CAM and CAM, each with its deletion check."""
+
+from __future__ import annotations
+
+from html import escape
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from app import curves, panels, render, words
+from app.asking import answer_when_changed, endpoint, given, hidden_switch, network_switch, picture_with_examples
+from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
+from app.site import Site
+from app.upload import picture_input
+
+START = "Choose a picture to see what other explanations highlight."
+DRAWN = 320  # px of a map
+QUOTED = 0.2  # the share that a card says in words
+KINDS = {
+    SALIENCY: ("Saliency", "where a small change of a pixel moves the logit most"),
+    GRAD_CAM: ("Grad-CAM", "the features of {level}, weighted by their gradients"),
+    CAM: ("CAM", "VGG-GAP's features, weighted for its class"),
+}
+CAUTION = (
+    "Each map has its own colours, from dark at its lowest to bright at its highest. A fall steeper than random "
+    "means that the map highlights pixels that this network needs for this answer; a line no steeper means that it "
+    "manages without them. Compare with care: this is one picture, and random pixels lie scattered while a map's lie "
+    "in patches, so the two differ in shape as well as in place. Blurred: under a Gaussian whose sigma is an eighth of "
+    "the picture's side."
+)
+
+
+def build(tab: gr.Tab, site: Site) -> None:
+    """Lays the tab out, and binds its events and its ``/others`` endpoint."""
+    with gr.Row():
+        with gr.Column(scale=0, min_width=300, elem_classes="ask"):
+            image = picture_with_examples(site, tab)
+            switch = network_switch(site)
+        with gr.Column(scale=1, min_width=320):
+
+            def asked(picture, checkpoint, compatibility) -> Others:
+                return explain_otherwise(site.networks, picture, checkpoint, site.nearest(checkpoint, compatibility))
+
+            answer_when_changed([image], [*switch], [], asked, draw, START)
+    add_endpoint(site)
+
+
+def draw(found: Others) -> str:
+    """The whole answer: what was asked, the trained maps, the computed ones, and every number."""
+    square = found.square.resize((DRAWN, DRAWN))
+    cards = {name: card(found, found.attending, name, square) for name in found.attending.maps}
+    computed = [cards.pop(SALIENCY), cards.pop(GRAD_CAM)]
+    if found.gap:
+        computed.append(card(found, found.gap, CAM, square))
+    else:
+        computed.append(f'<p class="absent">{escape(found.note)}</p>')
+    return f"""<div class="others">{lead(found)}
+<section><h3>Trained with the network: attention</h3><div class="cards">{"".join(cards.values())}</div></section>
+<section><h3>Computed after training</h3><div class="cards">{"".join(computed)}</div></section>
+<div class="numbered">{table(found)}</div><p class="note">{CAUTION}</p></div>"""
+
+
+def lead(found: Others) -> str:
+    """The class, how to read a chart, and what its two lines are."""
+    answer, probability = escape(found.attending.answer), panels.per_cent(found.attending.probability)
+    return f"""<div class="lead"><p class="named">{answer} <small>{probability}</small></p>
+<p>Do the pixels that a map highlights matter? Blur them, the highest first, and ask the network again: how probable is
+<em>{answer}</em> still?</p>
+<p class="key"><span>{curves.sample("map")} pixels that the map highlights most</span>
+<span>{curves.sample("random")} random pixels, mean of {DRAWS} draws</span></p></div>"""
+
+
+def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str:
+    """One map over the picture, the fall of its class's probability beside it, and both in words."""
+    title, about = titled(found, name)
+    a = checked.maps[name]
+    values = a * a.size
+    drawn = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
+    fall, random = checked.falls[name], checked.random
+    at = checked.shares.index(QUOTED)
+    said = f"<b>{panels.per_cent(fall[at])}</b>; random: {panels.per_cent(random[at])}"
+    whose = ""
+    if name == CAM:
+        error = "" if checked.test_error is None else f" (test error {100 * checked.test_error:.1f} %)"
+        whose = (
+            f'<p class="whose">Another network, VGG-GAP{error}: it says <b>{escape(checked.answer)}</b> '
+            f"{panels.per_cent(checked.probability)}; map and both lines are its own.</p>"
+        )
+    return f"""<article class="way" data-map="{name}"><h4>{title} <small>{about}</small></h4>
+<div class="pair"><img src="{panels.data_uri(drawn)}" alt="{title} over the picture: {pointed(a)}">
+{curves.chart(in_words(title, checked, fall), checked.shares, fall, random)}</div>
+<p class="said">{100 * QUOTED:.0f} % blurred: {said}</p>
+{whose}</article>"""
+
+
+def titled(found: Others, name: str) -> tuple[str, str]:
+    """What visitors call a map, and what it is."""
+    if name not in KINDS:
+        return name, panels.DEPTHS.get(name, "")
+    title, about = KINDS[name]
+    return title, about.format(level=found.last_level)
+
+
+def pointed(a: np.ndarray) -> str:
+    """What a map [H, W] shows, for someone who does not see it."""
+    if not a.any():
+        return "zero everywhere, so its order of pixels is random"
+    peak = f"peak {a.max() * a.size:.1f} × its mean"
+    if a.max() * a.size < 1.2:
+        return f"spreads almost evenly; {peak}"
+    return f"highlights the {words.place(a)}; {peak}"
+
+
+def in_words(title: str, checked: Checked, fall: tuple[float, ...]) -> str:
+    """A chart for someone who does not see it."""
+    steps = ", ".join(
+        f"{100 * share:.0f} % blurred: {panels.per_cent(p)} against {panels.per_cent(r)}"
+        for share, p, r in zip(checked.shares, fall, checked.random, strict=True)
+        if share
+    )
+    return (
+        f"Probability of {checked.answer}, {panels.per_cent(fall[0])} at first, as the pixels that {title} highlights "
+        f"most are blurred, against random ones: {steps}"
+    )
+
+
+def table(found: Others) -> str:
+    """Every number of every chart."""
+    checked = found.attending
+    head = "".join(f'<th scope="col">{100 * share:.0f} %</th>' for share in checked.shares)
+    rows = [row(titled(found, name)[0], fall) for name, fall in checked.falls.items()]
+    rows.append(row("random pixels", checked.random))
+    if found.gap:
+        rows.append(row(f"CAM, of VGG-GAP's {escape(found.gap.answer)}", found.gap.falls[CAM], "apart"))
+        rows.append(row("random pixels, VGG-GAP", found.gap.random))
+    caption = f"Probability of {escape(checked.answer)} in %, by the share of pixels blurred"
+    return (
+        f'<table><caption>{caption}</caption><thead><tr><th scope="col">pixels of</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def row(name: str, fall: tuple[float, ...], kind: str = "") -> str:
+    numbers = "".join(f"<td>{100 * p:.1f}</td>" for p in fall)
+    return f'<tr class="{kind}"><th scope="row">{name}</th>{numbers}</tr>'
+
+
+def add_endpoint(site: Site) -> None:
+    """The public ``/others``."""
+    image, switch = picture_input(visible=False), hidden_switch(site)
+
+    def explained(image: str | bytes, checkpoint: str, compatibility: str):
+        """Lays saliency, Grad-CAM and CAM beside the trained attention, for the class that the network names; and for
+        each map blurs the pixels that it highlights most, and says how probable that class is still.
+
+        Args:
+            image: the picture; its centred square is used.
+            checkpoint: the family of networks.
+            compatibility: dp, pc or additive.
+
+        Returns:
+            One JSON object: network, class and probability; shares, the parts of the pixels that are blurred, 0 first;
+            maps, by name (each level, saliency, grad_cam), with grid, map (sums to 1, or is 0 everywhere) and fall,
+            the class's probability after each share; random, the same for random pixels, the mean of draws draws; cam,
+            in which network, class, probability, maps and random are a VGG-GAP's, or null; note, why there is no CAM.
+        """
+        return explain_otherwise(site.networks, given(image), checkpoint, compatibility).to_json()
+
+    endpoint(explained, [image, *switch], [gr.JSON(label="others", visible=False)], "others")
