@@ -5,7 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
+from app.__main__ import BUNDLED
 from app.attack import ATTACKED, CLEAN, METHODS, STRONGEST, attack
+from app.examples import FOLDER
+from app.explain import Networks
 from app.tabs.attack import outcome, pictures
 from model.attacks import fgsm, pgd
 from model.presets import to_pixels
@@ -40,11 +43,13 @@ def test_epsilon_zero_changes_nothing(networks, picture, method):
     assert "still" in outcome(made) and "0 of 255" in pictures(made)
 
 
-def test_a_stronger_attack_is_named_as_it_is(networks, picture):
-    made = attack(networks, picture, FAMILY, "dp", "pgd", STRONGEST)
+def test_a_shipped_network_is_fooled_and_the_sentence_says_so():
+    networks = Networks.load(BUNDLED)
+    scene = Image.open(FOLDER / "airplane.png")
+    made = attack(networks, scene, next(iter(networks.families)), "dp", "pgd", STRONGEST)
     clean, attacked = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
-    assert made.fooled  # random weights do not stand 16 / 255
-    assert f"from {clean.answer} (" in outcome(made) and f"to {attacked.answer} (" in outcome(made)
+    assert clean.answer == "airplane" and made.fooled
+    assert "from airplane (" in outcome(made) and f"to {attacked.answer} (" in outcome(made)
     assert pictures(made).count("<img") == 3
 
 
