@@ -150,8 +150,8 @@ class Draw:
 
 
 def new_seed() -> int:
-    """Short enough to be read out."""
-    return random.randrange(1_000_000)
+    """Short enough to be read out; never 0, where the page's input begins, so that it is always a change."""
+    return random.randrange(1, 1_000_000)
 
 
 def draw(

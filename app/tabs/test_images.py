@@ -30,11 +30,12 @@ def build(tab: gr.Tab, site: Site, front: list[gr.blocks.Block]) -> None:
         front: the page's tabs and, of the Explain tab, picture, checkpoint and compatibility: what a click fills.
     """
     tests = TestSet(site.data)
+    began = gr.State(False)
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
             checkpoint, compatibility = network_switch(site)
             which = gr.Radio([(label, name) for name, label in CHOICES.items()], value="random", label="Pictures")
-            seed = gr.Number(None, precision=0, label="Seed: the same one draws the same pictures")
+            seed = gr.Number(0, precision=0, label="Seed", info="The same seed draws the same pictures.")
             again = gr.Button("Draw again", variant="primary")
         with gr.Column(scale=1, min_width=320):
 
@@ -50,7 +51,7 @@ def build(tab: gr.Tab, site: Site, front: list[gr.blocks.Block]) -> None:
             answer = answer_when_changed([], [which, seed, checkpoint, compatibility], [], asked, shown, START)
             answer.js_on_load = CLICK_ON_PICTURE
 
-    tab.select(lambda seed: new_seed() if seed is None else gr.skip(), seed, seed, **INTERNAL)
+    tab.select(lambda before: (True, gr.skip() if before else new_seed()), began, [began, seed], **INTERNAL)
     again.click(new_seed, None, seed, **INTERNAL)
 
     def explain(checkpoint, compatibility, event: gr.EventData):
