@@ -30,6 +30,7 @@ def serve(
     refuse_taken_port(host, port)
     if data != DATA and not data.is_dir():
         refuse(f"{data} is no folder: leave --data out, or name the one that holds cifar-10-batches-py.")
+    from app import gpu  # isort: skip - before torch
     import torch
 
     from app.explain import Networks
@@ -42,6 +43,8 @@ def serve(
         refuse(f"There is no device {device} here: leave --device out, or say cpu.")
     try:
         networks = Networks.load(checkpoints, device)
+        if device.startswith("cuda") and not gpu.LENT:
+            networks.warm_up()
     except CheckpointError as e:
         refuse(f"{str(e).rstrip('.')}.")
     except OSError as e:

@@ -14,6 +14,7 @@ import gradio as gr
 
 from app import panels
 from app.examples import list_examples
+from app.gpu import on_gpu
 from app.images import PictureError, read_picture
 from app.site import Site
 from app.upload import picture_input
@@ -108,6 +109,7 @@ def answer_when_changed(
     answer = gr.HTML(panels.message(start))
     shown = gr.State(None, time_to_live=3600)
     asked = [*pictures, *question]
+    ask = on_gpu(ask)
 
     def show(*values):
         *values, before = values
@@ -154,7 +156,7 @@ def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
 
 
 def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None:
-    """A public endpoint: its documentation is the function's docstring, and what it refuses it refuses in a sentence.
+    """A public endpoint, documented by the function's docstring; what it refuses, it refuses in a sentence.
 
     Args:
         function: takes the inputs' values by the names that programs use; may raise PictureError or CheckpointError.
@@ -162,10 +164,12 @@ def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None
         name: without the slash.
     """
 
+    asked = on_gpu(function)
+
     @functools.wraps(function)
     def answered(*values):
         try:
-            return function(*values)
+            return asked(*values)
         except (PictureError, CheckpointError) as e:
             raise gr.Error(str(e), print_exception=False) from None
 

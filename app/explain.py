@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from model import VGGGAP, CheckpointError, Network, list_checkpoints
-from model.checkpoints import Entry, read_config
+from model.checkpoints import Entry
 from model.presets import crop_square, normalise, to_pixels
 
 COMPATIBILITIES = {"dp": "Dot product (dp)", "pc": "Parametrised (pc)", "additive": "Additive (ours)"}
@@ -128,35 +128,51 @@ class Networks:
         families: family: {compatibility: network}, in the switch's order.
         names: (family, compatibility): the checkpoint's own name.
         gap: data set: (name, VGG-GAP), which CAM needs; not on the switch.
+        others: name: network, of those that are neither on the switch nor needed, such as the controls.
+        bf16: answers are computed in bfloat16, all but scores, maps and the sum of the logit's terms.
     """
 
     families: Mapping[str, Mapping[str, Network]]
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
     gap: Mapping[str, tuple[str, VGGGAP]] = field(default_factory=dict)
+    others: Mapping[str, Network] = field(default_factory=dict)
+    bf16: bool = False
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> Networks:
-        """Loads every checkpoint below ``folder`` that the switch can show, and the first VGG-GAP of each data set.
+        """Loads every checkpoint below ``folder``; on CUDA they answer in bfloat16.
 
         Raises:
             CheckpointError: a checkpoint is unreadable, or none can be shown.
         """
         families: dict[str, dict[str, Network]] = {}
-        names, gap = {}, {}
-        listed = list_checkpoints(folder)
-        entries = [e for e in listed if e.compatibility in COMPATIBILITIES]
-        for entry in sorted(entries, key=lambda e: (e.family, list(COMPATIBILITIES).index(e.compatibility))):
-            net = load_named(entry)
-            if not hasattr(net, "explain_logits"):
-                continue
-            families.setdefault(entry.family, {})[entry.compatibility] = net.to(device)
-            names[entry.family, entry.compatibility] = entry.name
+        names, gap, others = {}, {}, {}
+        order = list(COMPATIBILITIES)
+        for entry in sorted(
+            list_checkpoints(folder), key=lambda e: (e.family, (*order, e.compatibility).index(e.compatibility))
+        ):
+            net = load_named(entry).to(device)
+            if entry.compatibility in order and hasattr(net, "explain_logits"):
+                families.setdefault(entry.family, {})[entry.compatibility] = net
+                names[entry.family, entry.compatibility] = entry.name
+            elif isinstance(net, VGGGAP) and entry.info.dataset not in gap:
+                gap[entry.info.dataset] = entry.name, net
+            else:
+                others[entry.name] = net
         if not families:
             raise CheckpointError(f"{folder} holds no checkpoint with trained attention")
-        for entry in listed:
-            if read_config(entry.folder)["architecture"] == VGGGAP.__name__ and entry.info.dataset not in gap:
-                gap[entry.info.dataset] = entry.name, load_named(entry).to(device)
-        return cls(families, names, gap)
+        return cls(families, names, gap, others, bf16=device.startswith("cuda"))
+
+    def warm_up(self) -> None:
+        """Answers once with every network on the switch, so that the first visitor does not wait for it."""
+        for family, compatibility in self.names:
+            self.explain(Image.new("RGB", (SIDE, SIDE)), family, compatibility)
+
+    @property
+    def every(self) -> dict[str, Network]:
+        """name: network, of all that were loaded: first those on the switch."""
+        switch = {self.names[f, c]: net for f, nets in self.families.items() for c, net in nets.items()}
+        return {**switch, **dict(self.gap.values()), **self.others}
 
     def compatibilities(self, checkpoint: str) -> list[str]:
         return list(self.families[checkpoint])
@@ -186,12 +202,14 @@ class Networks:
         net = self.network(checkpoint, compatibility)
         seen = crop_square(picture, net.arguments["input_size"])
         began = time.perf_counter()
-        with torch.inference_mode():
+        device = next(net.parameters()).device.type
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=self.bf16):
             asking = None if query is None else net.features(network_input(query, net))[1]
             out = net.explain_logits(network_input(seen, net), query=asking)
-            logits, bias = out.logits[0].double().cpu(), out.bias.double().cpu()
+            bias = out.bias.double().cpu()
             maps = {level: a[0].double().cpu().numpy() for level, a in out.attention.items()}
             terms = {level: t[0].double().cpu() for level, t in out.terms.items()}
+        logits = bias + sum(terms.values())
         seconds = time.perf_counter() - began
         best = int(logits.argmax())
         return Explanation(

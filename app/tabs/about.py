@@ -82,24 +82,27 @@ def channels(numbers: range) -> str:
 
 
 def checkpoints(networks: Networks) -> str:
-    rows = "".join(
-        checkpoint_row(networks.names[family, compatibility], compatibility, net)
-        for family, nets in networks.families.items()
-        for compatibility, net in nets.items()
-    )
+    rows = "".join(checkpoint_row(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
 <p>Error: the share of all test images that the network names wrong, as measured and stored with its weights.</p>
 {table("The checkpoints", ("Name", "Data", "Compatibility", "Width", "Parameters", "Test error"), rows)}</section>"""
 
 
-def checkpoint_row(title: str, compatibility: str, net: Network) -> str:
+def checkpoint_row(title: str, net: Network) -> str:
     parameters = sum(p.numel() for p in net.parameters())
-    formula, _ = words.equation(compatibility, bool(net.arguments.get("scale_scores", True)))
     return (
         f'<tr><th scope="row">{escape(title)}</th><td>{escape(words.dataset_name(net.info.dataset))}</td>'
-        f"<td>{compatibility}: {formula}</td><td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td>"
+        f"<td>{attends(net)}</td><td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td>"
         f"<td>{measured(net)}</td></tr>"
     )
+
+
+def attends(net: Network) -> str:
+    """How a network weighs positions, with the formula where it has one."""
+    compatibility = net.arguments.get("compatibility", "none")
+    if compatibility not in COMPATIBILITIES:
+        return {"uniform": "uniform: all alike (a control)", "none": "no attention"}[compatibility]
+    return f"{compatibility}: {words.equation(compatibility, bool(net.arguments.get('scale_scores', True)))[0]}"
 
 
 def measured(net: Network) -> str:
@@ -122,5 +125,6 @@ def links() -> str:
         for text, address in LINKS.items()
     )
     return f"""<section><h2>More</h2><ul>{items}
-<li>For programs: <code>/explain</code>, <code>/compare</code> and <code>/query</code>, described under
-<em>Use via API</em> at the foot of the page</li></ul></section>"""
+<li>For programs: <code>/explain</code>, <code>/compare</code>, <code>/query</code>, <code>/attack</code>,
+<code>/others</code> and <code>/test_images</code>, described under <em>Use via API</em>
+at the foot of the page</li></ul></section>"""

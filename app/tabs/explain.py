@@ -8,6 +8,7 @@ from app import download, panels, render, words
 from app.asking import INTERNAL, Shown, endpoint, example_strip, given, hidden_switch, network_switch
 from app.examples import list_examples
 from app.explain import Explanation
+from app.gpu import on_gpu
 from app.images import PictureError, read_picture
 from app.site import Site
 from app.upload import picture_input
@@ -44,6 +45,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
             zipped = gr.DownloadButton(visible="hidden", elem_id="zipped")
 
     pictures = [part for card in cards for part in card]
+    ask = on_gpu(lambda picture, *switch: site.networks.explain(picture, *switch))
 
     def show(file, checkpoint, compatibility, opacity, keep, smooth, shared, before: Shown | None):
         view = render.View(opacity / 100, smooth, shared, keep)
@@ -58,7 +60,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         question = (file, checkpoint, compatibility)
         if before is None or before.question != question:
             try:
-                explanation = site.networks.explain(read_picture(file), checkpoint, compatibility)
+                explanation = ask(read_picture(file), checkpoint, compatibility)
             except PictureError as e:
                 return [Shown(question, None), None, how, *nothing(panels.message(str(e), alarm=True))]
             before = Shown(question, explanation)

@@ -49,12 +49,14 @@ def free_port() -> int:
 class Server:
     """The page, served by its own command in another process."""
 
-    def __init__(self, command: list[str], folder: Path, cwd: Path | None = None):
+    def __init__(self, command: list[str], folder: Path, cwd: Path | None = None, **environment: str):
         self.port, self.log = free_port(), folder / "log"
         self.url = f"http://127.0.0.1:{self.port}"
+        given = environment
         environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "gradio"), "OMP_NUM_THREADS": "1"}
         environment |= {"GRADIO_SERVER_PORT": str(self.port), "HTTP_PROXY": "http://127.0.0.1:9"}
         environment.pop("PYTHONPATH", None)
+        environment |= given
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=cwd or folder)
         try:

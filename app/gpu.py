@@ -1,0 +1,20 @@
+"""Where a Hugging Face ZeroGPU Space lends a GPU for the length of a call; everywhere else nothing happens here.
+
+Imported before torch, as the ``spaces`` package asks for. What is lent to is pickled, arguments and answer alike.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable
+
+LENT = bool(os.environ.get("SPACES_ZERO_GPU")) and importlib.util.find_spec("spaces") is not None
+
+if LENT:
+    import spaces
+
+
+def on_gpu(function: Callable) -> Callable:
+    """The function, run with a lent GPU in a ZeroGPU Space; itself elsewhere."""
+    return spaces.GPU(function) if LENT else function

@@ -1,0 +1,57 @@
+"""bfloat16, warming up, and a stand-in for the ``spaces`` package, which is only installed in a Space."""
+
+import dataclasses
+import sys
+
+import pytest
+
+from app import gpu
+from tests.app.serving import FAMILY, REPO, Server
+from tests.app.test_api import assert_same
+
+# what ZeroGPU does with a decorated function: it is called in another process, its arguments and answer pickled
+SPACES = """
+import pickle
+
+def GPU(function):
+    def lent(*arguments):
+        answer = function(*pickle.loads(pickle.dumps(arguments)))
+        print("lent", flush=True)
+        return pickle.loads(pickle.dumps(answer))
+    return lent
+"""
+
+
+def test_elsewhere_nothing_happens():
+    assert not gpu.LENT and gpu.on_gpu(len) is len
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "pc"])
+def test_bfloat16_answers_as_float32_does_and_the_split_stays_exact(networks, picture, compatibility):
+    half = dataclasses.replace(networks, bf16=True)
+    half.warm_up()
+    found, exact = (n.explain(picture, FAMILY, compatibility) for n in (half, networks))
+    assert found.probabilities != exact.probabilities  # it was another precision
+    assert found.probabilities == pytest.approx(exact.probabilities, abs=0.05)
+    assert found.logit == pytest.approx(found.logit_bias + sum(x.logit for x in found.levels.values()), abs=1e-9)
+    for level in found.levels.values():
+        assert level.attention.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_every_endpoint_answers_on_a_lent_gpu(checkpoints, networks, picture, picture_file, tmp_path):
+    from gradio_client import Client, handle_file
+
+    (tmp_path / "spaces.py").write_text(SPACES)
+    command = [sys.executable, str(REPO / "app" / "__main__.py"), "--checkpoints", str(checkpoints), "--device", "cpu"]
+    server = Server(command, tmp_path, SPACES_ZERO_GPU="true", PYTHONPATH=str(tmp_path))
+    try:
+        client = Client(server.url, verbose=False, download_files=tmp_path)
+        image = handle_file(picture_file)
+        answer, *_ = client.predict(image=image, checkpoint=FAMILY, compatibility="pc", api_name="/explain")
+        assert_same(answer, networks.explain(picture, FAMILY, "pc").to_json())
+        for name in ("/compare", "/attack", "/others"):
+            client.predict(image=image, api_name=name)
+        client.predict(image=image, query=image, api_name="/query")
+        assert server.log.read_text().count("lent") == 5
+    finally:
+        server.stop()
