@@ -124,8 +124,8 @@ class VGGPAN(Network):
 
     Each of the two has a global branch and a pc score of its own. Inferred, not known: that both branches have the same
     layers and both scores a u with bias, which gives the 24.699 M parameters; and that conv10 is pooled after
-    the gate. A sigmoid, unlike a softmax, does not cancel <u, g>: conv10's branch opens and shuts the whole gate, while
-    conv13's moves nothing.
+    the gate. A sigmoid, unlike a softmax, does not cancel <u, g>: conv10's branch opens and shuts the whole gate.
+    conv13's branch is dead: its <u, g> cancels, so it is never run, no gradient reaches it, and it only counts.
 
     Arguments and errors as ``VGG``.
     """

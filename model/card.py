@@ -46,7 +46,7 @@ def card(name: str, config: Mapping, pictures: Mapping[str, str] | None = None) 
         usage(name, config),
         f"Images are normalised by `net.info.mean` and `net.info.std`, at {config['input_size']} x "
         f"{config['input_size']} pixels; the classes are `net.info.class_names`."
-        + (careful if has_maps(config) else ""),
+        + (careful if returned(config)[0] != "_" else ""),
         "## Training" if recipe else "",
         f"    {recipe['command']}" if recipe.get("command") else "",
         "\n".join(f"- {label}: {fact}" for label, fact in facts.items() if fact not in (None, "")),
@@ -92,8 +92,15 @@ def dataset_name(config: Mapping) -> str:
     return FULL_NAMES.get(name) or re.split(r"[/\\:]", name.rstrip("/\\"))[-1].strip() or "unknown data"
 
 
-def has_maps(config: Mapping) -> bool:
-    return bool(config["arguments"].get("compatibility"))
+def returned(config: Mapping) -> tuple[str, str]:
+    """What a network returns beside its logits: a variable's name, "_" where that is nothing, and a comment."""
+    if config["arguments"].get("compatibility"):
+        return "attention", "  # attention: {level: [B, H, W]}, each map sums to 1"
+    if config["architecture"] == "VGGPAN":
+        return "attention", "  # conv10: the gate, [B, H, W] of 0 to 1; conv13: [B, H, W], each map sums to 1"
+    if config["architecture"] == "VGGGAP":
+        return "maps", "  # conv13: the class activation map of each answer, [B, H, W]"
+    return "_", ""
 
 
 def measurement(results: Mapping, dataset: str) -> str:
@@ -126,11 +133,11 @@ def usage(name: str, config: Mapping) -> str:
 
     kind = config["architecture"] if config["architecture"] == "AttentionVGG" else "Network"
     where = name if "/" in name or (BUNDLED / name).is_dir() else f"path/to/{name}"
-    comment = "  # attention: {level: [B, H, W]}, each map sums to 1" if has_maps(config) else ""
+    variable, comment = returned(config)
     lines = [
         f"from model import {kind}",
         f'net = {kind}.from_pretrained("{where}")',
-        f"logits, {'attention' if has_maps(config) else '_'} = net(images){comment}",
+        f"logits, {variable} = net(images){comment}",
     ]
     return "\n".join(f"    {line}" for line in lines)
 

@@ -115,7 +115,7 @@ class Network(nn.Module):
         try:
             net = kind(**config["arguments"])
         except (TypeError, ValueError) as e:
-            raise CheckpointError(f"{where}: config.json does not describe a {kind.__name__}: {e}") from e
+            raise CheckpointError(f"{where}: the arguments in {CONFIG} do not fit {kind.__name__}: {e}") from e
         load_strictly(net, folder / WEIGHTS, where)
         net.info = info_of(config)
         return net.eval()

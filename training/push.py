@@ -25,7 +25,7 @@ MAPS, TILE = "maps.png", 96  # pixels
 SHOWN = {
     "curves.png": "Loss and error by epoch.",
     "confusion.png": "Confusion matrix on the test split.",
-    MAPS: "What each level's attention highlights, on example pictures; each map on its own scale.",
+    MAPS: "What each level's map highlights, on example pictures; each map on its own scale.",
 }
 
 
@@ -144,11 +144,13 @@ def draw_maps(net: Network, folder: Path, most: int = 10) -> bytes | None:
 
     files = sorted(f for f in folder.glob("*") if f.suffix.lower() in (".png", ".jpg", ".jpeg"))[:most]
     side = net.arguments.get("input_size", 32)
-    if not files or not net.arguments.get("compatibility"):
+    if not files:
         return None
     pixels = torch.stack([to_pixels(crop_square(Image.open(f).convert("RGB"), side)) for f in files])  # [N, 3, S, S]
     with torch.inference_mode():
         logits, attention = net(normalise(pixels, net.info.mean, net.info.std))
+    if not attention:
+        return None
     probability, answer = logits.softmax(1).max(1)
     names = net.info.class_names or [str(k) for k in range(logits.shape[1])]
 

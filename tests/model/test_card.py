@@ -65,8 +65,17 @@ def test_pictures_are_shown_where_there_are_any(config):
     assert "![" not in card("net", config)
 
 
-@pytest.mark.parametrize("arch, imported", [("vgg-att3-concat-pc", "AttentionVGG"), ("vgg", "Network")])
-def test_the_usage_lines_of_a_shipped_checkpoint_run(tmp_path, monkeypatch, arch, imported):
+@pytest.mark.parametrize(
+    "arch, imported, maps",
+    [
+        ("vgg-att3-concat-pc", "AttentionVGG", "attention"),
+        ("resnet164-att2-concat-dp", "Network", "attention"),
+        ("vgg-pan", "Network", "attention"),
+        ("vgg-gap", "Network", "maps"),
+        ("vgg", "Network", "_"),
+    ],
+)
+def test_the_usage_lines_of_a_shipped_checkpoint_run(tmp_path, monkeypatch, arch, imported, maps):
     monkeypatch.setattr(checkpoints, "BUNDLED", tmp_path)
     model.build(arch, num_classes=10, width=1 / 16).save_pretrained(tmp_path / "shipped-s")
     text = (tmp_path / "shipped-s" / CARD).read_text()
@@ -75,6 +84,8 @@ def test_the_usage_lines_of_a_shipped_checkpoint_run(tmp_path, monkeypatch, arch
     names = {"images": torch.randn(2, 3, 32, 32)}
     exec("\n".join(lines), names)
     assert names["logits"].shape == (2, 10)
+    assert bool(names[maps]) == (maps != "_") == ("highlights" in text)
+    assert all(level in lines[2] or "{level:" in lines[2] for level in names[maps])
 
 
 def test_the_usage_line_names_what_can_be_loaded(config):

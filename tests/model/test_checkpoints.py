@@ -151,7 +151,7 @@ def test_arguments_no_network_takes_are_refused(saved, arguments):
     config = json.loads((saved / CONFIG).read_text())
     config["arguments"] |= arguments
     (saved / CONFIG).write_text(json.dumps(config))
-    assert f"{CONFIG} does not describe a AttentionVGG" in refusal(saved)
+    assert f"the arguments in {CONFIG} do not fit AttentionVGG" in refusal(saved)
 
 
 def test_weights_of_another_width_are_refused(saved, tmp_path):
