@@ -49,6 +49,13 @@ class Checked:
     def probability(self) -> float:
         return self.random[0]
 
+    @property
+    def steepest(self) -> tuple[str, float, float]:
+        """The map with the lowest mean probability over the shares above 0, that mean, and random pixels' mean."""
+        means = {name: float(np.mean(fall[1:])) for name, fall in self.falls.items()}
+        name = min(means, key=means.get)
+        return name, means[name], float(np.mean(self.random[1:]))
+
     def to_json(self) -> dict:
         return {
             "network": self.name,

@@ -18,8 +18,8 @@ START = "Choose a picture to see what other explanations highlight."
 DRAWN = 320  # px of a map
 QUOTED = 0.2  # the share that a card says in words
 KINDS = {
-    SALIENCY: ("Saliency", "where a small change of a pixel moves the logit most"),
-    GRAD_CAM: ("Grad-CAM", "the features of {level}, weighted by their gradients"),
+    SALIENCY: ("Saliency", "pixels whose change moves the logit most"),
+    GRAD_CAM: ("Grad-CAM", "features of {level}, weighted by gradients"),
     CAM: ("CAM", "VGG-GAP's features, weighted for its class"),
 }
 CAUTION = (
@@ -66,9 +66,20 @@ def lead(found: Others) -> str:
     answer, probability = escape(found.attending.answer), panels.per_cent(found.attending.probability)
     return f"""<div class="lead"><p class="named">{answer} <small>{probability}</small></p>
 <p>Do the pixels that a map highlights matter? Blur them, the highest first, and ask the network again: how probable is
-<em>{answer}</em> still?</p>
+<em>{answer}</em> still? {steepest(found)}</p>
 <p class="key"><span>{curves.sample("map")} pixels that the map highlights most</span>
 <span>{curves.sample("random")} random pixels, mean of {DRAWS} draws</span></p></div>"""
+
+
+def steepest(found: Others) -> str:
+    """Which map's pixels the network misses most, averaged over the shares."""
+    name, mean, random = found.attending.steepest
+    if mean >= random:
+        return "On this picture no map falls below random pixels on average."
+    return (
+        f"Steepest on this picture: <b>{titled(found, name)[0]}</b>, which leaves {panels.per_cent(mean)} on average; "
+        f"random pixels leave {panels.per_cent(random)}."
+    )
 
 
 def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str:
@@ -79,7 +90,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
     drawn = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
     fall, random = checked.falls[name], checked.random
     at = checked.shares.index(QUOTED)
-    said = f"<b>{panels.per_cent(fall[at])}</b>; random: {panels.per_cent(random[at])}"
+    said = f"<b>{panels.per_cent(fall[at])}</b>; random {100 * QUOTED:.0f} %: {panels.per_cent(random[at])}"
     whose = ""
     if name == CAM:
         error = "" if checked.test_error is None else f" (test error {100 * checked.test_error:.1f} %)"
@@ -90,7 +101,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
     return f"""<article class="way" data-map="{name}"><h4>{title} <small>{about}</small></h4>
 <div class="pair"><img src="{panels.data_uri(drawn)}" alt="{title} over the picture: {pointed(a)}">
 {curves.chart(in_words(title, checked, fall), checked.shares, fall, random)}</div>
-<p class="said">{100 * QUOTED:.0f} % blurred: {said}</p>
+<p class="said">top {100 * QUOTED:.0f} % blurred: {said}</p>
 {whose}</article>"""
 
 

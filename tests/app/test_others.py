@@ -1,0 +1,205 @@
+"""Other explanations: against model.posthoc called directly, with VGG-GAP and without, in HTML and through the API."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from app.explain import Networks
+from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
+from app.tabs.others import draw
+from model import LEVELS, VGGGAP, CheckpointError, Info, posthoc
+from model.presets import crop_square, to_pixels
+from tests.app.serving import CIFAR10, FAMILY, REPO, make_checkpoints
+from tests.app.test_api import (
+    client,  # noqa: F401 - a fixture
+)
+
+GAP = "vgg-gap-cifar10-s"
+
+
+def add_gap(folder, dataset="cifar10", class_names=CIFAR10, name=GAP):
+    """A random VGG-GAP beside other checkpoints, sure enough of itself for a probability to fall."""
+    torch.manual_seed(3)
+    net = VGGGAP(width=0.25)
+    with torch.no_grad():
+        net.classifier.weight.mul_(10)
+    net.save_pretrained(folder / name, Info(class_names, (0.5, 0.45, 0.4), (0.2, 0.25, 0.3), dataset))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def with_gap(tmp_path_factory):
+    return Networks.load(add_gap(make_checkpoints(tmp_path_factory.mktemp("with_gap"))))
+
+
+@pytest.fixture(scope="module")
+def found(with_gap, picture):
+    return explain_otherwise(with_gap, picture, FAMILY, "dp")
+
+
+def asked(net, picture):
+    pixels = to_pixels(crop_square(picture, 32))[None]
+    return pixels, posthoc.logits_of(net, pixels).argmax(1)
+
+
+def assert_falls(checked: Checked, net, picture, maps):
+    """Every number, from model.posthoc a map at a time."""
+    pixels, classes = asked(net, picture)
+    assert checked.answer == CIFAR10[int(classes)] and checked.shares == posthoc.SHARES
+    assert list(checked.maps) == list(checked.falls) == list(maps)
+    for name, expected in maps.items():
+        assert np.allclose(checked.maps[name], (expected / expected.sum())[0].numpy(), atol=1e-5)
+        falls = posthoc.deletion(net, pixels, classes, expected)[0]
+        assert checked.falls[name] == pytest.approx(falls.tolist(), abs=1e-4)
+    random = posthoc.random_deletion(net, pixels, classes, seeds=DRAWS)[0]
+    assert checked.random == pytest.approx(random.tolist(), abs=1e-4)
+    assert np.ptp([*checked.falls.values(), checked.random]) > 0.01  # or the comparison would show nothing
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "pc"])
+def test_numbers_are_posthocs(with_gap, picture, compatibility):
+    net = with_gap.network(FAMILY, compatibility)
+    found = explain_otherwise(with_gap, picture, FAMILY, compatibility)
+    pixels, classes = asked(net, picture)
+    with torch.no_grad():
+        attention = net(posthoc.network_input(net, pixels / 255))[1]
+    saliency, grad_cam = posthoc.saliency(net, pixels, classes), posthoc.grad_cam(net, pixels, classes)
+    assert_falls(found.attending, net, picture, {**attention, SALIENCY: saliency, GRAD_CAM: grad_cam})
+    own = with_gap.explain(picture, FAMILY, compatibility)
+    assert found.attending.answer == own.answer
+    assert found.attending.probability == pytest.approx(own.probabilities[own.answer], abs=1e-5)
+    for level in LEVELS:
+        assert np.allclose(found.attending.maps[level], own.maps[level], atol=1e-6)
+    assert found.attending.name == f"vgg-att3-{compatibility}-cifar10-s" and found.last_level == "conv13"
+
+
+def test_cam_is_vgg_gaps_own(with_gap, found, picture):
+    name, net = with_gap.gap["cifar10"]
+    assert name == found.gap.name == GAP
+    pixels, classes = asked(net, picture)
+    assert_falls(found.gap, net, picture, {CAM: posthoc.cam(net, pixels, classes)})
+    assert found.gap.answer != found.attending.answer  # or a test could not tell whose class was asked for
+
+
+def test_vgg_gap_is_not_on_the_switch(with_gap, networks):
+    assert list(with_gap.families) == [FAMILY] and with_gap.compatibilities(FAMILY) == ["dp", "pc"]
+    assert with_gap.names == networks.names and not networks.gap
+
+
+def test_no_cam_from_another_data_set(tmp_path, picture):
+    networks = Networks.load(add_gap(make_checkpoints(tmp_path, ("dp",)), "svhn"))
+    found = explain_otherwise(networks, picture, FAMILY, "dp")
+    assert found.gap is None and found.to_json()["cam"] is None
+    assert found.note == "CAM is left out: it needs a VGG-GAP trained on CIFAR-10, and none is served here."
+    assert found.note in draw(found)
+
+
+def test_a_vgg_gap_that_does_not_name_its_classes_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match=f"{GAP}: config.json does not name each of its classes"):
+        Networks.load(add_gap(make_checkpoints(tmp_path, ("dp",)), class_names=CIFAR10[:3]))
+
+
+def test_unknown_weights_are_refused(networks, picture):
+    with pytest.raises(CheckpointError, match="no weights for that checkpoint"):
+        explain_otherwise(networks, picture, FAMILY, "additive")
+
+
+def test_the_page_opens_without_captum():
+    code = "import sys, app.ui; sys.exit('captum' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=REPO, check=True, timeout=300)
+
+
+# What visitors read
+
+
+def test_html_has_every_number(found):
+    html = draw(found)
+    rows = re.findall(r'<tr class="\w*"><th scope="row">(.*?)</th>(.*?)</tr>', html)
+    shown = [[float(n) for n in re.findall(r"<td>([\d.]+)</td>", cells)] for _, cells in rows]
+    lines = [*found.attending.falls.values(), found.attending.random, *found.gap.falls.values(), found.gap.random]
+    assert np.allclose(shown, 100 * np.array(lines), atol=0.051)
+    assert [name for name, _ in rows][:6] == [*LEVELS, "Saliency", "Grad-CAM", "random pixels"]
+    assert f"it says <b>{found.gap.answer}</b>" in html and "Another network, VGG-GAP" in html
+    assert "mean of 10 draws" in html and "scattered" in html and "because" not in html
+
+
+def test_charts_are_drawn_from_their_numbers_and_told_in_words(found):
+    charts = re.findall(r'<svg class="chart" .*?</svg>', draw(found), re.S)
+    falls = [(f, found.attending) for f in found.attending.falls.values()] + [(found.gap.falls[CAM], found.gap)]
+    assert len(charts) == 6
+    for chart, (fall, checked) in zip(charts, falls, strict=True):
+        for kind, values in (("map", fall), ("random", checked.random)):
+            points = re.search(rf'<polyline class="{kind}" points="(.*?)"', chart)[1].split()
+            heights = [float(p.split(",")[1]) for p in points]
+            assert np.allclose(heights, 112 - 104 * np.array(values), atol=0.051)
+            assert [float(p.split(",")[0]) for p in points] == sorted(float(p.split(",")[0]) for p in points)
+        words = re.search(r'aria-label="(.*?)"', chart)[1]
+        assert f"Probability of {checked.answer}, {100 * fall[0]:.1f} %" in words
+        assert f"50 % blurred: {100 * fall[-1]:.1f} % against {100 * checked.random[-1]:.1f} %" in words
+
+
+def made_up(falls, random, maps=None) -> Others:
+    from PIL import Image
+
+    maps = maps or dict.fromkeys(falls, np.full((4, 4), 1 / 16))
+    checked = Checked("net", "<b>cat", maps, (0.0, 0.2), falls, random)
+    return Others(FAMILY, "dp", "cifar10", checked, None, Image.new("RGB", (640, 640)), "conv13", 0.1)
+
+
+def test_the_steepest_is_named_only_where_it_is_below_random():
+    falls = {"conv7": (0.9, 0.8), SALIENCY: (0.9, 0.7), GRAD_CAM: (0.9, 0.5)}
+    html = draw(made_up(falls, (0.9, 0.6)))
+    assert (
+        "Steepest on this picture: <b>Grad-CAM</b>, which leaves 50.0 % on average; random pixels leave 60.0 %" in html
+    )
+    assert "no map falls below random pixels" in draw(made_up(falls, (0.9, 0.5)))
+
+
+def test_class_names_are_escaped_and_an_empty_map_is_said_to_be_one():
+    falls = {"conv7": (0.9, 0.8), SALIENCY: (0.9, 0.7), GRAD_CAM: (0.9, 0.5)}
+    maps = {"conv7": np.full((4, 4), 1 / 16), SALIENCY: np.eye(4) / 4, GRAD_CAM: np.zeros((2, 2))}
+    html = draw(made_up(falls, (0.9, 0.6), maps))
+    assert "<b>cat" not in html and "&lt;b&gt;cat" in html
+    assert "Grad-CAM over the picture: zero everywhere" in html
+    assert (
+        "Saliency over the picture: highlights the" in html
+    assert "conv7 over the picture: spreads almost evenly" in html
+    )
+
+
+# The API
+
+
+def test_api(client, networks, picture, picture_file):  # noqa: F811
+    from gradio_client import handle_file
+
+    answer = client.predict(image=handle_file(picture_file), checkpoint=FAMILY, compatibility="pc", api_name="/others")
+    expected = json.loads(json.dumps(explain_otherwise(networks, picture, FAMILY, "pc").to_json()))
+    assert answer.keys() == expected.keys() and answer["cam"] is None and answer["note"] == expected["note"]
+    for key in ("network", "class", "shares", "draws", "checkpoint", "compatibility"):
+        assert answer[key] == expected[key]
+    assert answer["random"] == pytest.approx(expected["random"], abs=1e-4)
+    for name, item in expected["maps"].items():
+        assert answer["maps"][name]["grid"] == item["grid"]
+        assert answer["maps"][name]["fall"] == pytest.approx(item["fall"], abs=1e-4)
+        assert np.allclose(answer["maps"][name]["map"], item["map"], atol=1e-5)
+
+
+def test_api_refuses_in_a_sentence(client, picture_file, tmp_path):  # noqa: F811
+    from gradio_client import handle_file
+    from gradio_client.exceptions import AppError
+
+    with pytest.raises(AppError, match="No picture came"):
+        client.predict(image=None, checkpoint=FAMILY, compatibility="dp", api_name="/others")
+    with pytest.raises(AppError, match="no weights for that checkpoint"):
+        client.predict(image=handle_file(picture_file), checkpoint=FAMILY, compatibility="additive", api_name="/others")
+
+
+def test_api_is_documented(client):  # noqa: F811
+    parameters = client.view_api(return_format="dict")["named_endpoints"]["/others"]["parameters"]
+    assert [p["parameter_name"] for p in parameters] == ["image", "checkpoint", "compatibility"]
