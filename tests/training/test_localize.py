@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 import model
 from assets import scenes
 from model.posthoc import to_side
+from training.__main__ import main
 from training.data import DataError
 from training.localize import (
     THRESHOLDS,
@@ -287,3 +289,35 @@ def test_what_cannot_be_measured_is_refused_in_one_sentence(checkpoints, cub, tm
     digits.save_pretrained(tmp_path / "digits", model.Info(tuple("0123456789")))
     with pytest.raises(DataError, match="digits does not know the class airplane"):
         localize([str(tmp_path / "digits")], cub)
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Returns a function: what ``python -m training localize`` with these arguments exits with, prints and says."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["training", "localize", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit:
+            main()
+        captured = capsys.readouterr()
+        return exit.value.code, captured.out, captured.err
+
+    return run
+
+
+def test_the_command_prints_the_table_and_writes_every_number(command, checkpoints, cub, rows, tmp_path):
+    file = tmp_path / "numbers.json"
+    code, out, _ = command(*checkpoints, "--data-dir", cub, "--device", "cpu", "--json", file)
+    assert code == 0 and out == table(rows) + "\n"
+    assert json.loads(file.read_text()) == [dataclasses.asdict(row) for row in rows]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_the_commands_mistakes_get_one_sentence(command, checkpoints, cub, tmp_path):
+    code, out, error = command("nowhere-at-all", "--data-dir", cub)
+    assert (code, out) == (2, "") and error == "error: there is no checkpoint folder nowhere-at-all\n"
+    code, out, error = command(checkpoints[1], "--data-dir", tmp_path)
+    assert (code, out) == (2, "") and error.startswith("error: CUB-200-2011 is missing") and error.count("\n") == 1
+    code, out, error = command(checkpoints[1], "--data-dir", cub, "--device", "cpu", "--json", tmp_path / "a" / "b")
+    assert code == 2 and "| saliency |" in out  # the numbers are not lost
+    assert error.splitlines()[-1].startswith("error: ") and "cannot be written" in error
