@@ -27,12 +27,26 @@ CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
 });"""
 
 
+KEPT = 3  # earlier answers a tab, some megabytes each
+
+
 @dataclass(frozen=True)
 class Shown:
     """What a visitor's tab shows: the question it answers, and the answer; None where a picture was refused."""
 
     question: tuple
     found: Any | None
+    earlier: tuple[Shown, ...] = ()  # the latest first, so that switching back asks no network
+
+    def answer_to(self, question: tuple) -> Any | None:
+        """The answer to a question that was asked lately, else None."""
+        return next((shown.found for shown in (self, *self.earlier) if shown.question == question), None)
+
+    def then(self, question: tuple, found: Any | None) -> Shown:
+        """What is shown next."""
+        earlier = [Shown(self.question, self.found), *self.earlier]
+        kept = [shown for shown in earlier if shown.question != question and shown.found is not None]
+        return Shown(question, found, tuple(kept[:KEPT]))
 
 
 def example_strip(site: Site, image: gr.Image) -> gr.HTML:
@@ -74,7 +88,7 @@ def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
     first = site.first_checkpoint
     choices = site.compatibility_choices(first)
     checkpoint = gr.Dropdown(site.checkpoint_choices(), value=first, label="Checkpoint", filterable=False)
-    compatibility = gr.Radio(choices, value=choices[0][1], label="Compatibility")
+    compatibility = gr.Radio(choices, value=site.first_compatibility(first), label="Compatibility")
 
     def offer(checkpoint, compatibility):
         return gr.Radio(choices=site.compatibility_choices(checkpoint), value=site.nearest(checkpoint, compatibility))
@@ -119,19 +133,22 @@ def answer_when_changed(
                 return [gr.skip()] * (2 + len(pictures))
             return [None, *[gr.skip()] * len(pictures), panels.message(start)]
         key = (*files, *settings)
-        if before is None or before.question != key:
+        before = before or Shown((), None)
+        found = before.answer_to(key)
+        if found is None:
             opened = []
             for file in files:
                 try:
                     opened.append(read_picture(file))
                 except PictureError as e:
                     kept = [None if file == other else gr.skip() for other in files]
-                    return [Shown(key, None), *kept, panels.message(str(e), alarm=True)]
+                    return [before.then(key, None), *kept, panels.message(str(e), alarm=True)]
             try:
-                before = Shown(key, ask(*opened, *settings))
+                found = ask(*opened, *settings)
             except CheckpointError as e:
                 return [None, *[gr.skip()] * len(pictures), panels.message(str(e))]
-        return [before, *[gr.skip()] * len(pictures), draw(before.found, *values[len(asked) :])]
+        drawn = draw(found, *values[len(asked) :])
+        return [before.then(key, found), *[gr.skip()] * len(pictures), drawn]
 
     gr.on(
         [part.change for part in (*asked, *view)],
@@ -150,7 +167,8 @@ def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
     """An endpoint's own checkpoint and compatibility: the page's switch does not narrow what a program may ask."""
     families, switch = site.checkpoint_choices(), site.compatibility_choices()
     checkpoint = gr.Dropdown([f for _, f in families], value=site.first_checkpoint, label="checkpoint", visible=False)
-    compatibility = gr.Radio([c for _, c in switch], value=switch[0][1], label="compatibility", visible=False)
+    best = site.first_compatibility(site.first_checkpoint)
+    compatibility = gr.Radio([c for _, c in switch], value=best, label="compatibility", visible=False)
     checkpoint.preprocess = compatibility.preprocess = str  # refused by ``Networks``, in a sentence of ours
     return checkpoint, compatibility
 

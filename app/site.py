@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from app.examples import FOLDER
 from app.explain import COMPATIBILITIES, Networks
 from app.test_images import FOLDER as DATA
 from app.words import dataset_name
+from model import Network
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,14 @@ class Site:
 
     @property
     def first_checkpoint(self) -> str:
-        return next(iter(self.networks.families))
+        """The small one (its name ends in -s) that errs least, or the least erring of all where none is small."""
+        errors = {f: min(map(error, nets.values())) for f, nets in self.networks.families.items()}
+        return min(errors, key=lambda family: (not family.endswith("-s"), errors[family]))
+
+    def first_compatibility(self, checkpoint: str) -> str:
+        """The one under which the checkpoint errs least."""
+        nets = self.networks.families[checkpoint]
+        return min(nets, key=lambda name: error(nets[name]))
 
     def checkpoint_choices(self) -> list[tuple[str, str]]:
         """(what visitors read, family) of every checkpoint."""
@@ -40,6 +49,11 @@ class Site:
         return [(label, name) for name, label in COMPATIBILITIES.items() if name in there]
 
     def nearest(self, checkpoint: str, compatibility: str) -> str:
-        """The compatibility itself, or the checkpoint's first: what the switch shows once it has followed."""
+        """The compatibility itself, or the checkpoint's best: what the switch shows once it has followed."""
         there = self.networks.compatibilities(checkpoint)
-        return compatibility if compatibility in there else there[0]
+        return compatibility if compatibility in there else self.first_compatibility(checkpoint)
+
+
+def error(net: Network) -> float:
+    """The measured error; infinite where it is not known."""
+    return net.info.results.get("error", math.inf)

@@ -58,13 +58,14 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
                 return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
             return [None, gr.skip(), how, *nothing(panels.message(START))]
         question = (file, checkpoint, compatibility)
-        if before is None or before.question != question:
+        before = before or Shown((), None)
+        explanation = before.answer_to(question)
+        if explanation is None:
             try:
                 explanation = ask(read_picture(file), checkpoint, compatibility)
             except PictureError as e:
-                return [Shown(question, None), None, how, *nothing(panels.message(str(e), alarm=True))]
-            before = Shown(question, explanation)
-        return [before, gr.skip(), how, *drawn(before.found, view)]
+                return [before.then(question, None), None, how, *nothing(panels.message(str(e), alarm=True))]
+        return [before.then(question, explanation), gr.skip(), how, *drawn(explanation, view)]
 
     asked = [image, checkpoint, compatibility, opacity, keep, drawing, scale]
     gr.on(
@@ -80,14 +81,15 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
 
     def opened(request: gr.Request) -> list:
         """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once."""
-        family = known(request, "checkpoint", list(site.networks.families))
-        switch = known(request, "compat", site.networks.compatibilities(family))
+        family = known(request, "checkpoint", list(site.networks.families), site.first_checkpoint)
+        there = site.networks.compatibilities(family)
+        switch = known(request, "compat", there, site.first_compatibility(family))
         choices = site.compatibility_choices(family)
         return [panels.thumbnails(list_examples(site.examples)), family, gr.Radio(choices=choices, value=switch)]
 
     def first_picture(request: gr.Request):
         named = {e.name: e.path for e in list_examples(site.examples)}
-        example = known(request, "example", list(named))
+        example = known(request, "example", list(named), next(iter(named), None))
         return read_picture(named[example]) if example else None
 
     ready = page.load(opened, None, [thumbnails, checkpoint, compatibility], **INTERNAL)
@@ -106,14 +108,14 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     return [image, checkpoint, compatibility]
 
 
-def known(request: gr.Request, parameter: str, there: list[str]) -> str | None:
-    """What the address asks for, where it is there; else the first, said aloud if something else was asked for."""
+def known(request: gr.Request, parameter: str, there: list[str], default: str | None) -> str | None:
+    """What the address asks for, where it is there; else the default, said aloud if something else was asked for."""
     wanted = request.query_params.get(parameter)
     if wanted in there:
         return wanted
     if wanted:
-        gr.Warning(f"The address asks for a {parameter} that is not here; the first one is shown.", duration=None)
-    return there[0] if there else None
+        gr.Warning(f"The address asks for a {parameter} that is not here; another one is shown.", duration=None)
+    return default
 
 
 def map_card(level: str) -> tuple[gr.HTML, gr.Image, gr.HTML]:

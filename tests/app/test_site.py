@@ -1,0 +1,37 @@
+"""Which checkpoint and compatibility stand there at first."""
+
+import dataclasses
+
+import pytest
+
+from app.explain import Networks
+from app.site import Site
+from model import AttentionVGG, Info
+
+
+def network(error: float | None) -> AttentionVGG:
+    net = AttentionVGG(width=0.01)
+    net.info = Info(results={} if error is None else {"error": error})
+    return net
+
+
+@pytest.mark.parametrize(
+    ("errors", "family", "compatibility"),
+    [
+        ({"x-l": {"dp": 0.05}, "x-s": {"dp": 0.09, "pc": 0.08}, "y-s": {"pc": 0.085}}, "x-s", "pc"),
+        ({"x-l": {"dp": 0.05}, "x-s": {"dp": 0.09}, "y-s": {"dp": 0.085, "pc": 0.1}}, "y-s", "dp"),
+        ({"x-l": {"dp": 0.06, "pc": 0.05}, "y-l": {"dp": 0.055}}, "x-l", "pc"),
+        ({"x-s": {"dp": None, "pc": 0.3}, "y-s": {"dp": None}}, "x-s", "pc"),
+        ({"x-s": {"dp": None, "pc": None}}, "x-s", "dp"),
+    ],
+)
+def test_the_best_small_one(errors, family, compatibility):
+    families = {f: {c: network(e) for c, e in nets.items()} for f, nets in errors.items()}
+    site = Site(Networks(families))
+    assert (site.first_checkpoint, site.first_compatibility(family)) == (family, compatibility)
+    assert site.nearest(family, "additive") == compatibility and site.nearest(family, "dp") == "dp"
+
+
+def test_checkpoints_that_read_alike_are_told_apart(networks):
+    both = dataclasses.replace(networks, families={"a": next(iter(networks.families.values())), **networks.families})
+    assert len({label for label, _ in Site(both).checkpoint_choices()}) == 2
