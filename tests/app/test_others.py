@@ -154,9 +154,8 @@ def made_up(falls, random, maps=None) -> Others:
 def test_the_steepest_is_named_only_where_it_is_below_random():
     falls = {"conv7": (0.9, 0.8), SALIENCY: (0.9, 0.7), GRAD_CAM: (0.9, 0.5)}
     html = draw(made_up(falls, (0.9, 0.6)))
-    assert (
-        "Steepest on this picture: <b>Grad-CAM</b>, which leaves 50.0 % on average; random pixels leave 60.0 %" in html
-    )
+    assert "Steepest on this picture: <b>Grad-CAM</b>, which leaves 50.0 % on average" in html
+    assert "random pixels leave 60.0 %" in html
     assert "no map falls below random pixels" in draw(made_up(falls, (0.9, 0.5)))
 
 
@@ -166,10 +165,8 @@ def test_class_names_are_escaped_and_an_empty_map_is_said_to_be_one():
     html = draw(made_up(falls, (0.9, 0.6), maps))
     assert "<b>cat" not in html and "&lt;b&gt;cat" in html
     assert "Grad-CAM over the picture: zero everywhere" in html
-    assert (
-        "Saliency over the picture: highlights the" in html
+    assert "Saliency over the picture: highlights the" in html
     assert "conv7 over the picture: spreads almost evenly" in html
-    )
 
 
 # The API
