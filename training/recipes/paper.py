@@ -22,7 +22,7 @@ def recipe(dataset: str, arch: str) -> Recipe:
     if arch.startswith("resnet"):
         steps = ((60, 0.2), (120, 0.2), (160, 0.2))
         return Recipe(stages=((0, 200),), batch_size=64, milestones=steps, nesterov=True, crop=4, **common)
-    if dataset == "cub":  # the author starts from CIFAR-100 weights: see --init
+    if dataset == "cub":  # the author starts from CIFAR-100 weights: see --start
         steps = ((30, 2.0), (60, 2.0), *((epoch, 0.5) for epoch in range(90, 320, 30)))
         return Recipe(stages=((0, 320),), lr=0.01, milestones=steps, **common)
     halving = tuple((epoch, 0.5) for epoch in range(25, 300, 25))

@@ -1,0 +1,39 @@
+"""The command line has what the recipes have, and the documentation's commands are of its form."""
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from training.__main__ import app
+from training.recipes import Recipe
+
+REPO = Path(__file__).resolve().parents[2]
+COMMANDS = typer.main.get_command(app).commands
+
+
+def documented() -> list[str]:
+    """Every command of the training module that a page of documentation or a module's own text shows."""
+    files = [REPO / "README.md", *(REPO / "docs").glob("*.md"), *(REPO / "training").rglob("*.py")]
+    shown = [
+        re.findall(r"^    (?:accelerate launch.* )?(?:python )?-m training (\w.*)$", f.read_text(), re.M) for f in files
+    ]
+    return sorted({line.split("  #")[0].strip() for lines in shown for line in lines if "..." not in line})
+
+
+def test_commands_are_documented():
+    assert {line.split()[0] for line in documented()} >= {"fit", "evaluate", "push", "bench", "localize"}
+
+
+@pytest.mark.parametrize("line", documented())
+def test_a_documented_command_is_understood(line):
+    name, *arguments = shlex.split(line)
+    COMMANDS[name].make_context(name, arguments)  # an unknown option, or a value of another kind, raises
+
+
+def test_every_field_of_a_recipe_is_an_option():
+    options = {parameter.name for parameter in COMMANDS["fit"].params}
+    assert {field.name for field in dataclasses.fields(Recipe)} - {"name"} <= options
