@@ -62,7 +62,8 @@ def build(tab: gr.Tab, site: Site, front: list[gr.blocks.Block]) -> None:
         switch = gr.Radio(choices=site.compatibility_choices(checkpoint), value=site.nearest(checkpoint, compatibility))
         return gr.Tabs(selected="explain"), picture, checkpoint, switch
 
-    answer.click(explain, [checkpoint, compatibility], front, **INTERNAL)
+    opened = answer.click(explain, [checkpoint, compatibility], front, **INTERNAL)
+    opened.success(None, None, None, js="() => window.scrollTo(0, 0)")
     add_endpoint(site, tests)
 
 
@@ -72,9 +73,9 @@ def shown(found: Draw | DrawError) -> str:
         return panels.message(str(found))
     rate = "" if found.test_error is None else f" Of the whole test set it names {100 * found.test_error:.1f} % wrong."
     buttons = "".join(map(button, found.images))
-    return f"""<section class="draw"><h2 aria-live="polite">{escape(found.summary)}</h2>
-<p class="note">Seed {found.seed}.{rate} Above each answer stands the data set's label. Click a picture to see where
-the network looked.</p><div class="drawn" role="group" aria-label="Test pictures">{buttons}</div></section>"""
+    return f"""<section class="draw" data-compatibility="{found.compatibility}"><h2 aria-live="polite">{escape(found.summary)}</h2>
+<p class="note">Seed {found.seed}.{rate} Click a picture to see where the network looked.</p>
+<div class="drawn" role="group" aria-label="Test pictures">{buttons}</div></section>"""
 
 
 def button(image: Named) -> str:
@@ -84,9 +85,8 @@ def button(image: Named) -> str:
     return (
         f'<button type="button" data-index="{image.index}" title="Explain test picture {image.index}">'
         f'<img src="{panels.data_uri(enlarged)}" alt="Test picture {image.index}">'
-        f"<span>label: <b>{escape(image.label)}</b></span>"
-        f"<span>named: <b>{escape(image.named)}</b> {panels.per_cent(image.probability)}</span>"
-        f'<span class="{"right" if image.right else "wrong"}">{verdict}</span></button>'
+        f"<span>label: <b>{escape(image.label)}</b></span><span>named: <b>{escape(image.named)}</b></span>"
+        f"<span>{panels.per_cent(image.probability)} · <b>{verdict}</b></span></button>"
     )
 
 

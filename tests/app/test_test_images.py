@@ -1,0 +1,187 @@
+"""Test images: against CIFAR-10's own files and direct calls of the network; where there are no data, a sentence."""
+
+import base64
+import io
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app import test_images
+from app.explain import Networks
+from app.tabs.test_images import shown
+from app.test_images import DrawError, draw
+from model.presets import normalise, to_pixels
+from tests.app.serving import FAMILY, REPO, make_checkpoints
+from tests.app.test_api import (
+    client,  # noqa: F401 - a fixture
+)
+
+
+@pytest.fixture(scope="module")
+def tests(data_dir) -> test_images.TestSet:
+    return test_images.TestSet(data_dir)
+
+
+@pytest.fixture(scope="module")
+def batch(data_dir) -> dict:
+    """The test split as its own file has it: b"data" uint8 [10000, 3072], planes of red, green, blue; b"labels"."""
+    with (data_dir / "cifar-10-batches-py" / "test_batch").open("rb") as f:
+        return pickle.load(f, encoding="bytes")
+
+
+def pixels(batch: dict, index: int) -> np.ndarray:
+    return batch[b"data"][index].reshape(3, 32, 32).transpose(1, 2, 0)
+
+
+def directly(networks: Networks, compatibility: str, picture: Image.Image) -> tuple[str, float]:
+    """What the network names one picture, by itself."""
+    net = networks.network(FAMILY, compatibility)
+    with torch.inference_mode():
+        logits, _ = net(normalise(to_pixels(picture)[None], net.info.mean, net.info.std))
+    p = logits.double().softmax(1)[0]
+    return net.info.class_names[int(p.argmax())], float(p.max())
+
+
+@pytest.mark.parametrize("which", ["random", "wrong"])
+@pytest.mark.parametrize("compatibility", ["dp", "pc"])
+def test_pictures_labels_and_answers_are_real(networks, tests, batch, which, compatibility):
+    found = draw(networks, tests, FAMILY, compatibility, which, seed=7)
+    assert len(found.images) == 12 and len({i.index for i in found.images}) == 12
+    for image in found.images:
+        assert np.array_equal(np.asarray(image.picture), pixels(batch, image.index))
+        assert image.label == tests.split.classes[batch[b"labels"][image.index]]
+        name, probability = directly(networks, compatibility, image.picture)
+        assert image.named == name and image.probability == pytest.approx(probability, abs=1e-5)
+        assert image.right == (name == image.label)
+        explained = networks.explain(image.picture, FAMILY, compatibility)  # what a click on it shows
+        assert explained.answer == name and explained.probabilities[name] == pytest.approx(probability, abs=1e-5)
+    if which == "wrong":
+        assert not any(i.right for i in found.images)
+
+
+def test_classes_are_the_published_ones(tests):
+    assert tests.label(0) == "cat" and tests.label(1) == "ship" and len(tests) == 10_000
+
+
+def test_wrong_ones_are_all_the_wrong_ones_among_those_looked_through(networks, tests):
+    wrong = draw(networks, tests, FAMILY, "dp", "wrong", count=70, seed=3)
+    everything = draw(networks, tests, FAMILY, "dp", "random", count=100, seed=3)
+    assert wrong.looked_through > 70  # this network is right sometimes: the test can fail
+    expected = [i.index for i in everything.images[: wrong.looked_through] if not i.right]
+    assert [i.index for i in wrong.images][: len(expected)] == expected
+    assert wrong.summary == f"70 wrong ones among the first {wrong.looked_through} drawn."
+    assert wrong.looked_through <= 100 and len(expected) == 70
+
+
+def test_a_seed_repeats_a_draw_and_another_does_not(networks, tests):
+    first, same, other = (draw(networks, tests, FAMILY, "dp", seed=s) for s in (5, 5.0, 6))
+    assert first == same
+    assert {i.index for i in first.images} != {i.index for i in other.images}
+    assert [i.index for i in first.images] == [7054, 442, 3954, 2288, 3196, 6178, 8351, 5658, 2065, 413, 8594, 1805]
+
+
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        ({"count": 0}, "from 1 to 100"),
+        ({"count": 101}, "from 1 to 100"),
+        ({"count": 2.5}, "whole number"),
+        ({"count": "many"}, "whole number"),
+        ({"count": None}, "whole number"),
+        ({"count": True}, "whole number"),
+        ({"seed": -1}, "The seed must be"),
+        ({"seed": 2**32}, "The seed must be"),
+        ({"seed": float("nan")}, "whole number"),
+        ({"which": "right"}, "random and wrong"),
+    ],
+)
+def test_bad_values_get_a_sentence(networks, tmp_path, asked, said):
+    with pytest.raises(DrawError, match=said) as refused:
+        draw(networks, test_images.TestSet(tmp_path), FAMILY, "dp", **asked)
+    assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize("index", [-1, 10_000, "7", None, 1.5])
+def test_there_is_no_such_picture(tests, index):
+    with pytest.raises(DrawError, match="from 0 to 9,999"):
+        tests.picture(index)
+
+
+def test_no_data_is_one_sentence_that_says_how_to_get_them(networks, tmp_path):
+    tests = test_images.TestSet(tmp_path / "nowhere")
+    with pytest.raises(DrawError) as refused:
+        draw(networks, tests, FAMILY, "dp")
+    sentence = str(refused.value)
+    assert sentence == test_images.MISSING and str(tmp_path) not in sentence and sentence.count(". ") == 0
+    assert test_images.FETCH in (REPO / "README.md").read_text()  # the README's own way
+    assert sentence.replace("“", "&").partition("&")[0] in shown(refused.value)
+
+
+def test_damaged_data_are_said_to_be(networks, tmp_path):
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(b"\x80")
+    with pytest.raises(DrawError, match="damaged or incomplete") as refused:
+        draw(networks, test_images.TestSet(tmp_path), FAMILY, "dp")
+    assert str(tmp_path) not in str(refused.value)
+
+
+def test_data_put_there_later_are_found(networks, data_dir, tmp_path):
+    tests = test_images.TestSet(tmp_path)
+    with pytest.raises(DrawError):
+        len(tests)
+    (tmp_path / "cifar-10-batches-py").symlink_to(data_dir.resolve() / "cifar-10-batches-py")
+    assert len(draw(networks, tests, FAMILY, "dp", count=1).images) == 1
+
+
+def test_another_data_set_is_not_drawn_from(tmp_path):
+    make_checkpoints(tmp_path, ("dp",))
+    config = tmp_path / "vgg-att3-dp-cifar10-s" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "dataset": "svhn"}))
+    with pytest.raises(DrawError, match="trained on SVHN, and test pictures are drawn from CIFAR-10 only"):
+        draw(Networks.load(tmp_path), test_images.TestSet(tmp_path), FAMILY, "dp")
+
+
+def test_the_page_tells_right_from_wrong_in_words(networks, tests):
+    page = shown(draw(networks, tests, FAMILY, "dp", count=40, seed=1))
+    found = draw(networks, tests, FAMILY, "dp", count=40, seed=1)
+    right = sum(i.right for i in found.images)
+    assert 0 < right < 40
+    assert page.count("✓ right") == right and page.count("✗ wrong") == 40 - right
+    assert f"40 drawn at random from 10,000: {right} named right." in page
+    assert page.count("<button type=") == page.count('alt="Test picture ') == 40
+
+
+@pytest.mark.parametrize("which", ["random", "wrong"])
+def test_api(client, networks, tests, which):  # noqa: F811
+    if tests.folder.resolve() != test_images.FOLDER.resolve():
+        pytest.skip("CIFAR-10 is in $DATA_DIR, and the page of this test looks into data/")
+    answer = client.predict(
+        which=which, count=3, seed=11, checkpoint=FAMILY, compatibility="pc", api_name="/test_images"
+    )
+    found = draw(networks, tests, FAMILY, "pc", which, 3, 11)
+    assert (answer["seed"], answer["which"], answer["looked_through"]) == (11, which, found.looked_through)
+    assert answer["summary"] == found.summary
+    for told, image in zip(answer["images"], found.images, strict=True):
+        assert (told["index"], told["label"], told["class"]) == (image.index, image.label, image.named)
+        assert told["probability"] == pytest.approx(image.probability, abs=1e-5)
+        with Image.open(io.BytesIO(base64.b64decode(told["picture"].partition(",")[2]))) as sent:
+            assert np.array_equal(np.asarray(sent), np.asarray(image.picture))
+
+
+def test_api_refuses_in_a_sentence(client):  # noqa: F811
+    from gradio_client.exceptions import AppError
+
+    asked = {"checkpoint": FAMILY, "compatibility": "dp", "api_name": "/test_images"}
+    for bad, said in (
+        ({"count": 0}, "from 1 to 100"),
+        ({"seed": -1}, "The seed must be"),
+        ({"seed": "x"}, "The seed must be"),
+        ({"which": "right"}, "random and wrong"),
+        ({"compatibility": "additive"}, "no weights for that checkpoint"),
+    ):
+        with pytest.raises(AppError, match=said):
+            client.predict(**{"which": "random", "count": 1, "seed": 0, **asked, **bad})
