@@ -90,7 +90,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
     drawn = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
     fall, random = checked.falls[name], checked.random
     at = checked.shares.index(QUOTED)
-    said = f"<b>{panels.per_cent(fall[at])}</b>; random {100 * QUOTED:.0f} %: {panels.per_cent(random[at])}"
+    said = f"<b>{panels.per_cent(fall[at])}</b> <span>(random: {panels.per_cent(random[at])})</span>"
     whose = ""
     if name == CAM:
         error = "" if checked.test_error is None else f" (test error {100 * checked.test_error:.1f} %)"
@@ -101,7 +101,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
     return f"""<article class="way" data-map="{name}"><h4>{title} <small>{about}</small></h4>
 <div class="pair"><img src="{panels.data_uri(drawn)}" alt="{title} over the picture: {pointed(a)}">
 {curves.chart(in_words(title, checked, fall), checked.shares, fall, random)}</div>
-<p class="said">top {100 * QUOTED:.0f} % blurred: {said}</p>
+<p class="said">Top {100 * QUOTED:.0f} % blurred: {said}</p>
 {whose}</article>"""
 
 
