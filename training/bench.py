@@ -191,7 +191,7 @@ def bench(
 
 
 def table(rows: list[Speed], title: str) -> str:
-    """The measurements as a Markdown table, with each step's speed as a multiple of the textbook's."""
+    """The measurements as a Markdown table, with all that its ratios are made of."""
     textbook = next(row for row in rows if row.step == "textbook").images_per_second
     lines = [title, "", "| step | precision | images/s | spread | x textbook | GFLOP/s | share of matrix product |"]
     lines += ["|---|---|---|---|---|---|---|"]
@@ -199,6 +199,8 @@ def table(rows: list[Speed], title: str) -> str:
         low, high = row.spread
         lines.append(
             f"| {row.step} | {row.precision} | {row.images_per_second:.1f} | {low:.1f} to {high:.1f} | "
-            f"{row.images_per_second / textbook:.2f} | {row.gflops:.0f} | {100 * row.share:.0f} % |"
+            f"{row.images_per_second / textbook:.2f} | {row.gflops:.1f} | {100 * row.share:.0f} % |"
         )
-    return "\n".join(lines)
+    rates = {row.precision: row.matmul_gflops for row in rows}
+    reached = ", ".join(f"{rate:.1f} GFLOP/s in {precision}" for precision, rate in rates.items())
+    return "\n".join([*lines, "", f"Matrix product: {reached}."])
