@@ -73,7 +73,8 @@ def shown(found: Draw | DrawError) -> str:
         return panels.message(str(found))
     rate = "" if found.test_error is None else f" Of the whole test set it names {100 * found.test_error:.1f} % wrong."
     buttons = "".join(map(button, found.images))
-    return f"""<section class="draw" data-compatibility="{found.compatibility}"><h2 aria-live="polite">{escape(found.summary)}</h2>
+    return f"""<section class="draw" data-compatibility="{found.compatibility}">
+<h2 aria-live="polite">{escape(found.summary)}</h2>
 <p class="note">Seed {found.seed}.{rate} Click a picture to see where the network looked.</p>
 <div class="drawn" role="group" aria-label="Test pictures">{buttons}</div></section>"""
 
