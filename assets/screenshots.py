@@ -2,8 +2,8 @@
 
     python -m assets.screenshots        # make figures
 
-Starts ``python -m app`` on a free port of this machine with the shipped checkpoints, opens its examples through the
-address, and writes assets/figures/*.png. Needs Debian's chromium.
+Starts ``python -m app`` on a free port of this machine with the shipped checkpoints, opens its tabs and examples in
+light and in dark colours, and writes assets/figures/*.png. Needs Debian's chromium.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -24,12 +25,13 @@ FIGURES = Path(__file__).with_name("figures")
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 FLAGS += ["--disable-quic", "--no-first-run"]
-SHOTS = {  # file: (width, height, colour scheme, address)
-    "explain": (1280, 800, "light", "?example=deer&compat=dp"),
-    "parametrised": (1280, 800, "light", "?example=deer&compat=pc"),
-    "dark": (1280, 800, "dark", "?example=ship&compat=dp"),
-    "phone": (390, 844, "light", "?example=frog&compat=dp"),
+SHOTS = {  # figure: (width, height, tab, example)
+    "explain": (1280, 800, "Explain", "deer"),
+    "compare": (1280, 960, "Side by side", "bird"),
+    "attack": (1280, 960, "Attack", "airplane"),
+    "others": (1280, 960, "Other explanations", "frog"),
 }
+SCHEMES = ("light", "dark")
 
 
 def free_port() -> int:
@@ -54,12 +56,20 @@ def wait_until_served(address: str, server: subprocess.Popen, seconds: float = 1
     sys.exit("the page did not start: python -m app says why")
 
 
-def shoot(page: Page, address: str) -> bytes:
-    """A screenshot of the page, as a PNG, once its maps are drawn."""
-    page.goto(address)
-    page.get_by_text("Peak", exact=True).nth(2).wait_for(timeout=120_000)
+def shoot(page: Page, address: str, tab: str, example: str) -> bytes:
+    """A screenshot of a tab that shows an example, as a PNG, once its maps are drawn."""
+    page.set_default_timeout(120_000)
+    page.goto(f"{address}/?example={example}")
+    page.get_by_text("Peak", exact=True).nth(2).wait_for()
+    if tab != "Explain":
+        page.get_by_role("tab", name=tab, exact=True).click()
+        page.locator(".ask:visible").get_by_role("button", name=f"Example: {example}", exact=True).first.click()
+        page.locator(".ask:visible img[alt='Picture']").wait_for()
+        page.wait_for_timeout(1000)  # for the question to be sent
+        page.locator(".pending:visible, .generating:visible").first.wait_for(state="detached")
+        page.locator("figure:visible img").nth(5).wait_for()
     page.wait_for_function("[...document.images].every(image => image.complete)")
-    page.wait_for_timeout(1000)  # let the maps fade in
+    page.wait_for_timeout(3000)  # let the maps fade in
     return page.screenshot()
 
 
@@ -76,11 +86,12 @@ def main() -> None:
         FIGURES.mkdir(exist_ok=True)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            for name, (width, height, scheme, query) in SHOTS.items():
+            for (name, (width, height, tab, example)), scheme in product(SHOTS.items(), SCHEMES):
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-                write_atomically(FIGURES / f"{name}.png", shoot(page, f"{address}/{query}"))
+                file = FIGURES / f"{name}-{scheme}.png"
+                write_atomically(file, shoot(page, address, tab, example))
                 page.close()
-                print(f"assets/figures/{name}.png")
+                print(file.relative_to(FIGURES.parent.parent))
             browser.close()
     finally:
         server.terminate()

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.app.conftest import checkpoints, picture, picture_file  # noqa: F401 - fixtures
+from tests.app.conftest import checkpoints, networks, picture, picture_file  # noqa: F401 - fixtures
 from tests.app.serving import REPO, Server
 
 CHROMIUM = "/usr/bin/chromium"
