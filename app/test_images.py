@@ -26,7 +26,7 @@ MOST, LAST_SEED, CHUNK = 100, 2**32 - 1, 64
 FETCH = "python -m training evaluate assets/checkpoints/vgg-att3-dp-cifar10-s --data-dir data"
 MISSING = (
     "The test pictures of CIFAR-10 are not on this server: whoever runs it can fetch them in a copy of the project "
-    f"with “{FETCH}”, and name another folder that holds them with “python -m app --data FOLDER”."
+    f"with “{FETCH}”, or start it with “python -m app --data FOLDER” where a folder holds them already."
 )
 DAMAGED = (
     "The test pictures of CIFAR-10 on this server are damaged or incomplete: whoever runs it can delete the folder "

@@ -71,7 +71,8 @@ def shown(found: Draw | DrawError) -> str:
     """The pictures as a grid of buttons, below how they were drawn."""
     if isinstance(found, DrawError):
         return panels.message(str(found))
-    rate = "" if found.test_error is None else f" Of the whole test set it names {100 * found.test_error:.1f} % wrong."
+    error = found.test_error
+    rate = "" if error is None else f" Of the whole test set the network names {100 * error:.1f} % wrong."
     buttons = "".join(map(button, found.images))
     return f"""<section class="draw" data-compatibility="{found.compatibility}">
 <h2 aria-live="polite">{escape(found.summary)}</h2>
