@@ -19,6 +19,7 @@ from tests.app.serving import FAMILY, REPO, make_checkpoints
 from tests.app.test_api import (
     client,  # noqa: F401 - a fixture
 )
+from tests.app.test_main import refused
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,10 @@ def test_no_data_is_one_sentence_that_says_how_to_get_them(networks, tmp_path):
     assert sentence == test_images.MISSING and str(tmp_path) not in sentence and sentence.count(". ") == 0
     assert test_images.FETCH in (REPO / "README.md").read_text()  # the README's own way
     assert sentence.replace("“", "&").partition("&")[0] in shown(refused.value)
+
+
+def test_a_folder_that_is_not_there_is_refused_when_the_page_starts(tmp_path):
+    assert "cifar-10-batches-py" in refused("--data", str(tmp_path / "nowhere"))
 
 
 def test_damaged_data_are_said_to_be(networks, tmp_path):
