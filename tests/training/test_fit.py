@@ -1,10 +1,17 @@
 """Training, run as people run it: the command line on real CIFAR-10, a tiny network, killed and resumed."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
+import resource
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 
 import pytest
@@ -26,10 +33,11 @@ TINY = [
 TINY += ["--device", "cpu", "--precision", "float32", "--holdout", "100"]
 
 
-def start(*arguments, data_dir, out, launcher=("-m", "training"), threads="1"):
+def start(*arguments, data_dir, out, launcher=("-m", "training"), threads="1", stderr=subprocess.PIPE, before=None):
     command = [sys.executable, *launcher, "fit", "--data-dir", str(data_dir), "--out", str(out), *TINY, *arguments]
     environment = os.environ | {"OMP_NUM_THREADS": threads}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    pipes = {"stdout": subprocess.PIPE, "stderr": stderr, "text": True}
+    return subprocess.Popen(command, env=environment, preexec_fn=before, **pipes)
 
 
 def finish(process, code=0):
@@ -77,6 +85,30 @@ def test_a_run_folder_is_a_checkpoint_that_loads(uninterrupted):
     present = {file.name for file in uninterrupted.iterdir()}
     assert {"settings.json", "metrics.jsonl", "curves.png", "state.pt", "README.md", "best"} <= present
     assert any(name.startswith("events.out.tfevents") for name in present)
+
+
+def test_tensorboard_reads_what_metrics_say(uninterrupted):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(uninterrupted)).Reload()
+    for key in ("train_loss", "train_error", "held_out_error", "lr"):
+        seen = [(event.step, event.value) for event in events.Scalars(key)]
+        assert seen == [(row["epoch"], pytest.approx(row[key], rel=1e-6)) for row in rows(uninterrupted)]
+
+
+def test_the_progress_bar_on_a_terminal(data_dir, tmp_path):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 160, 0, 0))  # rows, columns
+    process = start("--stages", "16x1", data_dir=data_dir, out=tmp_path / "run", stderr=theirs)
+    os.close(theirs)
+    shown = ""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(ours, 4096):
+            shown += part.decode()
+    assert finish(process)
+    os.close(ours)
+    bar = shown.replace("\r", "\n")
+    assert re.search(r"epoch 1/1 at 16 px: 100%\|.*384/384 \[[\d:]+<[\d:]+, .*img/s, error=[\d.]+ %, loss=\d\.\d+", bar)
 
 
 def test_held_out_pictures_choose_and_the_test_split_is_not_touched(uninterrupted):
@@ -178,6 +210,30 @@ def test_a_damaged_state_gets_one_sentence(data_dir, tmp_path, monkeypatch, caps
     state.write_bytes(state.read_bytes()[:1000])
     said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
     assert "state.pt is damaged" in said
+
+
+def test_a_run_that_can_write_no_more_says_so_and_goes_on_later(uninterrupted, data_dir, tmp_path):
+    """As on a full disk: the system refuses files beyond a size, which here is less than the state's."""
+    out, stages = tmp_path / "run", ["--stages", "16x2,32x1"]
+    process = start(*stages, data_dir=data_dir, out=out)
+    wait_for(out / "state.pt", process)
+    process.terminate()
+    finish(process)
+    saved = (out / "state.pt").read_bytes()
+    limit = len(saved) // 2
+    tight = start(
+        *stages,
+        "--resume",
+        data_dir=data_dir,
+        out=out,
+        before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    _, said = finish(tight, code=2)
+    assert said.splitlines()[-1].startswith("error: ") and "cannot be written (File too large)" in said
+    assert "Traceback" not in said and (out / "state.pt").read_bytes() == saved
+    assert not [file.name for file in out.iterdir() if file.name.startswith(".")]  # nothing half written
+    finish(start(*stages, "--resume", data_dir=data_dir, out=out))
+    assert same(weights(out), weights(uninterrupted)) and rows(out) == rows(uninterrupted)
 
 
 def test_a_full_disk_leaves_the_last_good_state(uninterrupted, tmp_path, monkeypatch):
