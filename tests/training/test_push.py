@@ -13,11 +13,12 @@ import torch
 from huggingface_hub import ModelCard
 from PIL import Image
 
+import model
 from model import AttentionVGG, Info
 from model.card import PAPER
 from model.checkpoints import CARD, CONFIG, WEIGHTS
 from tests.training.local_hub import READER, WRITER, LocalHub, client_of
-from training.push import PushError, push
+from training.push import TILE, PushError, draw_maps, push
 
 REPO = Path(__file__).resolve().parents[2]
 COMMAND = "python -m training fit --dataset cifar10 --width 0.0625 --out runs/tiny"
@@ -215,6 +216,16 @@ def test_pictures_of_ones_own(hub, run, tmp_path):
     assert "maps.png" in hub.files("user/one")
     (own / "broken.jpg").write_bytes(b"no picture")
     assert "not a picture" in refusal(run, "user/two", pictures=own)
+
+
+@pytest.mark.parametrize("arch, rows", [("vgg-att2-concat-dp", 3), ("vgg-gap", 2), ("vgg-pan", 3), ("vgg", 0)])
+def test_whatever_has_maps_is_drawn(arch, rows, tmp_path):
+    Image.new("RGB", (40, 40), "green").save(tmp_path / "a.png")
+    drawn = draw_maps(model.build(arch, width=1 / 16).eval(), tmp_path)
+    assert bool(drawn) == bool(rows)
+    if rows:
+        height = Image.open(io.BytesIO(drawn)).height
+        assert abs(height - 1.2 * (rows * TILE + 30)) < 2  # 120 dots an inch of 100 pixels, and a margin of .3
 
 
 def test_the_command(hub, run, tmp_path):
