@@ -11,6 +11,8 @@ from PIL import Image
 
 from tests.app.serving import CIFAR10, FAMILY
 
+ENDPOINTS = {"/explain", "/compare", "/query", "/attack", "/others", "/test_images"}
+
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -81,7 +83,7 @@ def test_gradio_client(client, picture_file, expected, compatibility):
 
 def test_only_what_is_documented_is_public(client):
     api = client.view_api(return_format="dict")
-    assert set(api["named_endpoints"]) == {"/explain", "/compare", "/query"} and not api["unnamed_endpoints"]
+    assert set(api["named_endpoints"]) == ENDPOINTS and not api["unnamed_endpoints"]
     explain = api["named_endpoints"]["/explain"]
     assert [p["parameter_name"] for p in explain["parameters"]] == ["image", "checkpoint", "compatibility"]
     assert explain["parameters"][2]["type"]["enum"] == ["dp", "pc"]
