@@ -22,6 +22,7 @@ from training.push import TILE, PushError, draw_maps, push
 
 REPO = Path(__file__).resolve().parents[2]
 COMMAND = "python -m training fit --dataset cifar10 --width 0.0625 --out runs/tiny"
+EVENTS = "events.out.tfevents.1.host.2.0"
 INFO = Info(
     class_names=tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
     mean=(0.49, 0.48, 0.45),
@@ -57,6 +58,7 @@ def run(tmp_path) -> Path:
     (folder / "settings.json").write_text(json.dumps({"seed": 0}))
     (folder / "metrics.jsonl").write_text('{"epoch": 1}\n')
     (folder / "state.pt").write_bytes(b"only for going on")
+    (folder / EVENTS).write_bytes(b"for TensorBoard")
     Image.new("RGB", (8, 8)).save(folder / "curves.png")
     (tmp_path / "runs" / "none").mkdir()
     return folder
@@ -82,7 +84,7 @@ def test_one_commit_holds_the_run(hub, run):
     assert pushed.url == f"{hub.url}/user/tiny/commit/{there.commits[-1][0]}" and not pushed.kept_card
     assert there.messages[-1] == "AttentionVGG on cifar10, test error 12.50 %"
     files = hub.files("user/tiny")
-    copied = {WEIGHTS, CONFIG, "settings.json", "metrics.jsonl", "curves.png"}
+    copied = {WEIGHTS, CONFIG, "settings.json", "metrics.jsonl", "curves.png", EVENTS}
     assert files.keys() == copied | {".gitattributes", CARD, "maps.png"}
     assert all(files[name] == (run / name).read_bytes() for name in copied)
     width, height = Image.open(io.BytesIO(files["maps.png"])).size
