@@ -12,7 +12,7 @@ root := $(if $(filter 0,$(shell id -u)),,sudo)
 export GRADIO_ANALYTICS_ENABLED := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench figures container lock install browser
+.PHONY: help demo test lint data bench figures container lock install browser
 
 help: ## show this help
 	@echo "make demo and make test start from a machine with Python 3.10 or newer; the rest is installed into $(VENV)."
@@ -28,6 +28,9 @@ test: $(installed) browser ## run every test
 lint: $(installed) ## check style and format
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
+
+data: $(installed) ## fetch CIFAR-10, which training, evaluation and the page's test images read
+	$(python) -c "from torchvision.datasets import CIFAR10; CIFAR10('data', download=True)"
 
 bench: $(installed) ## measure speed on this machine
 	$(python) -m training bench

@@ -23,7 +23,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "data"
 DATASET = "cifar10"
 CHOICES = {"random": "Random", "wrong": "Wrong only"}
 MOST, LAST_SEED, CHUNK = 100, 2**32 - 1, 64
-FETCH = "python -m training evaluate assets/checkpoints/vgg-att3-dp-cifar10-s --data-dir data"
+FETCH = "make data"
 MISSING = (
     "The test pictures of CIFAR-10 are not on this server: whoever runs it can fetch them in a copy of the project "
     f"with “{FETCH}”, or start it with “python -m app --data FOLDER” where a folder holds them already."

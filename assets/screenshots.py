@@ -3,11 +3,12 @@
     python -m assets.screenshots        # make figures
 
 Starts ``python -m app`` on a free port of this machine with the shipped checkpoints, opens its tabs and examples in
-light and in dark colours, and writes assets/figures/*.png. Needs Debian's chromium.
+light and in dark colours, and writes assets/figures/*.webp. Needs Debian's chromium.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import urllib.request
 from itertools import product
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from model.checkpoints import write_atomically
@@ -57,7 +59,7 @@ def wait_until_served(address: str, server: subprocess.Popen, seconds: float = 1
 
 
 def shoot(page: Page, address: str, tab: str, example: str) -> bytes:
-    """A screenshot of a tab that shows an example, as a PNG, once its maps are drawn."""
+    """A screenshot of a tab that shows an example, as WebP, once its maps are drawn."""
     page.set_default_timeout(120_000)
     page.goto(f"{address}/?example={example}")
     page.get_by_text("Peak", exact=True).nth(2).wait_for()
@@ -67,10 +69,12 @@ def shoot(page: Page, address: str, tab: str, example: str) -> bytes:
         page.locator(".ask:visible img[alt='Picture']").wait_for()
         page.wait_for_timeout(1000)  # for the question to be sent
         page.locator(".pending:visible, .generating:visible").first.wait_for(state="detached")
-        page.locator("figure:visible img").nth(5).wait_for()
+        page.locator(".compared:visible img, .others:visible img").nth(4).wait_for()
     page.wait_for_function("[...document.images].every(image => image.complete)")
     page.wait_for_timeout(3000)  # let the maps fade in
-    return page.screenshot()
+    with Image.open(io.BytesIO(page.screenshot())) as picture, io.BytesIO() as webp:  # a fifth of the PNG's size
+        picture.save(webp, "WEBP", quality=90, method=6)
+        return webp.getvalue()
 
 
 def main() -> None:
@@ -88,7 +92,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             for (name, (width, height, tab, example)), scheme in product(SHOTS.items(), SCHEMES):
                 page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-                file = FIGURES / f"{name}-{scheme}.png"
+                file = FIGURES / f"{name}-{scheme}.webp"
                 write_atomically(file, shoot(page, address, tab, example))
                 page.close()
                 print(file.relative_to(FIGURES.parent.parent))

@@ -83,7 +83,9 @@ def make(*arguments: str) -> subprocess.CompletedProcess:
 
 def test_make_alone_prints_help():
     shown = make().stdout
-    assert all(f"make {command} " in shown for command in ("demo", "test", "lint", "bench", "figures", "container"))
+    assert all(
+        f"make {command} " in shown for command in ("demo", "test", "lint", "data", "bench", "figures", "container")
+    )
 
 
 def test_port_reaches_the_page():
