@@ -1,0 +1,55 @@
+"""Two networks on the same pictures: counts by a loop, the test by its definition, and the command on real pictures."""
+
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tests.conftest import REPO
+from training.paired import Pair, pairs, table
+
+
+def test_counts_by_a_loop():
+    generator = torch.Generator().manual_seed(0)
+    wrongs = {name: torch.rand(500, generator=generator) < 0.2 for name in "abc"}
+    found = pairs(wrongs)
+    assert [(pair.first, pair.second) for pair in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    for pair in found:
+        both = list(zip(wrongs[pair.first].tolist(), wrongs[pair.second].tolist(), strict=True))
+        assert pair.only_first == both.count((True, False)) and pair.only_second == both.count((False, True))
+        errors = [wrongs[name].double().mean().item() for name in (pair.first, pair.second)]
+        assert pair.difference == pytest.approx(errors[0] - errors[1])
+        low, high = pair.interval
+        assert low < pair.difference < high
+
+
+@pytest.mark.parametrize(("b", "c"), [(0, 0), (5, 1), (1, 5), (7, 7), (30, 12)])
+def test_p_is_the_binomials_tails(b, c):
+    n = b + c
+    tail = sum(math.comb(n, k) for k in range(max(b, c), n + 1)) / 2**n
+    assert Pair("a", "b", b, c, 1000).p == pytest.approx(min(1.0, 2 * tail))
+
+
+def test_the_interval_covers_what_it_should():
+    """Drawn 400 times from known probabilities, it holds the true difference about 95 times in 100."""
+    generator = torch.Generator().manual_seed(1)
+    chances = torch.tensor([0.04, 0.03, 0.93])  # only the first wrong, only the second, neither or both
+    hits = 0
+    for _ in range(400):
+        drawn = torch.multinomial(chances, 2000, replacement=True, generator=generator).bincount(minlength=3)
+        low, high = Pair("a", "b", int(drawn[0]), int(drawn[1]), 2000).interval
+        hits += low <= 0.01 <= high
+    assert 365 <= hits <= 395
+
+
+def test_table():
+    text = table({"a": torch.tensor([True, True, False, False]), "b": torch.tensor([True, False, False, False])})
+    assert "| `a` | 50.00 % |" in text and "| `a` | `b` | 1 | 0 | +25.00 % |" in text and "4 test pictures" in text
+
+
+def test_one_network_is_refused():
+    command = [sys.executable, "-m", "training", "compare", "vgg-att3-dp-cifar10-s"]
+    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2 and "Two checkpoints or more" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,98 @@
+"""Do two networks differ? They are asked about the same test pictures, so only those that one alone gets wrong count.
+
+    python -m training compare A B C
+
+Of each pair: how many pictures the first alone names wrong, the second alone, the difference of the two errors with a
+95 % interval, and the p-value of the exact McNemar test. It speaks of these two sets of weights: how far two seeds of
+one network lie apart is another question, and takes several seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+
+import torch
+from scipy.stats import binomtest
+from torch import Tensor
+
+from model import Network
+from training.data import Dataset
+from training.evaluate import check_classes, predict
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two networks on the same test pictures.
+
+    Attributes:
+        first, second: their names.
+        only_first, only_second: how many pictures that one alone names wrong.
+        images: how many pictures there are.
+    """
+
+    first: str
+    second: str
+    only_first: int
+    only_second: int
+    images: int
+
+    @property
+    def difference(self) -> float:
+        """The first's error minus the second's, as a fraction."""
+        return (self.only_first - self.only_second) / self.images
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The difference's 95 % interval, for paired fractions (Agresti and Min 2005: half a picture added to each)."""
+        b, c, n = self.only_first + 0.5, self.only_second + 0.5, self.images + 2
+        middle, half = (b - c) / n, 1.959964 * math.sqrt(b + c - (b - c) ** 2 / n) / n
+        return middle - half, middle + half
+
+    @property
+    def p(self) -> float:
+        """Exact McNemar test, two-sided: were those pictures shared out by a fair coin?"""
+        unlike = self.only_first + self.only_second
+        return float(binomtest(self.only_first, unlike).pvalue) if unlike else 1.0
+
+    def to_json(self) -> dict:
+        return {**self.__dict__, "difference": self.difference, "interval": self.interval, "p": self.p}
+
+
+def wrong(net: Network, data: Dataset) -> Tensor:
+    """Which test pictures a network names wrong, bool [N].
+
+    Raises:
+        DataError: the classes of ``data`` are not those of the network.
+    """
+    check_classes(net, data)
+    return predict(net, data.test, net.info.mean, net.info.std).argmax(1) != data.test.labels.cpu()
+
+
+def pairs(wrongs: dict[str, Tensor]) -> list[Pair]:
+    """Every pair of networks, from what each names wrong, {name: bool [N]}."""
+    return [
+        Pair(a, b, int((x & ~y).sum()), int((y & ~x).sum()), len(x))
+        for (a, x), (b, y) in combinations(wrongs.items(), 2)
+    ]
+
+
+def table(wrongs: dict[str, Tensor]) -> str:
+    """Errors, then every pair, in Markdown."""
+    lines = ["| network | error |", "|---|--:|"]
+    lines += [f"| `{name}` | {100 * x.double().mean():.2f} % |" for name, x in wrongs.items()]
+    lines += [
+        "",
+        "| first | second | only the first wrong | only the second wrong | first − second | 95 % interval | p |",
+    ]
+    lines += ["|---|---|--:|--:|--:|---|--:|"]
+    for pair in pairs(wrongs):
+        low, high = pair.interval
+        lines.append(
+            f"| `{pair.first}` | `{pair.second}` | {pair.only_first} | {pair.only_second} "
+            f"| {100 * pair.difference:+.2f} % | {100 * low:+.2f} to {100 * high:+.2f} | {pair.p:.3f} |"
+        )
+    images = len(next(iter(wrongs.values()), torch.empty(0)))
+    lines += ["", f"{images:,} test pictures, the same for all; p of the exact McNemar test, two-sided."]
+    return "\n".join(lines)
