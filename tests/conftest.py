@@ -14,10 +14,6 @@ def data_dir() -> Path:
     root = Path(os.environ.get("DATA_DIR") or REPO / "data")
     if not (root / "cifar-10-batches-py" / "test_batch").is_file():
         restore = "../shared/data/restore_cifar10.py"
-        fetch = (
-            f"python {restore} data"
-            if (REPO / restore).is_file()
-            else "torchvision.datasets.CIFAR10('data', download=True)"
-        )
+        fetch = f"python {restore} data" if (REPO / restore).is_file() else "make data"
         pytest.skip(f"CIFAR-10 is not in {'$DATA_DIR' if os.environ.get('DATA_DIR') else 'data/'}; to get it: {fetch}")
     return root

@@ -128,6 +128,33 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Do two networks of one data set differ? Their errors on the same test pictures, paired."""
+    import torch
+
+    from model import Network
+    from training import data, paired
+    from training.parallel import accelerator
+
+    if len(set(checkpoints)) < 2:
+        raise ValueError("Two checkpoints or more are needed: python -m training compare A B")
+    chosen, wrongs, there = accelerator(device).device, {}, None
+    for checkpoint in checkpoints:
+        net = Network.from_pretrained(checkpoint).to(chosen, memory_format=torch.channels_last)
+        size = net.arguments["input_size"] if net.info.dataset.startswith(("cub", "folder")) else None
+        there = there or data.load(net.info.dataset, data_dir, 0, size)
+        wrongs[checkpoint] = paired.wrong(net, there)
+    print(paired.table(wrongs))
+    if as_json:
+        print(json.dumps([pair.to_json() for pair in paired.pairs(wrongs)]))
+
+
+@app.command()
 def push(
     run: Annotated[Path, typer.Argument(help="A run or checkpoint folder.")],
     repo: Annotated[str, typer.Argument(help="Where to, as user/repo.")],

@@ -79,17 +79,22 @@ def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Mea
     return Measured(round(error, 6), wilson(error, n), n, per_class, round(float(sum(gaps)), 6), confusion)
 
 
+def check_classes(net: Network, data: Dataset) -> None:
+    """Raises DataError if the classes of ``data`` are not those of the network."""
+    if tuple(data.class_names) != tuple(net.info.class_names):
+        raise DataError(
+            f"the network knows {len(net.info.class_names)} classes ({', '.join(net.info.class_names[:3])}, ...), "
+            f"which are not the {len(data.class_names)} of {data.name} ({', '.join(data.class_names[:3])}, ...)"
+        )
+
+
 def evaluate(net: Network, data: Dataset) -> Measured:
     """Measures a network on all test pictures of ``data``, normalised as the network was trained.
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
     """
-    if tuple(data.class_names) != tuple(net.info.class_names):
-        raise DataError(
-            f"the network knows {len(net.info.class_names)} classes ({', '.join(net.info.class_names[:3])}, ...), "
-            f"which are not the {len(data.class_names)} of {data.name} ({', '.join(data.class_names[:3])}, ...)"
-        )
+    check_classes(net, data)
     logits = predict(net, data.test, net.info.mean, net.info.std)
     return measure(logits, data.test.labels, data.class_names)
 
