@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from app import panels
 from app.examples import list_examples
@@ -102,6 +103,43 @@ def colour_scale() -> gr.Radio:
     return gr.Radio([("Own", False), ("Shared in a row", True)], value=False, label="Colour scale")
 
 
+def ask_once(
+    before: Shown | None, files: list, settings: list, ask: Callable[..., Any], start: str
+) -> tuple[Shown | None, list, str] | None:
+    """What a tab shows after a change; the networks are asked only where this was not asked lately.
+
+    Args:
+        before: what it shows now.
+        files: what the picture inputs hold.
+        settings: what ``ask`` takes after the pictures; they and the files are the question.
+        ask: may raise PictureError or CheckpointError.
+        start: the sentence that stands there while a picture is missing.
+
+    Returns:
+        What it shows next, the picture inputs (a refused one is emptied), and a sentence as HTML where there is no
+        answer. None where all stays: a refused picture was taken away, and its refusal is still to be read.
+    """
+    untouched = [gr.skip()] * len(files)
+    if None in files:
+        refused = before is not None and before.found is None
+        return None if refused else (None, untouched, panels.message(start))
+    question, before = (*files, *settings), before or Shown((), None)
+    found = before.answer_to(question)
+    if found is None:
+        pictures = []
+        for file in files:
+            try:
+                pictures.append(read_picture(file))
+            except PictureError as e:
+                emptied = [None if file == other else gr.skip() for other in files]
+                return before.then(question, None), emptied, panels.message(str(e), alarm=True)
+        try:
+            found = ask(*pictures, *settings)
+        except (PictureError, CheckpointError) as e:
+            return None, untouched, panels.message(str(e))
+    return before.then(question, found), untouched, ""
+
+
 def answer_when_changed(
     pictures: list[gr.Image],
     question: list[gr.components.Component],
@@ -116,7 +154,7 @@ def answer_when_changed(
         pictures: inputs made by ``picture_input``; there is no answer until each holds one.
         question: the other inputs that ``ask`` takes, after the pictures.
         view: inputs that ``draw`` takes after what ``ask`` found.
-        ask: pictures and settings to whatever ``draw`` draws; may raise CheckpointError.
+        ask: pictures and settings to whatever ``draw`` draws; may raise PictureError or CheckpointError.
         draw: gives HTML.
         start: the sentence that stands there while a picture is missing.
     """
@@ -128,27 +166,11 @@ def answer_when_changed(
     def show(*values):
         *values, before = values
         files, settings = values[: len(pictures)], values[len(pictures) : len(asked)]
-        if None in files:
-            if before and before.found is None:  # the refused picture was taken away: the refusal stays
-                return [gr.skip()] * (2 + len(pictures))
-            return [None, *[gr.skip()] * len(pictures), panels.message(start)]
-        key = (*files, *settings)
-        before = before or Shown((), None)
-        found = before.answer_to(key)
-        if found is None:
-            opened = []
-            for file in files:
-                try:
-                    opened.append(read_picture(file))
-                except PictureError as e:
-                    kept = [None if file == other else gr.skip() for other in files]
-                    return [before.then(key, None), *kept, panels.message(str(e), alarm=True)]
-            try:
-                found = ask(*opened, *settings)
-            except CheckpointError as e:
-                return [None, *[gr.skip()] * len(pictures), panels.message(str(e))]
-        drawn = draw(found, *values[len(asked) :])
-        return [before.then(key, found), *[gr.skip()] * len(pictures), drawn]
+        after = ask_once(before, files, settings, ask, start)
+        if after is None:
+            return [gr.skip()] * (2 + len(pictures))
+        kept, inputs, said = after
+        return [kept, *inputs, said or draw(kept.found, *values[len(asked) :])]
 
     gr.on(
         [part.change for part in (*asked, *view)],
@@ -194,7 +216,7 @@ def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None
     gr.Button(visible=False).click(answered, inputs, outputs, api_name=name)
 
 
-def given(image: str | bytes | None):
+def given(image: str | bytes | None) -> Image.Image:
     """The picture that a program sent.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from app.explain import Networks
 from model.attacks import fgsm, pgd
 from model.presets import to_pixels
 
-METHODS = {"fgsm": "FGSM, one step", "pgd": "PGD, ten steps"}
+STEPS = 10  # of PGD
+METHODS = {"fgsm": ("FGSM, one step", fgsm), "pgd": (f"PGD, {STEPS} steps", partial(pgd, steps=STEPS))}
 STRONGEST = 16  # of 255; beyond it the picture itself is spoilt
 CLEAN, ATTACKED = "clean", "attacked"
 PAIR = (ATTACKED, CLEAN)  # a difference above zero: the attack drew attention there
@@ -40,6 +42,11 @@ class Attack:
         return attacked - clean
 
     @property
+    def largest_move(self) -> int:
+        """Of any value, in steps of 1 / 255."""
+        return int(np.abs(self.moved).max())
+
+    @property
     def fooled(self) -> bool:
         clean, attacked = (self.found.explanations[name].answer for name in (CLEAN, ATTACKED))
         return clean != attacked
@@ -52,7 +59,7 @@ class Attack:
             "correlation": self.found.correlations(PAIR),
             "method": self.method,
             "epsilon": self.epsilon,
-            "largest_move": int(np.abs(self.moved).max()),
+            "largest_move": self.largest_move,
         }
 
 
@@ -80,7 +87,7 @@ def attack(
     device = next(net.parameters()).device
     pixels = to_pixels(clean.seen)[None].to(device)
     named = torch.tensor([net.info.class_names.index(clean.answer)], device=device)
-    moved = {"fgsm": fgsm, "pgd": pgd}[method](net, pixels, named, epsilon)[0]
+    moved = METHODS[method][1](net, pixels, named, epsilon)[0]
     seen = Image.fromarray((moved * 255).round().byte().permute(1, 2, 0).cpu().numpy())
     attacked = networks.explain(seen, checkpoint, compatibility)
     return Attack(Comparison({CLEAN: clean, ATTACKED: attacked}), method, epsilon)

@@ -147,10 +147,8 @@ class Networks:
         """
         families: dict[str, dict[str, Network]] = {}
         names, gap, others = {}, {}, {}
-        order = list(COMPATIBILITIES)
-        for entry in sorted(
-            list_checkpoints(folder), key=lambda e: (e.family, (*order, e.compatibility).index(e.compatibility))
-        ):
+        order = {name: rank for rank, name in enumerate(COMPATIBILITIES)}
+        for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
             net = load_named(entry).to(device)
             if entry.compatibility in order and hasattr(net, "explain_logits"):
                 families.setdefault(entry.family, {})[entry.compatibility] = net

@@ -17,4 +17,20 @@ if LENT:
 
 def on_gpu(function: Callable) -> Callable:
     """The function, run with a lent GPU in a ZeroGPU Space; itself elsewhere."""
-    return spaces.GPU(function) if LENT else function
+    if not LENT:
+        return function
+
+    @spaces.GPU
+    def lent(*values):
+        try:
+            return function(*values), None
+        except ValueError as e:  # a refusal: of an error that is raised there, only the name would come back
+            return None, e
+
+    def asked(*values):
+        answer, refusal = lent(*values)
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    return asked

@@ -14,9 +14,8 @@ from app.explain import Explanation
 
 SIDE = 320  # px of a map in the grid
 LEGEND = (
-    "× uniform: multiples of even attention, which the line at 1 × marks. Difference: red where the first map is "
-    "higher, blue where the second is. Correlation (Pearson's r) over all positions: 1 is the same pattern, 0 is none "
-    "in common."
+    "× uniform: multiples of even attention, which the line at 1 × marks. Difference: red where {} is higher, blue "
+    "where {} is. Correlation (Pearson's r) over all positions: 1 is the same pattern, 0 is none in common."
 )
 
 
@@ -41,14 +40,14 @@ def grid(
     return f"""<div class="compared"><div class="briefs">{answers}</div>{said}
 <div class="grid" role="table" aria-label="Attention, a row a level" style="--columns:{len(columns)}">
 <div class="row head" role="row"><span role="columnheader">level</span>{head}</div>{above}{rows}</div>
-<p class="note">{LEGEND}</p></div>"""
+<p class="note">{LEGEND.format(*map(escape, pair))}</p></div>"""
 
 
 def brief(title: str, explanation: Explanation) -> str:
     """One answer: whose it is, the class, and the most probable classes."""
     name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
     return (
-        f'<section class="brief"><h3>{escape(title)}</h3><p class="named">{name} '
+        f'<section class="brief"><h2>{escape(title)}</h2><p class="named" aria-live="polite">{name} '
         f"<small>{panels.per_cent(probability)}</small></p>{panels.probability_rows(explanation)}</section>"
     )
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from app import words
 from app.explain import Networks
+from app.images import PictureError
 from app.panels import data_uri
 from model import Network
 from model.presets import crop_square, normalise, to_pixels
@@ -34,8 +35,8 @@ DAMAGED = (
 )
 
 
-class DrawError(ValueError):
-    """Nothing can be drawn; the message is one sentence for the person who asked."""
+class DrawError(PictureError):
+    """No test picture can be drawn; the message is one sentence for the person who asked."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         share=False,
         show_error=False,  # an unforeseen error must not show a visitor the server's paths
         max_file_size="30mb",
+        state_session_capacity=200,  # visitors whose last answers are kept, some 40 MB for one who opened every tab
         run_history=False,  # would keep visitors' pictures in their browser
         enable_monitoring=False,  # would show anyone who calls what
         ssr_mode=False,

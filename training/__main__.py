@@ -131,6 +131,7 @@ def evaluate(
 def compare(
     checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
     data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
+    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -142,16 +143,20 @@ def compare(
     from training.parallel import accelerator
 
     if len(set(checkpoints)) < 2:
-        raise ValueError("Two checkpoints or more are needed: python -m training compare A B")
-    chosen, wrongs, there = accelerator(device).device, {}, None
-    for checkpoint in checkpoints:
-        net = Network.from_pretrained(checkpoint).to(chosen, memory_format=torch.channels_last)
-        size = net.arguments["input_size"] if net.info.dataset.startswith(("cub", "folder")) else None
-        there = there or data.load(net.info.dataset, data_dir, 0, size)
-        wrongs[checkpoint] = paired.wrong(net, there)
+        raise ValueError("two checkpoints or more are needed: python -m training compare A B")
+    nets = {checkpoint: Network.from_pretrained(checkpoint) for checkpoint in checkpoints}
+    (name, size), *others = {(net.info.dataset, net.arguments["input_size"]) for net in nets.values()}
+    if others:
+        raise ValueError("these networks were trained on different data, or for pictures of different sizes")
+    pictures = data.load(name, data_dir, split_seed, size if name.startswith(("cub", "folder")) else None)
+    there = accelerator(device).device
+    wrongs = {
+        checkpoint: paired.wrong(net.to(there, memory_format=torch.channels_last), pictures)
+        for checkpoint, net in nets.items()
+    }
     print(paired.table(wrongs))
     if as_json:
-        print(json.dumps([pair.to_json() for pair in paired.pairs(wrongs)]))
+        print(json.dumps({"pairs": [pair.to_json() for pair in paired.pairs(wrongs)]}))
 
 
 @app.command()

@@ -10,7 +10,7 @@ one network lie apart is another question, and takes several seeds.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import torch
@@ -57,7 +57,7 @@ class Pair:
         return float(binomtest(self.only_first, unlike).pvalue) if unlike else 1.0
 
     def to_json(self) -> dict:
-        return {**self.__dict__, "difference": self.difference, "interval": self.interval, "p": self.p}
+        return {**asdict(self), "difference": self.difference, "interval": self.interval, "p": self.p}
 
 
 def wrong(net: Network, data: Dataset) -> Tensor:
@@ -91,8 +91,12 @@ def table(wrongs: dict[str, Tensor]) -> str:
         low, high = pair.interval
         lines.append(
             f"| `{pair.first}` | `{pair.second}` | {pair.only_first} | {pair.only_second} "
-            f"| {100 * pair.difference:+.2f} % | {100 * low:+.2f} to {100 * high:+.2f} | {pair.p:.3f} |"
+            f"| {100 * pair.difference:+.2f} | {100 * low:+.2f} to {100 * high:+.2f} "
+            f"| {'< .001' if pair.p < 0.001 else f'{pair.p:.3f}'} |"
         )
     images = len(next(iter(wrongs.values()), torch.empty(0)))
-    lines += ["", f"{images:,} test pictures, the same for all; p of the exact McNemar test, two-sided."]
+    lines += [
+        "",
+        f"{images:,} test pictures, the same for all; differences in % points; p: exact McNemar test, two-sided.",
+    ]
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import gradio as gr
 from app import words
 from app.explain import COMPATIBILITIES, Networks
 from app.site import Site
-from model import Network
+from model import VGGPAN, Network
 from model.card import PAPER
 from model.vgg import CHANNELS
 
@@ -24,6 +24,11 @@ LINKS = {
     "the paper, Learn To Pay Attention (ICLR 2018)": PAPER,
     "its author's code": "https://github.com/saumya-jetley/cd_ICLR18_LearnToPayAttention",
     "Bahdanau et al., whose additive score ours follows": "https://arxiv.org/abs/1409.0473",
+    "FGSM, Goodfellow et al.": "https://arxiv.org/abs/1412.6572",
+    "PGD, Madry et al.": "https://arxiv.org/abs/1706.06083",
+    "saliency, Simonyan et al.": "https://arxiv.org/abs/1312.6034",
+    "Grad-CAM, Selvaraju et al.": "https://arxiv.org/abs/1610.02391",
+    "CAM, Zhou et al.": "https://arxiv.org/abs/1512.04150",
     "CIFAR-10": "https://www.cs.toronto.edu/~kriz/cifar.html",
 }
 I = "<sub>i</sub>"  # noqa: E741 - the paper's index
@@ -99,6 +104,8 @@ def checkpoint_row(title: str, net: Network) -> str:
 
 def attends(net: Network) -> str:
     """How a network weighs positions, with the formula where it has one."""
+    if isinstance(net, VGGPAN):
+        return "progressive: a sigmoid gate, then a softmax"
     compatibility = net.arguments.get("compatibility", "none")
     if compatibility not in COMPATIBILITIES:
         return {"uniform": "uniform: all alike (a control)", "none": "no attention"}[compatibility]

@@ -31,7 +31,7 @@ def build(tab: gr.Tab, site: Site) -> None:
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
             image = picture_with_examples(site, tab)
             switch = network_switch(site)
-            method = gr.Radio([(label, name) for name, label in METHODS.items()], value="pgd", label="Attack")
+            method = gr.Radio([(label, name) for name, (label, _) in METHODS.items()], value="pgd", label="Attack")
             epsilon = gr.Slider(0, STRONGEST, EPSILON, step=1, label="Epsilon, steps of 1 / 255")
             scale = colour_scale()
         with gr.Column(scale=1, min_width=320):
@@ -69,10 +69,9 @@ def pictures(made: Attack) -> str:
         grids.cell(enlarged(picture), f"The {name} picture, {side} by {side} pixels", "", f"{side} × {side} px")
         for name, picture in seen.items()
     )
-    largest = int(np.abs(made.moved).max())
     strength = 127 // max(1, made.epsilon)
     added = Image.fromarray((128 + strength * made.moved).clip(0, 255).astype(np.uint8))
-    text = f"What the attack added, drawn {strength} times as strong; no value moved by more than {largest} of 255"
+    text = f"What was added, drawn {strength} times as strong; no value moved by more than {made.largest_move} of 255"
     cells += grids.cell(enlarged(added), text, "", f"drawn × {strength}; grey is nothing")
     header = '<div class="level" role="rowheader"><b>pixels</b><small>what the network saw</small></div>'
     return f'<div class="row" role="row" data-level="pixels">{header}{cells}</div>'

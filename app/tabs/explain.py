@@ -5,11 +5,11 @@ from __future__ import annotations
 import gradio as gr
 
 from app import download, panels, render, words
-from app.asking import INTERNAL, Shown, endpoint, example_strip, given, hidden_switch, network_switch
+from app.asking import INTERNAL, Shown, ask_once, endpoint, example_strip, given, hidden_switch, network_switch
 from app.examples import list_examples
 from app.explain import Explanation
 from app.gpu import on_gpu
-from app.images import PictureError, read_picture
+from app.images import read_picture
 from app.site import Site
 from app.upload import picture_input
 from model import LEVELS
@@ -53,19 +53,11 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         compatibility = site.nearest(checkpoint, compatibility)
         scaled = bool(available[compatibility].arguments.get("scale_scores", True))
         how = panels.method(compatibility, scaled)
-        if file is None:
-            if before and before.found is None:  # the refused picture was taken away: the refusal stays
-                return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
-            return [None, gr.skip(), how, *nothing(panels.message(START))]
-        question = (file, checkpoint, compatibility)
-        before = before or Shown((), None)
-        explanation = before.answer_to(question)
-        if explanation is None:
-            try:
-                explanation = ask(read_picture(file), checkpoint, compatibility)
-            except PictureError as e:
-                return [before.then(question, None), None, how, *nothing(panels.message(str(e), alarm=True))]
-        return [before.then(question, explanation), gr.skip(), how, *drawn(explanation, view)]
+        after = ask_once(before, [file], [checkpoint, compatibility], ask, START)
+        if after is None:
+            return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
+        kept, inputs, said = after
+        return [kept, *inputs, how, *(nothing(said) if said else drawn(kept.found, view))]
 
     asked = [image, checkpoint, compatibility, opacity, keep, drawing, scale]
     gr.on(

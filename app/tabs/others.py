@@ -56,15 +56,15 @@ def draw(found: Others) -> str:
     else:
         computed.append(f'<p class="absent">{escape(found.note)}</p>')
     return f"""<div class="others">{lead(found)}
-<section><h3>Trained with the network: attention</h3><div class="cards">{"".join(cards.values())}</div></section>
-<section><h3>Computed after training</h3><div class="cards">{"".join(computed)}</div></section>
+<section><h2>Trained with the network: attention</h2><div class="cards">{"".join(cards.values())}</div></section>
+<section><h2>Computed after training</h2><div class="cards">{"".join(computed)}</div></section>
 <div class="numbered">{table(found)}</div><p class="note">{CAUTION}</p></div>"""
 
 
 def lead(found: Others) -> str:
     """The class, how to read a chart, and what its two lines are."""
     answer, probability = escape(found.attending.answer), panels.per_cent(found.attending.probability)
-    return f"""<div class="lead"><p class="named">{answer} <small>{probability}</small></p>
+    return f"""<div class="lead"><p class="named" aria-live="polite">{answer} <small>{probability}</small></p>
 <p>Do the pixels that a map highlights matter? Blur them, the highest first, and ask the network again: how probable is
 <em>{answer}</em> still? {steepest(found)}</p>
 <p class="key"><span>{curves.sample("map")} pixels that the map highlights most</span>
@@ -98,7 +98,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
             f'<p class="whose">Another network, VGG-GAP{error}: it says <b>{escape(checked.answer)}</b> '
             f"{panels.per_cent(checked.probability)}; map and both lines are its own.</p>"
         )
-    return f"""<article class="way" data-map="{name}"><h4>{title} <small>{about}</small></h4>
+    return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
 <div class="pair"><img src="{panels.data_uri(drawn)}" alt="{title} over the picture: {pointed(a)}">
 {curves.chart(in_words(title, checked, fall), checked.shares, fall, random)}</div>
 <p class="said">Top {100 * QUOTED:.0f} % blurred: {said}</p>

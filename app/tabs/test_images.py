@@ -39,14 +39,11 @@ def build(tab: gr.Tab, site: Site, front: list[gr.blocks.Block]) -> None:
             again = gr.Button("Draw again", variant="primary")
         with gr.Column(scale=1, min_width=320):
 
-            def asked(which, seed, checkpoint, compatibility) -> Draw | DrawError:
+            def asked(which, seed, checkpoint, compatibility) -> Draw:
                 if seed is None:
-                    return DrawError("Type a seed, or press “Draw again” for a new one.")
-                try:
-                    there = site.nearest(checkpoint, compatibility)
-                    return draw(site.networks, tests, checkpoint, there, which, seed=seed)
-                except DrawError as e:
-                    return e
+                    raise DrawError("Type a seed, or press “Draw again” for a new one.")
+                there = site.nearest(checkpoint, compatibility)
+                return draw(site.networks, tests, checkpoint, there, which, seed=seed)
 
             answer = answer_when_changed([], [which, seed, checkpoint, compatibility], [], asked, shown, START)
             answer.js_on_load = CLICK_ON_PICTURE
@@ -67,10 +64,8 @@ def build(tab: gr.Tab, site: Site, front: list[gr.blocks.Block]) -> None:
     add_endpoint(site, tests)
 
 
-def shown(found: Draw | DrawError) -> str:
+def shown(found: Draw) -> str:
     """The pictures as a grid of buttons, below how they were drawn."""
-    if isinstance(found, DrawError):
-        return panels.message(str(found))
     error = found.test_error
     rate = "" if error is None else f" Of the whole test set the network names {100 * error:.1f} % wrong."
     buttons = "".join(map(button, found.images))
@@ -86,7 +81,7 @@ def button(image: Named) -> str:
     verdict = "✓ right" if image.right else "✗ wrong"
     return (
         f'<button type="button" data-index="{image.index}" title="Explain test picture {image.index}">'
-        f'<img src="{panels.data_uri(enlarged)}" alt="Test picture {image.index}">'
+        f'<img src="{panels.data_uri(enlarged)}" alt="Test picture {image.index}, labelled {escape(image.label)}">'
         f"<span>label: <b>{escape(image.label)}</b></span><span>named: <b>{escape(image.named)}</b></span>"
         f"<span>{panels.per_cent(image.probability)} · <b>{verdict}</b></span></button>"
     )

@@ -9,14 +9,22 @@ from app import gpu
 from tests.app.serving import FAMILY, REPO, Server
 from tests.app.test_api import assert_same
 
-# what ZeroGPU does with a decorated function: it is called in another process, its arguments and answer pickled
+# what ZeroGPU does with a decorated function: it is called in another process, its arguments and answer pickled; of an
+# error that is raised there only the name comes back
 SPACES = """
 import pickle
 
+import gradio
+
 def GPU(function):
     def lent(*arguments):
-        answer = function(*pickle.loads(pickle.dumps(arguments)))
         print("lent", flush=True)
+        try:
+            answer = function(*pickle.loads(pickle.dumps(arguments)))
+        except gradio.Error:
+            raise
+        except Exception as e:
+            raise gradio.Error(type(e).__name__)
         return pickle.loads(pickle.dumps(answer))
     return lent
 """
@@ -38,8 +46,9 @@ def test_bfloat16_answers_as_float32_does_and_the_split_stays_exact(networks, pi
         assert level.attention.sum() == pytest.approx(1, abs=1e-6)
 
 
-def test_every_endpoint_answers_on_a_lent_gpu(checkpoints, networks, picture, picture_file, tmp_path):
+def test_answers_and_refusals_come_back_from_a_lent_gpu(checkpoints, networks, picture, picture_file, tmp_path):
     from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
 
     (tmp_path / "spaces.py").write_text(SPACES)
     command = [sys.executable, str(REPO / "app" / "__main__.py"), "--checkpoints", str(checkpoints), "--device", "cpu"]
@@ -53,5 +62,13 @@ def test_every_endpoint_answers_on_a_lent_gpu(checkpoints, networks, picture, pi
             client.predict(image=image, api_name=name)
         client.predict(image=image, query=image, api_name="/query")
         assert server.log.read_text().count("lent") == 5
+        bad = tmp_path / "bad.png"
+        bad.write_bytes(b"\x89PNG" + bytes(99))
+        with pytest.raises(AppError, match="This file is not a picture that can be read"):
+            client.predict(image=handle_file(bad), api_name="/explain")
+        with pytest.raises(AppError, match="no weights for that checkpoint"):
+            client.predict(image=image, compatibility="cosine", api_name="/attack")
+        with pytest.raises(AppError, match="must be a whole number"):
+            client.predict(count=0, api_name="/test_images")
     finally:
         server.stop()

@@ -127,7 +127,7 @@ def test_attack_shows_what_the_api_says(open_page, page_url, picture_file, tmp_p
     open_tab(page, "Attack")
     choose(page, picture_file.read_bytes())
     page.locator(".grid:visible img").nth(11).wait_for(timeout=60_000)
-    for method, label in (("pgd", "PGD, ten steps"), ("fgsm", "FGSM, one step")):
+    for method, label in (("pgd", "PGD, 10 steps"), ("fgsm", "FGSM, one step")):
         before = state(page)
         if method == "fgsm":
             page.get_by_role("radio", name=label).check()

@@ -1,13 +1,19 @@
 """Two networks on the same pictures: counts by a loop, the test by its definition, and the command on real pictures."""
 
+import dataclasses
+import json
 import math
 import subprocess
 import sys
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from model import Network
+from model.presets import normalise
 from tests.conftest import REPO
+from training import data
 from training.paired import Pair, pairs, table
 
 
@@ -46,10 +52,34 @@ def test_the_interval_covers_what_it_should():
 
 def test_table():
     text = table({"a": torch.tensor([True, True, False, False]), "b": torch.tensor([True, False, False, False])})
-    assert "| `a` | 50.00 % |" in text and "| `a` | `b` | 1 | 0 | +25.00 % |" in text and "4 test pictures" in text
+    assert "| `a` | 50.00 % |" in text and "| `a` | `b` | 1 | 0 | +25.00 |" in text and "4 test pictures" in text
+
+
+def test_the_command_on_real_pictures(data_dir, monkeypatch):
+    """Through the command line, on 400 real test pictures, against the networks asked directly."""
+    from training.__main__ import app
+
+    whole = data.load("cifar10", data_dir)
+    few = dataclasses.replace(whole, test=data.Split(whole.test.images[:400], whole.test.labels[:400]))
+    monkeypatch.setattr(data, "load", lambda *_: few)
+    names = ["vgg-att3-dp-cifar10-s", "vgg-att3-pc-cifar10-s"]
+    done = CliRunner().invoke(app, ["compare", *names, "--data-dir", str(data_dir), "--json"])
+    assert done.exit_code == 0, done.output
+    (said,) = json.loads(done.output.splitlines()[-1])["pairs"]
+    wrong = []
+    for name in names:
+        net = Network.from_pretrained(name)
+        with torch.no_grad():
+            answer = net(normalise(few.test.images, net.info.mean, net.info.std))[0].argmax(1)
+        wrong.append(answer != few.test.labels)
+    a, b = wrong
+    assert (said["first"], said["second"], said["images"]) == (*names, 400)
+    assert said["only_first"] == int((a & ~b).sum()) and said["only_second"] == int((b & ~a).sum())
+    assert said["only_first"] + said["only_second"] > 0
+    assert f"{100 * a.double().mean():.2f} %" in done.output
 
 
 def test_one_network_is_refused():
     command = [sys.executable, "-m", "training", "compare", "vgg-att3-dp-cifar10-s"]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2 and "Two checkpoints or more" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "two checkpoints or more" in done.stderr and "Traceback" not in done.stderr
