@@ -10,7 +10,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from app import render, words
 from app.explain import Explanation
@@ -31,9 +30,9 @@ def write_zip(explanation: Explanation, view: render.View, folder: str | Path) -
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{explanation.answer}-{explanation.name}.zip")
     path = Path(tempfile.mkdtemp(dir=folder)) / name
     scales = render.limits(explanation.maps, view)
-    files = {"square.png": png(explanation.square), "seen.png": png(explanation.seen)}
+    files = {"square.png": render.png(explanation.square), "seen.png": render.png(explanation.seen)}
     for level, attention in explanation.maps.items():
-        files[f"{level}.png"] = png(render.overlay(explanation.square, attention, scales[level], view))
+        files[f"{level}.png"] = render.png(render.overlay(explanation.square, attention, scales[level], view))
         files[f"{level}.npy"] = npy(attention)
     manifest = {
         **explanation.to_json(maps=False),
@@ -50,12 +49,6 @@ def write_zip(explanation: Explanation, view: render.View, folder: str | Path) -
             archive.writestr(file, content)
         archive.writestr("manifest.json", json.dumps(manifest, indent=1) + "\n")
     return path
-
-
-def png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def npy(array: np.ndarray) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterable
 from html import escape
 
@@ -17,9 +16,7 @@ DEPTHS = {"conv7": "early layer", "conv10": "middle layer", "conv13": "late laye
 
 
 def data_uri(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(render.png(image)).decode()}"
 
 
 def per_cent(fraction: float) -> str:

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
@@ -77,29 +79,35 @@ def shoot(page: Page, address: str, tab: str, example: str) -> bytes:
         return webp.getvalue()
 
 
-def main() -> None:
-    """Writes every figure."""
-    if not Path(CHROMIUM).exists():
-        sys.exit(f"{CHROMIUM} is missing: apt-get install chromium")
+@contextmanager
+def served() -> Iterator[str]:
+    """The address of the page, served on a free port with the shipped checkpoints for as long as the context lasts."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "app", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(command, cwd=FIGURES.parent.parent, env={**os.environ, "HF_HUB_OFFLINE": "1"})
     try:
         wait_until_served(address, server)
-        FIGURES.mkdir(exist_ok=True)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            for (name, (width, height, tab, example)), scheme in product(SHOTS.items(), SCHEMES):
-                page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-                file = FIGURES / f"{name}-{scheme}.webp"
-                write_atomically(file, shoot(page, address, tab, example))
-                page.close()
-                print(file.relative_to(FIGURES.parent.parent))
-            browser.close()
+        yield address
     finally:
         server.terminate()
         server.wait()
+
+
+def main() -> None:
+    """Writes every figure."""
+    if not Path(CHROMIUM).exists():
+        sys.exit(f"{CHROMIUM} is missing: apt-get install chromium")
+    FIGURES.mkdir(exist_ok=True)
+    with served() as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for (name, (width, height, tab, example)), scheme in product(SHOTS.items(), SCHEMES):
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            file = FIGURES / f"{name}-{scheme}.webp"
+            write_atomically(file, shoot(page, address, tab, example))
+            page.close()
+            print(file.relative_to(FIGURES.parent.parent))
+        browser.close()
 
 
 if __name__ == "__main__":

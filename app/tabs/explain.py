@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+from PIL import Image
 
 from app import download, panels, render, words
 from app.asking import INTERNAL, Shown, ask_once, endpoint, example_strip, given, hidden_switch, network_switch
@@ -138,10 +143,17 @@ def drawn(explanation: Explanation, view: render.View) -> list:
         picture = render.overlay(explanation.square, level.attention, scales[name], view)
         values += [
             panels.title(name, level),
-            gr.Image(value=picture, alt_text=words.alt(name, level), visible=True),
+            gr.Image(value=saved(picture, f"{name}.jpg"), alt_text=words.alt(name, level), visible=True),
             panels.card(name, level, explanation.logit, scales[name], view),
         ]
     return values
+
+
+def saved(picture: Image.Image, name: str) -> str:
+    """A file in gradio's cache, which it sends as it is. A PNG would take longer than all else; the zip has them."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=95, subsampling=0)
+    return save_bytes_to_cache(buffer.getvalue(), name, get_upload_folder())
 
 
 def nothing(sentence: str) -> list:
