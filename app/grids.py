@@ -37,8 +37,9 @@ def grid(
     answers = "".join(brief(titles[name], e) for name, e in found.explanations.items())
     said = f'<p class="message" role="status">{escape(note)}</p>' if note else ""
     rows = "".join(row(found, level, pair, shared) for level in found.levels)
+    many = " many" if len(columns) > 3 else ""
     return f"""<div class="compared"><div class="briefs">{answers}</div>{said}
-<div class="grid" role="table" aria-label="Attention, a row a level" style="--columns:{len(columns)}">
+<div class="grid{many}" role="table" aria-label="Attention, a row a level" style="--columns:{len(columns)}">
 <div class="row head" role="row"><span role="columnheader">level</span>{head}</div>{above}{rows}</div>
 <p class="note">{LEGEND.format(*map(escape, pair))}</p></div>"""
 
@@ -61,22 +62,24 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
     for name, part in parts.items():
         drawn = render.overlay(squares[name], part.attention, scales[name], render.View())
         numbers = f"peak {part.peak_x_uniform:.1f} ×, entropy {part.entropy:.2f}"
-        cells += cell(drawn, words.alt(f"{level}, {name}", part), panels.colour_bar(scales[name]), numbers)
+        cells += cell(drawn, words.alt(f"{level}, {name}", part), panels.colour_bar(scales[name]), numbers, name)
     values, r = found.difference(pair, level), correlation(found.correlation(pair, level))
     limit = float(np.abs(values).max())
     text = f"Difference at {level}: {moved(values, pair)}; correlation {r}"
     numbers = f"at most {limit:.2f} × apart"
-    cells += cell(render.difference(squares[pair[0]], values, limit), text, difference_bar(limit), numbers)
+    apart = f"{pair[0]} − {pair[1]}"
+    cells += cell(render.difference(squares[pair[0]], values, limit), text, difference_bar(limit), numbers, apart)
     depth = panels.DEPTHS.get(level, "")
     label = f'<b>{level}</b><small>{depth}</small><span>correlation <b class="r">{r}</b></span>'
     header = f'<div class="level" role="rowheader">{label}</div>'
     return f'<div class="row" role="row" data-level="{level}">{header}{cells}</div>'
 
 
-def cell(picture: Image.Image, alt: str, bar: str, numbers: str) -> str:
+def cell(picture: Image.Image, alt: str, bar: str, numbers: str, column: str = "") -> str:
+    """A picture with its colours and numbers; its column's name shows where a phone breaks the row."""
     return (
         f'<figure role="cell"><img src="{panels.data_uri(picture)}" alt="{escape(alt)}">'
-        f"<figcaption>{bar}<span>{numbers}</span></figcaption></figure>"
+        f'<figcaption><b class="column">{escape(column)}</b>{bar}<span>{numbers}</span></figcaption></figure>'
     )
 
 
