@@ -22,16 +22,22 @@ def switch(page: Page, label: str) -> None:
     page.get_by_role("radio", name=label, exact=True).check()
 
 
+READ = """() => {
+  const all = name => [...document.querySelectorAll(name)];
+  return {
+    class: all(".answer h2")[0].innerText,
+    split: all(".answer table")[1].innerText,
+    numbers: all(".block.numbers").map(element => element.innerText),
+    words: all("#maps img").map(image => image.alt),
+    maps: all("#maps img").map(image => image.getAttribute("src")),
+    equation: all(".formula")[0].innerText,
+  };
+}"""
+
+
 def state(page: Page) -> dict:
-    """What a visitor reads and sees: class, numbers, words and the maps' addresses (which hash their content)."""
-    return {
-        "class": page.locator(".answer h2").inner_text(),
-        "split": page.locator(".answer table").nth(1).inner_text(),
-        "numbers": page.locator(".block.numbers").all_inner_texts(),
-        "words": [i.get_attribute("alt") for i in page.locator("#maps img").all()],
-        "maps": [i.get_attribute("src") for i in page.locator("#maps img").all()],
-        "equation": page.locator(".formula").inner_text(),
-    }
+    """What a visitor reads and sees at one moment: class, numbers, words and the maps' addresses, hashes of content."""
+    return page.evaluate(READ)
 
 
 def changed(page: Page, before: dict, key: str = "maps") -> dict:

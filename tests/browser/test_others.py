@@ -44,7 +44,8 @@ def opened(open_page, **settings) -> Page:
 
 def rows(page: Page) -> list[list[str]]:
     """The table: each row's name, then its numbers."""
-    return [row.locator("th, td").all_inner_texts() for row in page.locator(".others tbody tr").all()]
+    read = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"  # all at one moment
+    return page.locator(".others tbody tr").evaluate_all(read)
 
 
 def changed(page: Page, before: list) -> list[list[str]]:

@@ -32,15 +32,17 @@ def choose(page: Page, content: bytes, which: int = 0) -> None:
     )
 
 
+READ = """shown => {
+  const texts = name => [...shown.querySelectorAll(name)].map(element => element.innerText.trim());
+  const words = [...shown.querySelectorAll(".grid img")].map(image => image.alt);
+  return {answers: texts(".named"), r: texts(".r"), words: words, captions: texts("figcaption")};
+}"""
+
+
 def state(page: Page) -> dict:
-    """What a visitor reads; the maps' words have their numbers."""
-    shown = page.locator(".compared:visible")
-    return {
-        "answers": shown.locator(".named").all_inner_texts(),
-        "r": dict(zip(LEVELS, map(number, shown.locator(".r").all_inner_texts()), strict=True)),
-        "words": [i.get_attribute("alt") for i in shown.locator(".grid img").all()],
-        "captions": shown.locator("figcaption").all_inner_texts(),
-    }
+    """What a visitor reads, at one moment; the maps' words have their numbers."""
+    read = page.locator(".compared:visible").evaluate(READ)
+    return {**read, "r": dict(zip(LEVELS, map(number, read["r"]), strict=True))}
 
 
 def number(text: str) -> float:
