@@ -5,7 +5,6 @@ import torch
 from torch.nn.functional import avg_pool2d, cross_entropy
 
 import model
-from model.attention import COMPATIBILITIES
 
 STEPS = {"vgg": 80, "resnet164": 200}  # by a factor of 1.5 at least more than two seeds took
 
@@ -20,20 +19,7 @@ def photographs(data_dir):
     return (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True), torch.tensor(data.targets[:64])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "vgg",
-        "vgg-gap",
-        "vgg-pan",
-        "vgg-global",
-        *(f"vgg-att3-concat-{c}" for c in COMPATIBILITIES),
-        "vgg-att1-concat-dp",
-        "vgg-att2-indep-additive",
-        "resnet164",
-        "resnet164-att2-concat-dp",
-    ],
-)
+@pytest.mark.parametrize("name", model.list_names())
 def test_learns_64_photographs_by_heart(name, photographs):
     images, classes = photographs
     torch.manual_seed(0)
