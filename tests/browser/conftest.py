@@ -19,6 +19,8 @@ FLAGS = [
     "--disable-sync",
     "--disable-quic",
     "--no-first-run",
+    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
+    "--use-fake-ui-for-media-stream",
 ]
 
 

@@ -89,6 +89,40 @@ def test_upload(open_page, picture_file):
     assert state(page)["class"].split()[0] in CIFAR10
 
 
+COPY = """async () => {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 96;
+  const brush = canvas.getContext("2d");
+  brush.fillStyle = "#2060c0";
+  brush.fillRect(0, 0, 96, 96);
+  brush.fillStyle = "#e0e0e0";
+  brush.fillRect(20, 40, 56, 16);
+  const blob = await new Promise(done => canvas.toBlob(done, "image/png"));
+  await navigator.clipboard.write([new ClipboardItem({"image/png": blob})]);
+}"""
+
+
+def test_camera_then_clipboard(open_page):
+    page = open_page()
+    page.context.grant_permissions(["camera", "clipboard-read", "clipboard-write"])
+    ask, before = page.locator("#ask"), state(page)
+    page.get_by_role("button", name="Remove Image").click()
+    ask.get_by_role("button", name="Capture from camera").click()
+    ask.get_by_role("button", name="Click to Access Webcam").click()
+    ask.get_by_role("button", name="capture photo").click()
+    page.locator("#maps img").nth(2).wait_for()
+    settled(page, "dp")
+    photographed = state(page)
+    assert photographed["maps"] != before["maps"]
+    page.get_by_role("button", name="Remove Image").click()
+    expect(page.locator(".message")).to_be_visible(timeout=120_000)
+    page.evaluate(COPY)
+    ask.get_by_role("button", name="Paste from clipboard").click()  # the camera does not lie over it
+    page.locator("#maps img").nth(2).wait_for()
+    settled(page, "dp")
+    assert state(page)["maps"] not in (before["maps"], photographed["maps"])
+
+
 def test_switching_changes_maps_and_numbers(open_page):
     page = open_page()
     dp = state(page)
