@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import torch
 from PIL import Image
 
 from app.explain import Explanation, Networks
-from model import CheckpointError
-
-ROUNDING = 1e-5  # x uniform: what float32 leaves of a map that is even
+from model import CheckpointError, attention
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,9 @@ class Comparison:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Pearson's r over all positions of two maps [H, W], from -1 to 1; None where one of them is constant."""
-    a, b = (x.astype(np.float64) / x.mean() - 1 for x in (a, b))
-    if min(a.std(), b.std()) < ROUNDING:
-        return None
-    return float(np.clip((a * b).mean() / (a.std() * b.std()), -1, 1))
+    """Pearson's r over all positions of two maps [H, W], from -1 to 1; None where one of them is even."""
+    r = attention.correlation(torch.from_numpy(a)[None], torch.from_numpy(b)[None]).item()
+    return None if math.isnan(r) else r
 
 
 def compare(networks: Networks, picture: Image.Image, checkpoint: str) -> Comparison:

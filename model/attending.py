@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import ClassVar, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from model.attention import COMPATIBILITIES, attend, compatibility_of, spatial_softmax
@@ -154,13 +155,21 @@ class AttendingNetwork(Network):
             maps[level] = spatial_softmax(self.score[level](l, g))
         return maps
 
+    def level_vectors(self, local_features: dict[str, Tensor], attention: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the classifier reads of each level: the attended vector after BN, ReLU and dropout, {level: [B, C]}."""
+        return {k: self.norm[k](attend(l, attention[k])) for k, l in local_features.items()}
+
     def level_terms(self, local_features: dict[str, Tensor], attention: dict[str, Tensor]) -> dict[str, Tensor]:
         """What each level adds to each logit, {level: [B, K]}, without the bias."""
-        h = {k: self.norm[k](attend(l, attention[k])) for k, l in local_features.items()}
+        h = self.level_vectors(local_features, attention)
         if isinstance(self.classifier, nn.ModuleDict):
             return {k: nn.functional.linear(h[k], self.classifier[k].weight) for k in h}
         parts = self.classifier.weight.split([h[k].shape[1] for k in h], dim=1)
         return {k: nn.functional.linear(h[k], w) for k, w in zip(h, parts, strict=True)}
+
+    def embed(self, images: Tensor) -> Tensor:
+        local_features, g = self.features(images)
+        return torch.cat([*self.level_vectors(local_features, self.attention_maps(local_features, g)).values()], dim=1)
 
     @property
     def bias(self) -> Tensor:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 COMPATIBILITIES = ("dp", "pc", "additive", "uniform")
+ROUNDING = 1e-5  # x uniform: what float32 leaves of a map that is even
 
 
 def wide(x: Tensor) -> Tensor:
@@ -146,3 +147,12 @@ def attend(local_features: Tensor, attention: Tensor) -> Tensor:
     """The attended vector g_a = sum_i a_i l_i: [B, C, H, W] and [B, H, W] to [B, C]."""
     row = attention.to(local_features.dtype).flatten(1)[:, None]  # [B, 1, HW]
     return (row @ local_features.flatten(2).transpose(1, 2))[:, 0]
+
+
+def correlation(maps: Tensor, others: Tensor) -> Tensor:
+    """Pearson's r over all positions of maps [B, H, W] and others, pair by pair: [B]; NaN where one of two is even."""
+    a, b = (m.flatten(1).double() for m in (maps, others))
+    a, b = (m / m.mean(1, keepdim=True) - 1 for m in (a, b))
+    spread_a, spread_b = (m.square().mean(1).sqrt() for m in (a, b))
+    r = ((a * b).mean(1) / (spread_a * spread_b)).clamp(-1, 1)
+    return torch.where(torch.minimum(spread_a, spread_b) < ROUNDING, torch.nan, r)

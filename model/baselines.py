@@ -58,9 +58,12 @@ class VGG(Network):
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits [B, K] of ``images`` [B, 3, H, W], and no maps."""
+        return self.classifier(self.embed(images)), {}
+
+    def embed(self, images: Tensor) -> Tensor:
         check_images(images, self.smallest_input)
         x = self.trunk(images).flatten(1)  # [B, 512]
-        return self.classifier(self.norm(self.fc1(self.dropout(x)))), {}
+        return self.norm(self.fc1(self.dropout(x)))
 
 
 class VGGGlobal(Network):
@@ -79,8 +82,10 @@ class VGGGlobal(Network):
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits [B, K] of ``images`` [B, 3, H, W], and no maps."""
-        g = self.global_branch(self.trunk(images)["conv13"])
-        return self.classifier(self.norm(g)), {}
+        return self.classifier(self.embed(images)), {}
+
+    def embed(self, images: Tensor) -> Tensor:
+        return self.norm(self.global_branch(self.trunk(images)["conv13"]))
 
 
 class VGGGAP(Network):
@@ -105,6 +110,9 @@ class VGGGAP(Network):
             [B, 8, 8]; the mean over positions is that class's logit less its bias. It may be negative.
         """
         return inner(conv13, self.classifier.weight[classes])
+
+    def embed(self, images: Tensor) -> Tensor:
+        return self.trunk(images)["conv13"].mean((2, 3))
 
     def explain_logits(self, images: Tensor) -> Explained:
         """As ``AttentionVGG.explain_logits``; the map is CAM of the winning class, which does not sum to 1."""
@@ -139,8 +147,8 @@ class VGGPAN(Network):
         self.norm = norm_relu_dropout(channels, dropout)
         self.classifier = nn.Linear(channels, num_classes)
 
-    def explain_logits(self, images: Tensor) -> Explained:
-        """As ``AttentionVGG.explain_logits``; conv10's map is the gate, 0 to 1 at each position, and has no term."""
+    def vector_and_maps(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the classifier reads, [B, 512], and both maps."""
         check_images(images, self.trunk.smallest_input)
         conv7 = self.trunk.layers(images, 1, 7)  # [B, 256, 32, 32]
         conv10 = self.trunk.layers(self.trunk.pool7(conv7), 8, 10)  # [B, 512, 16, 16]
@@ -148,9 +156,16 @@ class VGGPAN(Network):
         gated = conv10 * gate.to(conv10.dtype)[:, None]
         conv13 = self.trunk.layers(self.trunk.pool10(gated), 11, 13)  # [B, 512, 8, 8]
         attention = spatial_softmax(self.score["conv13"](conv13, None))  # the softmax would cancel <u, g>
-        term = linear(self.norm(attend(conv13, attention)), self.classifier.weight)
-        bias = self.classifier.bias
-        return Explained(term + bias, {"conv10": gate, "conv13": attention}, {"conv13": term}, bias)
+        return self.norm(attend(conv13, attention)), {"conv10": gate, "conv13": attention}
+
+    def embed(self, images: Tensor) -> Tensor:
+        return self.vector_and_maps(images)[0]
+
+    def explain_logits(self, images: Tensor) -> Explained:
+        """As ``AttentionVGG.explain_logits``; conv10's map is the gate, 0 to 1 at each position, and has no term."""
+        vector, maps = self.vector_and_maps(images)
+        term = linear(vector, self.classifier.weight)
+        return Explained(term + self.classifier.bias, maps, {"conv13": term}, self.classifier.bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits [B, K] of ``images`` [B, 3, H, W], and {"conv10": the gate, "conv13": the softmax map}."""

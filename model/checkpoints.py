@@ -61,6 +61,10 @@ class Network(nn.Module):
         self.arguments = arguments
         self.info = Info()
 
+    def embed(self, images: Tensor) -> Tensor:
+        """What the classifier reads of ``images`` [B, 3, H, W]: [B, D], the attended vectors where there are any."""
+        raise NotImplementedError
+
     def save_pretrained(self, folder: str | Path, info: Info | None = None, dtype: torch.dtype | None = None) -> None:
         """Writes config.json, model.safetensors and README.md, each atomically, the config last.
 

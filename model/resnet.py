@@ -104,8 +104,10 @@ class ResNet164(Network):
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits [B, K] of ``images`` [B, 3, H, W], and no maps."""
-        x = self.norm(self.trunk(images)["stage3"])
-        return self.classifier(x.mean((2, 3))), {}
+        return self.classifier(self.embed(images)), {}
+
+    def embed(self, images: Tensor) -> Tensor:
+        return self.norm(self.trunk(images)["stage3"]).mean((2, 3))
 
 
 class ResNetGlobalBranch(nn.Module):

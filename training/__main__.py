@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -136,27 +136,58 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
     """Do two networks of one data set differ? Their errors on the same test pictures, paired."""
-    import torch
-
-    from model import Network
-    from training import data, paired
-    from training.parallel import accelerator
+    from training import paired
 
     if len(set(checkpoints)) < 2:
         raise ValueError("two checkpoints or more are needed: python -m training compare A B")
-    nets = {checkpoint: Network.from_pretrained(checkpoint) for checkpoint in checkpoints}
-    (name, size), *others = {(net.info.dataset, net.arguments["input_size"]) for net in nets.values()}
-    if others:
-        raise ValueError("these networks were trained on different data, or for pictures of different sizes")
-    pictures = data.load(name, data_dir, split_seed, size if name.startswith(("cub", "folder")) else None)
-    there = accelerator(device).device
-    wrongs = {
-        checkpoint: paired.wrong(net.to(there, memory_format=torch.channels_last), pictures)
-        for checkpoint, net in nets.items()
-    }
+    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
+    wrongs = {checkpoint: paired.wrong(net, data) for checkpoint, net in nets.items()}
     print(paired.table(wrongs))
     if as_json:
         print(json.dumps({"pairs": [pair.to_json() for pair in paired.pairs(wrongs)]}))
+
+
+@app.command()
+def robustness(
+    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    attack: Annotated[str, typer.Option(help="fgsm or pgd.")] = "fgsm",
+    epsilons: Annotated[str, typer.Option(help="How far values may move, in steps of 1 / 255.")] = "1,2,4,8",
+    pictures: Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")] = 2000,
+    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
+    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Measure errors, and how far maps move, on adversarial pictures."""
+    from training import robustness as robust
+
+    if attack not in robust.METHODS:
+        raise ValueError(f"attack must be fgsm or pgd, not {attack!r}")
+    steps = robust.parse_epsilons(epsilons)
+    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
+    rows = [row for name, net in nets.items() for row in robust.attacked(name, net, data, attack, steps, pictures)]
+    print(robust.table(rows))
+    if as_json:
+        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
+
+
+@app.command()
+def transfer(
+    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    dataset: Annotated[str, typer.Option(help="The other data: cifar10, cifar100, svhn, cub or folder:PATH.")] = "cub",
+    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
+    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Train a linear classifier for other data on frozen features, beside untrained ones and pixels."""
+    from training import transfer as transferring
+
+    nets, data = on_same_data(checkpoints, data_dir, split_seed, device, dataset)
+    rows = transferring.transfer(nets, data)
+    print(transferring.table(rows, data))
+    if as_json:
+        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
 
 
 @app.command()
@@ -211,6 +242,29 @@ def bench(
     rows, where = benchmark.bench(arch, width, data.load("cifar10", data_dir), device, steps, rounds, workers)
     what = f"{arch} at width {width:g}, batch 128, {rounds} rounds of {steps} steps"
     print(benchmark.table(rows, f"{what}; {where['hardware']}, {where['versions']}"))
+
+
+def on_same_data(
+    checkpoints: list[str], data_dir: Path, split_seed: int, device: str, dataset: str = ""
+) -> tuple[dict, Any]:
+    """{checkpoint: its network, on the device}; and ``dataset``, else the one that all of them were trained on.
+
+    Raises:
+        ValueError: they were trained on different ones, or for pictures of different sizes.
+    """
+    import torch
+
+    from model import Network
+    from training import data
+    from training.parallel import accelerator
+
+    nets = {checkpoint: Network.from_pretrained(checkpoint) for checkpoint in checkpoints}
+    (name, size), *others = {(dataset or net.info.dataset, net.arguments["input_size"]) for net in nets.values()}
+    if others:
+        raise ValueError("these networks were trained on different data, or for pictures of different sizes")
+    pictures = data.load(name, data_dir, split_seed, size if name.startswith(("cub", "folder")) else None)
+    there = accelerator(device).device
+    return {k: net.to(there, memory_format=torch.channels_last) for k, net in nets.items()}, pictures
 
 
 @app.command()

@@ -81,6 +81,20 @@ def test_every_kind_saves_and_loads_through_the_same_format(name, tmp_path, live
         type("Foreign", (Network,), {}).from_pretrained(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", [*ONE_OF_EACH, "resnet164", "vgg-att3-concat-dp"])
+def test_the_classifier_reads_what_embed_gives(name, lively, pictures):
+    net = lively(model.build(name, num_classes=7, width=0.0625)).double()
+    with torch.no_grad():
+        vectors, logits = net.embed(pictures(dtype=torch.float64)), net(pictures(dtype=torch.float64))[0]
+        if isinstance(net.classifier, torch.nn.ModuleDict):
+            layers = net.classifier.values()
+            parts = vectors.split([layer.in_features for layer in layers], dim=1)
+            read = sum(layer(part) for layer, part in zip(layers, parts, strict=True))
+        else:
+            read = net.classifier(vectors)
+    assert torch.allclose(read, logits, rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [

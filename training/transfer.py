@@ -1,0 +1,145 @@
+"""Do a network's features serve other data? A linear classifier on what its own classifier reads, all else frozen.
+
+    python -m training transfer vgg-att3-dp-cifar10-s vgg-gap-cifar10-s --dataset cub
+
+Of an attention network that is the attended vectors of all its levels (the paper's cross-domain experiment). The
+classifier is a logistic regression on standardised features; its penalty is chosen by cross-validation on the training
+split, and the test split is measured once. Two controls: the same network with its first, random weights (and batch
+statistics of these very pictures), and the bare pixels.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model import Network
+from model.presets import normalise
+from training.data import DataError, Dataset, Split
+from training.evaluate import wilson
+
+PENALTIES = tuple(float(c) for c in np.logspace(-5, 1, 7))  # scikit-learn's C: the smaller, the stronger
+FOLDS = 3
+BATCH = 250
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of features.
+
+    Attributes:
+        checkpoint: the network's name; empty for pixels.
+        features: "trained", "untrained" or "pixels".
+        dimensions: numbers a picture.
+        error: fraction of the test pictures that the linear classifier names wrong.
+        interval: its 95 % interval (Wilson).
+        images: how many test pictures.
+        c: the penalty chosen, scikit-learn's C.
+    """
+
+    checkpoint: str
+    features: str
+    dimensions: int
+    error: float
+    interval: tuple[float, float]
+    images: int
+    c: float
+
+
+@torch.no_grad()
+def embed(net: Network, split: Split, mean, std) -> np.ndarray:
+    """What the network's classifier reads of every picture of a split: float32 [N, D]."""
+    device = next(net.parameters()).device
+    parts = [net.embed(normalise(x.to(device), mean, std)).float().cpu() for x in split.images.split(BATCH)]
+    return torch.cat(parts).numpy()
+
+
+def untrained(net: Network, images: Tensor, mean, std) -> Network:
+    """The network with random weights, its BatchNorms with the statistics of ``images`` uint8 [N, 3, H, W]."""
+    torch.manual_seed(0)
+    fresh = type(net)(**net.arguments).to(next(net.parameters()).device, memory_format=torch.channels_last)
+    norms = [m for m in fresh.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = None  # the plain mean over batches
+    fresh.train()
+    for m in fresh.modules():
+        if isinstance(m, nn.Dropout):
+            m.eval()
+    embed(fresh, Split(images, torch.zeros(len(images))), mean, std)
+    return fresh.eval()
+
+
+def probe(train: np.ndarray, test: np.ndarray, data: Dataset) -> tuple[float, float]:
+    """The test error of a linear classifier on features [N, D] of both splits, and the penalty that it chose.
+
+    Raises:
+        DataError: a class has too few training pictures to choose by.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    labels = data.train.labels.numpy()
+    if np.bincount(labels, minlength=len(data.class_names)).min() < FOLDS:
+        raise DataError(f"each class of {data.name} needs at least {FOLDS} training pictures, to choose a penalty by")
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
+        {"logisticregression__C": PENALTIES},
+        cv=StratifiedKFold(FOLDS, shuffle=True, random_state=0),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # weak penalties end early, and are judged as they are
+        search.fit(train, labels)
+    error = 1 - search.score(test, data.test.labels.numpy())
+    return float(error), search.best_params_["logisticregression__C"]
+
+
+def transfer(nets: dict[str, Network], data: Dataset) -> list[Row]:
+    """Every network's rows, trained and untrained, then the pixels'.
+
+    Args:
+        nets: {name: network}, in evaluation mode.
+        data: at their input size; any classes.
+
+    Raises:
+        DataError: see ``probe``.
+    """
+    rows = []
+
+    def measure(checkpoint: str, features: str, train: np.ndarray, test: np.ndarray) -> None:
+        error, c = probe(train, test, data)
+        images = len(data.test)
+        rows.append(
+            Row(checkpoint, features, train.shape[1], round(error, 6), wilson(error, images), images, round(c, 6))
+        )
+
+    for name, net in nets.items():
+        mean, std = net.info.mean, net.info.std
+        fresh = untrained(net, data.train.images, mean, std)
+        for features, kind in {"trained": net, "untrained": fresh}.items():
+            measure(name, features, *(embed(kind, split, mean, std) for split in (data.train, data.test)))
+    measure("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))
+    return rows
+
+
+def table(rows: list[Row], data: Dataset) -> str:
+    """The rows in Markdown."""
+    lines = ["| features of | weights | numbers a picture | test error | 95 % interval |", "|---|---|--:|--:|---|"]
+    for row in rows:
+        low, high = (100 * v for v in row.interval)
+        name, weights = (f"`{row.checkpoint}`", row.features) if row.checkpoint else ("the pixels", "none")
+        lines.append(f"| {name} | {weights} | {row.dimensions:,} | {100 * row.error:.1f} % | {low:.1f} to {high:.1f} |")
+    chance = 100 * (1 - data.test.labels.bincount().max().item() / len(data.test))
+    lines += [
+        "",
+        f"{data.name}, {len(data.class_names)} classes at {data.input_size} x {data.input_size}: "
+        f"{len(data.train):,} training and {len(data.test):,} test pictures; "
+        f"who always names the commonest class errs in {chance:.1f} %.",
+    ]
+    return "\n".join(lines)
