@@ -64,7 +64,7 @@ class Explanation:
         seen: the picture that the network saw, at its input size.
         square: the same centred square of the picture at ``SIDE`` pixels.
         seconds: time the network took.
-        scale_scores: whether dp's scores were divided by sqrt(channels).
+        scale_scores: dp only, see ``model.attention.DotProduct``.
         name: the checkpoint's own name, with the compatibility in it.
         test_error: measured fraction of test images named wrong, None where it is not known.
     """
@@ -78,7 +78,7 @@ class Explanation:
     seen: Image.Image
     square: Image.Image
     seconds: float
-    scale_scores: bool
+    scale_scores: bool | str
     name: str
     dataset: str
     test_error: float | None = None
@@ -220,7 +220,7 @@ class Networks:
             seen=seen,
             square=crop_square(picture, SIDE),
             seconds=seconds,
-            scale_scores=bool(net.arguments.get("scale_scores", True)),
+            scale_scores=net.arguments.get("scale_scores", True),
             name=self.names[checkpoint, compatibility],
             dataset=net.info.dataset,
             test_error=net.info.results.get("error"),

@@ -95,7 +95,7 @@ def title(name: str, level: Level) -> str:
     return f"<h3>{name} <small>{DEPTHS.get(name, '')}</small></h3><p>{escape(place)}</p>"
 
 
-def method(compatibility: str, scale_scores: bool) -> str:
+def method(compatibility: str, scale_scores: bool | str) -> str:
     """The equation in use, and what pc cannot do."""
     formula, whose = words.equation(compatibility, scale_scores)
     return (

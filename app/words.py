@@ -18,6 +18,10 @@ PC_LIMIT = (
 EQUATIONS = {
     "dp": ("<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩ / √<i>d</i>", "the paper's, divided by √d"),
     "dp, unscaled": ("<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩", "as in the paper, not scaled"),
+    "dp, learnt": (
+        "<i>c<sub>i</sub></i> = τ ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩",
+        "the paper's, times a factor τ learnt by each layer",
+    ),
     "pc": ("<i>c<sub>i</sub></i> = ⟨<i>u</i>, <i>l<sub>i</sub></i> + <i>g</i>⟩", "as in the paper"),
     "additive": (
         "<i>c<sub>i</sub></i> = ⟨<i>u</i>, tanh(<i>W l<sub>i</sub></i> + <i>V g</i>)⟩",
@@ -48,9 +52,10 @@ def alt(name: str, level: Level) -> str:
     return f"Attention of {name} over the picture: {highlights(level)}"
 
 
-def equation(compatibility: str, scale_scores: bool) -> tuple[str, str]:
+def equation(compatibility: str, scale_scores: bool | str) -> tuple[str, str]:
     """The compatibility's formula as HTML, and whose it is."""
-    return EQUATIONS["dp, unscaled" if compatibility == "dp" and not scale_scores else compatibility]
+    scaled = {True: "dp", False: "dp, unscaled", "learnt": "dp, learnt"}[scale_scores]
+    return EQUATIONS[scaled if compatibility == "dp" else compatibility]
 
 
 def dataset_name(dataset: str) -> str:

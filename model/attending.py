@@ -46,7 +46,7 @@ class AttendingNetwork(Network):
         width: float = 1.0,
         dropout: float = 1.0,
         input_size: int = 32,
-        scale_scores: bool = True,
+        scale_scores: bool | str = True,
         global_branch: bool = True,
     ):
         levels = self.available if levels is None else tuple(levels)

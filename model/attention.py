@@ -45,16 +45,24 @@ class DotProduct(nn.Module):
 
     Args:
         channels: C of the local features.
-        scale_scores: divide by sqrt(C). FC-1 can absorb the constant, so the functions that can be learnt are the
-            paper's, but the first softmax is not already collapsed onto a few points. ``False`` is the paper's formula.
+        scale_scores: True divides by sqrt(C). FC-1 can absorb the constant, so the functions that can be learnt are the
+            paper's, but the first softmax is not already collapsed onto a few points. "learnt" starts there and learns
+            the factor, one a level. False is the paper's formula.
+
+    Raises:
+        ValueError: ``scale_scores`` is none of these.
     """
 
-    def __init__(self, channels: int, scale_scores: bool = True):
+    def __init__(self, channels: int, scale_scores: bool | str = True):
         super().__init__()
+        if scale_scores not in (True, False, "learnt"):
+            raise ValueError(f"scale_scores must be True, False or 'learnt', not {scale_scores!r}")
         self.scale = 1 / math.sqrt(channels) if scale_scores else 1.0
+        self.log_scale = nn.Parameter(torch.tensor(math.log(self.scale))) if scale_scores == "learnt" else None
 
     def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
-        return inner(local_features, wide(global_feature) * self.scale)
+        scale = self.scale if self.log_scale is None else self.log_scale.exp()
+        return inner(local_features, wide(global_feature) * scale)
 
 
 class Parametrised(nn.Module):
@@ -108,7 +116,7 @@ class Uniform(nn.Module):
         return local_features.new_zeros(b, h, w)
 
 
-def compatibility_of(kind: str, channels: int, scale_scores: bool = True) -> nn.Module:
+def compatibility_of(kind: str, channels: int, scale_scores: bool | str = True) -> nn.Module:
     """Builds a compatibility module by its name.
 
     Args:

@@ -152,6 +152,9 @@ def describe(architecture: str, arguments: Mapping, dataset: str, start: str | N
             f"head {arguments['head']}."
         )
         if arguments["compatibility"] == "dp":
-            scaled = arguments.get("scale_scores", True)
-            text += " Scores are <l, g> / sqrt(channels)." if scaled else " Scores are <l, g>, as in the paper."
+            text += {
+                True: " Scores are <l, g> / sqrt(channels).",
+                False: " Scores are <l, g>, as in the paper.",
+                "learnt": " Scores are <l, g> times a factor learnt for each level.",
+            }[arguments.get("scale_scores", True)]
     return text

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+SCALES = {"yes": True, "no": False, "learnt": "learnt"}
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks.")
 
 
@@ -37,7 +38,7 @@ def fit(
     cutout: Annotated[int | None, typer.Option(min=0, help="Pixels.")] = None,
     author_init: Annotated[bool | None, typer.Option(help="First weights as the author draws them.")] = None,
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
-    scale_scores: Annotated[bool | None, typer.Option(help="dp: divide by sqrt(channels).")] = None,
+    scale_scores: Annotated[str | None, typer.Option(help="dp, divided by sqrt(channels): yes, no or learnt.")] = None,
     start: Annotated[str, typer.Option(help="A checkpoint to start from, its classifier aside.")] = "",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     input_size: Annotated[int, typer.Option(min=0, help="cub and folder: side in pixels; 0 is the default.")] = 0,
@@ -58,6 +59,8 @@ def fit(
 
     if precision not in ("auto", "float32", "bf16"):
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
+    if scale_scores not in (None, *SCALES):
+        raise ValueError(f"scale-scores must be {', '.join(SCALES)}, not {scale_scores!r}")
     for key, parse in {"stages": recipes.parse_stages, "milestones": recipes.parse_milestones}.items():
         if key in given:
             given[key] = parse(given[key])
@@ -75,7 +78,7 @@ def fit(
         split_seed=split_seed,
         holdout=holdout,
         precision=choose_precision(place.device) if precision == "auto" else precision,
-        scale_scores=chosen.name != "paper" if scale_scores is None else scale_scores,
+        scale_scores=SCALES[scale_scores or ("no" if chosen.name == "paper" else "yes")],
         start=start,
         limit=limit,
     )

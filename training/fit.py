@@ -54,7 +54,7 @@ def build(settings: Settings, data: Dataset) -> Network:
         width=settings.width,
         dropout=settings.recipe.dropout,
         input_size=data.input_size,
-        **({} if settings.scale_scores else {"scale_scores": False}),
+        **({} if settings.scale_scores is True else {"scale_scores": settings.scale_scores}),
     )
     if settings.recipe.author_init:
         paper.initialise(net)

@@ -56,7 +56,7 @@ class Settings:
     split_seed: int = 0
     holdout: int = 0
     precision: str = "float32"
-    scale_scores: bool = True
+    scale_scores: bool | str = True
     start: str = ""
     limit: int = 0
 

@@ -109,7 +109,7 @@ def attends(net: Network) -> str:
     compatibility = net.arguments.get("compatibility", "none")
     if compatibility not in COMPATIBILITIES:
         return {"uniform": "uniform: all alike (a control)", "none": "no attention"}[compatibility]
-    return f"{compatibility}: {words.equation(compatibility, bool(net.arguments.get('scale_scores', True)))[0]}"
+    return f"{compatibility}: {words.equation(compatibility, net.arguments.get('scale_scores', True))[0]}"
 
 
 def measured(net: Network) -> str:

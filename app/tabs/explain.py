@@ -56,7 +56,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         view = render.View(opacity / 100, smooth, shared, keep)
         available = site.networks.families[checkpoint]
         compatibility = site.nearest(checkpoint, compatibility)
-        scaled = bool(available[compatibility].arguments.get("scale_scores", True))
+        scaled = available[compatibility].arguments.get("scale_scores", True)
         how = panels.method(compatibility, scaled)
         after = ask_once(before, [file], [checkpoint, compatibility], ask, START)
         if after is None:

@@ -112,6 +112,7 @@ def test_words_are_careful(networks, picture):
 
 def test_equation_says_whether_dp_is_scaled():
     assert "√" in words.equation("dp", True)[0] and "√" not in words.equation("dp", False)[0]
+    assert "τ" in words.equation("dp", "learnt")[0]
     assert "ours" in words.equation("additive", True)[1]
 
 

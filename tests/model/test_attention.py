@@ -30,7 +30,8 @@ def dot(a, b):
 def score_by_loop(kind, module, l, g, scale_scores):
     """c at one position, from its local feature ``l`` and the global feature ``g``, both lists of C numbers."""
     if kind == "dp":
-        return dot(l, g) / (math.sqrt(C) if scale_scores else 1)
+        factor = {True: 1 / math.sqrt(C), False: 1.0}.get(scale_scores)
+        return dot(l, g) * (math.exp(float(module.log_scale)) if factor is None else factor)
     if kind == "pc":
         return dot(module.u.weight.flatten(), [a + b for a, b in zip(l, g, strict=True)]) + float(module.u.bias)
     if kind == "additive":
@@ -43,7 +44,7 @@ def score_by_loop(kind, module, l, g, scale_scores):
 
 
 @pytest.mark.parametrize("kind", COMPATIBILITIES)
-@pytest.mark.parametrize("scale_scores", [True, False])
+@pytest.mark.parametrize("scale_scores", [True, False, "learnt"])
 def test_scores_maps_and_sums_equal_the_loop(kind, scale_scores):
     local, g = features()
     module = module_of(kind, scale_scores).double()
@@ -145,3 +146,13 @@ def test_scores_keep_single_precision_under_autocast(kind, dtype):
 def test_an_unknown_compatibility_is_refused():
     with pytest.raises(ValueError, match="must be one of dp, pc, additive, uniform, not 'cosine'"):
         compatibility_of("cosine", 4)
+
+
+def test_a_learnt_scale_starts_at_the_root_and_gets_a_gradient():
+    local, g = features(dtype=torch.float32)
+    fixed, learnt = (compatibility_of("dp", C, scale) for scale in (True, "learnt"))
+    assert torch.allclose(fixed(local, g), learnt(local, g), rtol=1e-6)
+    attend(local, spatial_softmax(learnt(local, g))).square().sum().backward()
+    assert learnt.log_scale.grad.abs() > 0
+    with pytest.raises(ValueError, match="scale_scores must be True, False or 'learnt', not 'no'"):
+        compatibility_of("dp", C, "no")

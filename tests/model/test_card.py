@@ -60,6 +60,14 @@ def test_command_environment_and_start_are_told(config):
     assert "starting from runs/other" in text and "scratch" not in text
 
 
+@pytest.mark.parametrize(
+    "scale, words", [(True, "sqrt"), (False, "as in the paper"), ("learnt", "times a factor learnt")]
+)
+def test_the_score_is_told(config, scale, words):
+    text = card("net", {**config, "arguments": {**config["arguments"], "scale_scores": scale}})
+    assert words in text.split("Scores are <l, g>")[1].splitlines()[0]
+
+
 def test_pictures_are_shown_where_there_are_any(config):
     assert "![Loss.](curves.png)" in card("net", config, {"curves.png": "Loss."})
     assert "![" not in card("net", config)

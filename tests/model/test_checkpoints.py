@@ -54,6 +54,7 @@ def refusal(folder, kind=AttentionVGG):
     [
         {"compatibility": "additive"},
         {"compatibility": "dp", "scale_scores": False},
+        {"compatibility": "dp", "scale_scores": "learnt"},
         {"head": "indep", "input_size": 80},
     ],
 )

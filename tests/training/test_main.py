@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from training.__main__ import app
 from training.recipes import Recipe
@@ -37,3 +38,9 @@ def test_a_documented_command_is_understood(line):
 def test_every_field_of_a_recipe_is_an_option():
     options = {parameter.name for parameter in COMMANDS["fit"].params}
     assert {field.name for field in dataclasses.fields(Recipe)} - {"name"} <= options
+
+
+def test_a_scale_that_does_not_exist_is_refused(tmp_path):
+    done = CliRunner().invoke(app, ["fit", "--out", str(tmp_path / "run"), "--scale-scores", "maybe"])
+    assert isinstance(done.exception, ValueError) and "must be yes, no, learnt, not 'maybe'" in str(done.exception)
+    assert not (tmp_path / "run").exists()
