@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from enum import Enum
 from pathlib import Path
@@ -51,6 +52,8 @@ def export(
     stored = getattr(torch, dtype.value)
     if not all(v.to(stored).isfinite().all() for v in net.state_dict().values() if v.is_floating_point()):
         raise CheckpointError(f"{source} has weights that {dtype.value} cannot hold; bfloat16 has float32's range")
+    if stored != torch.float32 and net.info.results:
+        net.info = dataclasses.replace(net.info, results={**net.info.results, "rounded_to": dtype.value})
     net.save_pretrained(destination, dtype=stored)
     after = sum(p.numel() for p in net.parameters())
     print(f"{destination}: {after:,} parameters of {before:,}, in {dtype.value}")

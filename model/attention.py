@@ -159,8 +159,10 @@ def attend(local_features: Tensor, attention: Tensor) -> Tensor:
 
 def correlation(maps: Tensor, others: Tensor) -> Tensor:
     """Pearson's r over all positions of maps [B, H, W] and others, pair by pair: [B]; NaN where one of two is even."""
-    a, b = (m.flatten(1).double() for m in (maps, others))
-    a, b = (m / m.mean(1, keepdim=True) - 1 for m in (a, b))
-    spread_a, spread_b = (m.square().mean(1).sqrt() for m in (a, b))
-    r = ((a * b).mean(1) / (spread_a * spread_b)).clamp(-1, 1)
-    return torch.where(torch.minimum(spread_a, spread_b) < ROUNDING, torch.nan, r)
+    centred, even = [], torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
+    for m in (maps.flatten(1).double(), others.flatten(1).double()):
+        mean = m.mean(1, keepdim=True)
+        centred.append(m - mean)
+        even |= centred[-1].square().mean(1).sqrt() <= ROUNDING * mean[:, 0].abs()
+    a, b = (nn.functional.normalize(m, dim=1, eps=0) for m in centred)
+    return torch.where(even, torch.nan, (a * b).sum(1).clamp(-1, 1))

@@ -118,6 +118,8 @@ def measurement(results: Mapping, dataset: str) -> str:
         )
         if "calibration" in results:
             text += f" Expected calibration error: {100 * results['calibration']:.2f} %."
+        if "rounded_to" in results:
+            text += f" The weights were rounded to {results['rounded_to']} after it, and not measured again."
         return text
     if "held_out_error" in results:
         return (

@@ -49,6 +49,20 @@ class Info:
     results: Mapping = field(default_factory=dict)
 
 
+def three_numbers(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(isinstance(v, (int, float)) for v in value)
+
+
+FITS: dict[str, Callable[[object], bool]] = {  # what config.json may hold of Info
+    "class_names": lambda v: isinstance(v, list) and all(isinstance(name, str) for name in v),
+    "mean": three_numbers,
+    "std": lambda v: three_numbers(v) and min(v) > 0,
+    "dataset": lambda v: isinstance(v, str),
+    "recipe": lambda v: isinstance(v, dict),
+    "results": lambda v: isinstance(v, dict),
+}
+
+
 class Network(nn.Module):
     """A network that remembers its constructor's arguments, and saves and loads through one strict format."""
 
@@ -118,10 +132,13 @@ class Network(nn.Module):
             raise CheckpointError(f"{where} holds the network {config['architecture']!r}, not {cls.__name__}")
         try:
             net = kind(**config["arguments"])
-        except (TypeError, ValueError) as e:
-            raise CheckpointError(f"{where}: the arguments in {CONFIG} do not fit {kind.__name__}: {e}") from e
+        except (AttributeError, RuntimeError, TypeError, ValueError) as e:
+            why = str(e).partition("\n")[0]
+            raise CheckpointError(f"{where}: the arguments in {CONFIG} do not fit {kind.__name__}: {why}") from e
         load_strictly(net, folder / WEIGHTS, where)
         net.info = info_of(config)
+        if net.info.class_names and len(net.info.class_names) != net.arguments["num_classes"]:
+            raise CheckpointError(f"{where}: {CONFIG} does not name each of its classes")
         return net.eval()
 
 
@@ -181,19 +198,22 @@ def locate(where: str | Path, revision: str | None = None) -> Path:
 
 
 def read_config(folder: Path) -> dict:
-    """config.json as a dictionary, checked for the keys that loading needs."""
+    """config.json as a dictionary, checked for the keys that loading needs, and for what those of ``Info`` may be."""
+    name = folder.resolve().name
     try:
-        config = json.loads((folder / CONFIG).read_text())
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{folder.name} is not a checkpoint: it has no {CONFIG}") from None
+        raise CheckpointError(f"{name} is not a checkpoint: it has no {CONFIG}") from None
     except (OSError, ValueError) as e:
-        raise CheckpointError(f"{folder.name}: {CONFIG} cannot be read as JSON") from e
+        raise CheckpointError(f"{name}: {CONFIG} cannot be read as JSON") from e
     if not (
         isinstance(config, dict)
         and isinstance(config.get("arguments"), dict)
         and isinstance(config.get("architecture"), str)
     ):
-        raise CheckpointError(f"{folder.name}: {CONFIG} does not describe one of our networks")
+        raise CheckpointError(f"{name}: {CONFIG} does not describe one of our networks")
+    if wrong := [key for key, fits in FITS.items() if key in config and not fits(config[key])]:
+        raise CheckpointError(f"{name}: {CONFIG} has something else than expected under {', '.join(wrong)}")
     return config
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+SPLIT_SEED = "folder: chooses the test pictures; default: as in training."
 SCALES = {"yes": True, "no": False, "learnt": "learnt"}
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks.")
 
@@ -42,9 +43,9 @@ def fit(
     start: Annotated[str, typer.Option(help="A checkpoint to start from, its classifier aside.")] = "",
     seed: Annotated[int, typer.Option(min=0)] = 0,
     input_size: Annotated[int, typer.Option(min=0, help="cub and folder: side in pixels; 0 is the default.")] = 0,
-    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
+    split_seed: Annotated[int, typer.Option(min=0, help="Chooses held-out pictures, and a folder's test split.")] = 0,
     holdout: Annotated[int, typer.Option(min=0, help="Hold out so many training pictures to choose settings by.")] = 0,
-    limit: Annotated[int, typer.Option(min=0, help="Train on the first so many pictures only.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Train on so many pictures only, drawn at random.")] = 0,
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     save_every: Annotated[int, typer.Option(min=0, help="Save the state every so many steps, too.")] = 0,
@@ -78,22 +79,22 @@ def fit(
         split_seed=split_seed,
         holdout=holdout,
         precision=choose_precision(place.device) if precision == "auto" else precision,
-        scale_scores=SCALES[scale_scores or ("no" if chosen.name == "paper" else "yes")],
+        scale_scores=SCALES[scale_scores or ("no" if chosen.name == "paper" and arch.endswith("-dp") else "yes")],
         start=start,
         limit=limit,
     )
-    folder = RunFolder(out)
-    folder.open(settings, resume, save=place.is_main_process)
-    with place.main_process_first():  # one process fetches, the others find it
+    with place.local_main_process_first():  # one process a machine fetches, the others find it
         pictures = data.load(dataset, data_dir, split_seed, input_size or None)
-    run = Run(settings, pictures, folder, place, command_line())
+    run = Run(settings, pictures, RunFolder(out), place, command_line())
+    if place.is_main_process:
+        run.folder.open(settings, resume)
     if resume:
         run.resume()
     run.stop_on_sigterm()
     try:
         run.fit(show=sys.stderr.isatty(), save_every=save_every)
     except Stopped:
-        print(f"stopped in epoch {run.epoch + 1}; --resume goes on from here", flush=True)
+        place.print(f"stopped in epoch {run.epoch + 1}; --resume goes on from here", flush=True)
 
 
 @app.command()
@@ -101,7 +102,7 @@ def evaluate(
     checkpoint: Annotated[str, typer.Argument(help="A run, a checkpoint folder, or a Hub id.")],
     dataset: Annotated[str, typer.Option(help="Which data; default: those it was trained on.")] = "",
     data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
+    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
     confusion: Annotated[Path | None, typer.Option(help="Draw the confusion matrix as a PNG there.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
@@ -116,8 +117,8 @@ def evaluate(
 
     net = Network.from_pretrained(checkpoint).to(accelerator(device).device, memory_format=torch.channels_last)
     name = dataset or net.info.dataset
-    size = net.arguments["input_size"] if name.startswith(("cub", "folder")) else None
-    measured = measuring.evaluate(net, data.load(name, data_dir, split_seed, size))
+    seed = net.info.recipe.get("split_seed", 0) if split_seed is None else split_seed
+    measured = measuring.evaluate(net, data.load(name, data_dir, seed, net.arguments["input_size"]))
     low, high = (100 * v for v in measured.interval)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
     print(f"error {100 * measured.error:.2f} % ({interval}) on {measured.images:,} test pictures")
@@ -134,7 +135,7 @@ def evaluate(
 def compare(
     checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
     data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
+    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -157,7 +158,7 @@ def robustness(
     epsilons: Annotated[str, typer.Option(help="How far values may move, in steps of 1 / 255.")] = "1,2,4,8",
     pictures: Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")] = 2000,
     data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
+    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -179,7 +180,7 @@ def transfer(
     checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
     dataset: Annotated[str, typer.Option(help="The other data: cifar10, cifar100, svhn, cub or folder:PATH.")] = "cub",
     data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
+    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -248,7 +249,7 @@ def bench(
 
 
 def on_same_data(
-    checkpoints: list[str], data_dir: Path, split_seed: int, device: str, dataset: str = ""
+    checkpoints: list[str], data_dir: Path, split_seed: int | None, device: str, dataset: str = ""
 ) -> tuple[dict, Any]:
     """{checkpoint: its network, on the device}; and ``dataset``, else the one that all of them were trained on.
 
@@ -262,10 +263,12 @@ def on_same_data(
     from training.parallel import accelerator
 
     nets = {checkpoint: Network.from_pretrained(checkpoint) for checkpoint in checkpoints}
-    (name, size), *others = {(dataset or net.info.dataset, net.arguments["input_size"]) for net in nets.values()}
-    if others:
+    trained_on = {(net.info.dataset, net.info.recipe.get("split_seed", 0)) for net in nets.values()}
+    (name, seed), *others = {(dataset, 0)} if dataset else trained_on
+    size, *sizes = {net.arguments["input_size"] for net in nets.values()}
+    if others or sizes:
         raise ValueError("these networks were trained on different data, or for pictures of different sizes")
-    pictures = data.load(name, data_dir, split_seed, size if name.startswith(("cub", "folder")) else None)
+    pictures = data.load(name, data_dir, seed if split_seed is None else split_seed, size)
     there = accelerator(device).device
     return {k: net.to(there, memory_format=torch.channels_last) for k, net in nets.items()}, pictures
 

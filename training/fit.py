@@ -16,10 +16,12 @@ import time
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, gather_object
 from torch import Tensor, nn
 from tqdm import tqdm
 
 import model
+from model.attention import wide
 from model.checkpoints import Info, Network
 from model.presets import normalise
 from training.augment import cutout, random_crop, random_flip, resize
@@ -35,8 +37,11 @@ class Stopped(Exception):
 
 
 def choose_precision(device: torch.device) -> str:
-    """bf16 where the hardware multiplies it natively: any CUDA device, CPUs with AVX512-BF16 or AMX; else float32."""
-    native = device.type == "cuda" or any(flag in cpuinfo() for flag in ("avx512_bf16", "amx_bf16"))
+    """bf16 where the hardware multiplies it natively: CUDA since Ampere, CPUs with AVX512-BF16 or AMX; else float32."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = any(flag in cpuinfo() for flag in ("avx512_bf16", "amx_bf16"))
     return "bf16" if native else "float32"
 
 
@@ -71,7 +76,8 @@ def start_from(net: Network, checkpoint: str) -> None:
     """
     own, other = net.state_dict(), Network.from_pretrained(checkpoint).state_dict()
     fitting = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
-    strange = [k for k in own.keys() | other.keys() if k not in fitting and not k.startswith("classifier")]
+    dead = () if getattr(net, "uses_global", True) else ("global_branch.", "project.")  # a pruned one has them not
+    strange = [k for k in own.keys() | other.keys() if k not in fitting and not k.startswith(("classifier", *dead))]
     if strange:
         raise RunError(f"cannot start from {checkpoint}: it is of another architecture or width (see {min(strange)})")
     net.load_state_dict(own | {k: v for k, v in fitting.items() if not k.startswith("classifier")})
@@ -118,7 +124,7 @@ class Run:
         self.settings, self.recipe, self.data = settings, settings.recipe, data
         self.folder, self.accelerator, self.command = folder, accelerator, command
         self.device, self.world = accelerator.device, accelerator.num_processes
-        train, self.held_out = hold_out(data.train, settings.holdout)
+        train, self.held_out = hold_out(data.train, settings.holdout, settings.split_seed)
         if settings.limit:
             train, _ = hold_out(train, max(0, len(train) - settings.limit))
         if len(train) < self.recipe.batch_size:
@@ -142,19 +148,22 @@ class Run:
         return self.steps_per_epoch * self.recipe.epochs
 
     def resume(self) -> None:
-        """Takes up the folder's saved state, if there is one.
+        """Takes up the folder's saved state, if there is one; the first process reads it for all.
 
         Raises:
-            RunError: the state is damaged or of another run.
+            RunError: the state is damaged or of another version.
         """
-        state = self.folder.load_state(self.device)
+        state = self.folder.load_state() if self.accelerator.is_main_process else None
+        (state,) = broadcast_object_list([state])
         if state is None:
             return
         try:
             self.net.load_state_dict(state["net"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.average = state["average"]
-            self.epoch, self.history, self.partial = state["epoch"], state["history"], state.get("partial")
+            self.average = {k: v.to(self.device) for k, v in state["average"].items()}
+            self.epoch, self.history, self.partial = state["epoch"], state["history"], state["partial"]
+            self.command = state["command"]
+            self.environment = {k: both(state["environment"][k], v) for k, v in self.environment.items()}
         except (KeyError, ValueError, RuntimeError) as e:
             raise RunError(f"the state in {self.folder.path} is of another version, so the run cannot go on") from e
 
@@ -166,6 +175,8 @@ class Run:
             "epoch": self.epoch,
             "history": self.history,
             "partial": self.partial,
+            "command": self.command,
+            "environment": self.environment,
         }
         if self.accelerator.is_main_process:
             self.folder.save_state(state)
@@ -173,7 +184,10 @@ class Run:
 
     def averaged_network(self) -> Network:
         """A copy of the network with the averaged weights, which are the ones kept, and what is known about them."""
-        net = copy.deepcopy(self.net) if self.world == 1 else build(self.settings, self.data).to(self.device)
+        if self.world == 1:
+            net = copy.deepcopy(self.net)
+        else:  # without the shared batch statistics
+            net = build(dataclasses.replace(self.settings, start=""), self.data).to(self.device)
         net.load_state_dict(self.average if self.recipe.ema else self.net.state_dict())
         data, seconds = self.data, sum(row["seconds"] for row in self.history)
         net.info = Info(
@@ -190,6 +204,7 @@ class Run:
                 "precision": self.settings.precision,
                 "seed": self.settings.seed,
                 "start": self.settings.start,
+                "split_seed": self.settings.split_seed,
                 **self.environment,
             },
         )
@@ -229,9 +244,11 @@ class Run:
         first, earlier = 0, 0.0
         if self.partial:
             first, earlier = self.partial["step"], self.partial["seconds"]
-            sums.copy_(self.partial["sums"])
-            generator.set_state(self.partial["generator"].cpu())
-            set_random_state(self.partial["random"], self.device)
+            if self.accelerator.is_main_process:
+                sums.copy_(self.partial["sums"])  # of all processes
+            generator.set_state(self.partial["generator"])
+            if len(self.partial["random"]) == self.world:  # else nothing that was can go on
+                set_random_state(self.partial["random"][self.accelerator.process_index], self.device)
             self.partial = None
         began = time.perf_counter() - earlier
         self.wrapped.train()
@@ -253,17 +270,15 @@ class Run:
                     self.partial = {
                         "step": i + 1,
                         "seconds": time.perf_counter() - began,
-                        "sums": sums,
+                        "sums": self.reduced(sums),
                         "generator": generator.get_state(),
-                        "random": random_state(self.device),
+                        "random": gather_object([random_state(self.device)]),
                     }
                     self.save_state()
                     self.partial = None
                     if stop:
                         raise Stopped
-        loss, wrong, seen = self.accelerator.reduce(sums).tolist()
-        if not torch.isfinite(torch.tensor(loss)):
-            raise RunError(f"the loss is not finite in epoch {self.epoch + 1}: lower the learning rate (--lr)")
+        loss, wrong, seen = self.reduced(sums).tolist()
         seconds = time.perf_counter() - began
         return {
             "epoch": self.epoch + 1,
@@ -275,13 +290,24 @@ class Run:
             "images_per_second": round(seen / seconds, 1),
         }
 
+    def reduced(self, sums: Tensor) -> Tensor:
+        """The sums of all processes, on the CPU.
+
+        Raises:
+            RunError: the loss or a weight is not finite, so that neither is ever saved.
+        """
+        sums = self.accelerator.reduce(sums.clone()).cpu()
+        if not all(v.isfinite().all() for v in (sums, *self.net.parameters())):
+            raise RunError(f"the loss is not finite in epoch {self.epoch + 1}: lower the learning rate (--lr)")
+        return sums
+
     def step(self, number: int, x: Tensor, y: Tensor) -> Tensor:
         """One optimisation step on this process's slice; returns its summed loss, wrong answers and pictures."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(number, self.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
             logits = self.wrapped(x)[0]
-        loss = nn.functional.cross_entropy(logits.float(), y, label_smoothing=self.recipe.label_smoothing)
+        loss = nn.functional.cross_entropy(wide(logits), y, label_smoothing=self.recipe.label_smoothing)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         self.optimiser.step()
@@ -332,17 +358,19 @@ class Run:
         self.accelerator.wait_for_everyone()
 
     def measure_held_out(self, net: Network, row: dict) -> bool:
-        """Adds the held-out error, at the epoch's own side, to ``row``; True where it is the lowest so far."""
+        """Adds the held-out error, at the epoch's own side, to ``row``; True where none of that side was lower."""
         side = row["side"] if row["side"] != self.data.input_size else None
         logits = predict(net, self.held_out, self.data.mean, self.data.std, side=side)
         row["held_out_error"] = measure(logits, self.held_out.labels, self.data.class_names).error
-        return row["held_out_error"] <= min(r["held_out_error"] for r in self.history)
+        return row["held_out_error"] <= min(r["held_out_error"] for r in self.history if r["side"] == row["side"])
 
     def finish(self) -> None:
         """Measures the finished network and writes the result into its config and card."""
         net = self.averaged_network()
         if self.settings.holdout:
-            results = {"held_out_error": self.history[-1]["held_out_error"], "held_out_images": len(self.held_out)}
+            logits = predict(net, self.held_out, self.data.mean, self.data.std)
+            error = measure(logits, self.held_out.labels, self.data.class_names).error
+            results = {"held_out_error": error, "held_out_images": len(self.held_out)}
         else:
             measured = evaluate(net, self.data)
             print(f"test error {100 * measured.error:.2f} % of {measured.images:,} pictures", flush=True)
@@ -350,6 +378,11 @@ class Run:
             draw_confusion(measured, self.folder.path / "confusion.png")
         net.info = dataclasses.replace(net.info, results=results)
         self.folder.save_checkpoint(net)
+
+
+def both(before: str, now: str) -> str:
+    """What a run was started on, and what it went on with, where that is something else."""
+    return before if now in before.split(", then ") else f"{before}, then {now}"
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
@@ -361,9 +394,9 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(state["cpu"].cpu())
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"], device)
 
 
 def describe(row: dict, epochs: int) -> str:

@@ -30,7 +30,9 @@ def load_folder(path: Path, size: int, seed: int) -> tuple[Split, Split, tuple[s
         DataError: no such folder, fewer than two classes, or a class without any picture to learn from.
     """
     if not path.is_dir():
-        raise DataError(f"there is no folder {path}; it must hold one folder of pictures for each class")
+        raise DataError(
+            f"there is no folder {path}, here or in --data-dir; it must hold one folder of pictures for each class"
+        )
     if folders(path / "train"):
         if not folders(path / "test"):
             raise DataError(f"{path} has class folders in train but none in test")

@@ -8,6 +8,8 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model.attention import wide
+
 
 def accelerator(device: str) -> Accelerator:
     """Accelerate's handle on this process; ``device`` is "auto", "cpu" or "cuda".
@@ -24,6 +26,20 @@ def accelerator(device: str) -> Accelerator:
     return Accelerator(cpu=device == "cpu", kwargs_handlers=[unused])
 
 
+class SumOverProcesses(torch.autograd.Function):
+    """The sum of every process's tensor, in each; a gradient that comes back is that of all processes' losses."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        return SumOverProcesses.backward(ctx, x)
+
+    @staticmethod
+    def backward(ctx, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """BatchNorm with the statistics of all processes' pictures, which PyTorch's SyncBatchNorm does on GPUs only."""
 
@@ -31,21 +47,24 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         pass
 
     def forward(self, x: Tensor) -> Tensor:
+        kind, x = x.dtype, wide(x)  # under autocast, too: statistics of bf16 would be rounded
         if not self.training:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
+            ).to(kind)
         over = [d for d in range(x.ndim) if d != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
         world = dist.get_world_size()
-        mean = dist.nn.functional.all_reduce(x.mean(over)) / world  # every process holds equally many pictures
+        mean = SumOverProcesses.apply(x.mean(over)) / world  # every process holds equally many pictures
         centred = x - mean.view(shape)
-        variance = dist.nn.functional.all_reduce(centred.square().mean(over)) / world
+        variance = SumOverProcesses.apply(centred.square().mean(over)) / world
         with torch.no_grad():
             n = x.numel() // x.shape[1] * world
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * n / (n - 1), self.momentum)
             self.num_batches_tracked.add_(1)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return centred * scale.view(shape) + self.bias.view(shape)
+        return (centred * scale.view(shape) + self.bias.view(shape)).to(kind)
 
 
 def share_batch_statistics(net: nn.Module, device: torch.device) -> nn.Module:

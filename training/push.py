@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image
 
 from model.card import card
 from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network, read_config
+from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, normalise, to_pixels
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "assets" / "examples"
@@ -123,8 +123,9 @@ def gather(run: Path, net: Network, pictures: Path) -> dict[str, bytes]:
     try:
         files = {name: (run / name).read_bytes() for name in names}
         maps = draw_maps(net, pictures)
-    except OSError as e:
-        raise PushError(f"a file of {run} or of {pictures} cannot be read: {e.strerror or 'not a picture'}") from e
+    except (OSError, BadPicture) as e:
+        why = getattr(e, "strerror", None) or f"it is {e}"
+        raise PushError(f"a file of {run} or of {pictures} cannot be read: {why}") from e
     return {**files, MAPS: maps} if maps else files
 
 
@@ -146,7 +147,7 @@ def draw_maps(net: Network, folder: Path, most: int = 10) -> bytes | None:
     side = net.arguments.get("input_size", 32)
     if not files:
         return None
-    pixels = torch.stack([to_pixels(crop_square(Image.open(f).convert("RGB"), side)) for f in files])  # [N, 3, S, S]
+    pixels = torch.stack([to_pixels(crop_square(read_picture(f), side)) for f in files])  # [N, 3, S, S]
     with torch.inference_mode():
         logits, attention = net(normalise(pixels, net.info.mean, net.info.std))
     if not attention:

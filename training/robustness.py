@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model import Network
+from model import VGGGAP, Network
 from model.attacks import fgsm, network_input, pgd, unit_pixels
 from model.attention import correlation
 from training.data import Dataset
@@ -25,7 +25,6 @@ from training.evaluate import check_classes, wilson
 
 PGD_STEPS = 10
 METHODS = {"fgsm": fgsm, "pgd": partial(pgd, steps=PGD_STEPS)}
-EPSILONS = (0.0, 1.0, 2.0, 4.0, 8.0)
 BATCH = 250
 
 
@@ -41,7 +40,7 @@ class Row:
         error: fraction of them named wrong.
         interval: its 95 % interval (Wilson).
         correlation: {level: Pearson's r of a picture's map before and after, the mean over pictures}; a level whose
-            maps are even is left out.
+            maps are even is left out, and so is VGG-GAP's, whose map is of the class it names.
     """
 
     checkpoint: str
@@ -109,8 +108,9 @@ def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tupl
 
 @torch.no_grad()
 def answer(net: Network, pictures: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Logits and maps of pictures not yet normalised."""
-    return net(network_input(net, unit_pixels(pictures)))
+    """Logits of pictures not yet normalised, and the maps that are of no class."""
+    logits, maps = net(network_input(net, unit_pixels(pictures)))
+    return logits, {} if isinstance(net, VGGGAP) else maps
 
 
 def table(rows: list[Row]) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from model.checkpoints import CheckpointError, Network, write_atomically
+from model.checkpoints import CONFIG, WEIGHTS, CheckpointError, Network, write_atomically
 from training.recipes import Recipe
 
 STATE, SETTINGS, METRICS, CURVES = "state.pt", "settings.json", "metrics.jsonl", "curves.png"
@@ -39,7 +39,7 @@ class Settings:
         width: multiplies every channel count.
         seed: fixes initial weights, order, augmentation and dropout.
         input_size: side of the pictures in pixels, where the data set leaves a choice; 0 is its default.
-        split_seed: chooses the test pictures of a folder that has none set apart.
+        split_seed: chooses the pictures held out, and the test pictures of a folder that has none set apart.
         holdout: training pictures held out to choose settings by; 0 trains on all and measures the test split, once.
         precision: "float32" or "bf16" (autocast; weights stay float32).
         scale_scores: dp only, see ``model.attention.DotProduct``.
@@ -68,36 +68,48 @@ class RunFolder:
         self.path = Path(path)
         self.events = None
 
-    def open(self, settings: Settings, resume: bool, save: bool = True) -> None:
+    def open(self, settings: Settings, resume: bool) -> None:
         """Prepares the folder for a run, or checks that the run in it is the one to go on with.
+
+        A run that stopped before its first state was saved left nothing to go on with, and counts as none.
 
         Args:
             settings: the run's.
             resume: go on with the run in the folder, if there is one.
-            save: False only checks (the processes other than the first).
 
         Raises:
-            RunError: the folder cannot be written, holds another run, or (without ``resume``) holds any run.
+            RunError: the folder cannot be written, holds another run or a checkpoint that is no run's, or (without
+                ``resume``) holds any run.
         """
         plain = json.loads(json.dumps(dataclasses.asdict(settings)))
         file = self.path / SETTINGS
         try:
-            if file.exists():
+            if (self.path / STATE).exists():
                 if not resume:
                     raise RunError(f"{self.path} already holds a run: --resume goes on with it, or name another --out")
-                there = json.loads(file.read_text())
+                there = self.read_settings()
                 if other := [k for k in plain if there.get(k) != plain[k]]:
                     raise RunError(f"{self.path} holds a run with other settings ({', '.join(other)}: see {SETTINGS})")
-            elif save:
+            elif not file.exists() and any((self.path / name).exists() for name in (CONFIG, WEIGHTS)):
+                raise RunError(f"{self.path} holds a checkpoint, which a run would overwrite: name another --out")
+            else:
                 self.path.mkdir(parents=True, exist_ok=True)
                 write_atomically(file, (json.dumps(plain, indent=1) + "\n").encode())
         except OSError as e:
             raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
-        except json.JSONDecodeError:
-            raise RunError(f"{file} is not readable JSON") from None
 
-    def load_state(self, device: torch.device) -> dict | None:
-        """The saved state, or None where nothing was saved yet.
+    def read_settings(self) -> dict:
+        """settings.json; raises RunError where it is missing or damaged."""
+        try:
+            there = json.loads((self.path / SETTINGS).read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            there = None
+        if not isinstance(there, dict):
+            raise RunError(f"{self.path / SETTINGS} is missing or damaged, so the run cannot go on")
+        return there
+
+    def load_state(self) -> dict | None:
+        """The saved state, on the CPU, or None where nothing was saved yet.
 
         Raises:
             RunError: the file is damaged.
@@ -106,7 +118,7 @@ class RunFolder:
         if not file.exists():
             return None
         try:
-            return torch.load(file, map_location=device, weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as e:  # torch.load raises many kinds for a damaged file
             raise RunError(f"{file} is damaged, so the run cannot go on") from e
 

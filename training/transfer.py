@@ -10,6 +10,7 @@ statistics of these very pictures), and the bare pixels.
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -54,7 +55,8 @@ class Row:
 def embed(net: Network, split: Split, mean, std) -> np.ndarray:
     """What the network's classifier reads of every picture of a split: float32 [N, D]."""
     device = next(net.parameters()).device
-    parts = [net.embed(normalise(x.to(device), mean, std)).float().cpu() for x in split.images.split(BATCH)]
+    batches = split.images.tensor_split(math.ceil(len(split) / BATCH))  # alike in size: untrained() averages over them
+    parts = [net.embed(normalise(x.to(device), mean, std)).float().cpu() for x in batches]
     return torch.cat(parts).numpy()
 
 

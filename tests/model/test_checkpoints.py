@@ -137,11 +137,37 @@ def test_tensors_missing_foreign_or_of_another_shape_are_counted(saved):
         '{"architecture": "AttentionVGG"}',
         '{"arguments": {}}',
         '{"architecture": 1, "arguments": 2}',
+        '{"architecture": "AttendingNetwork", "arguments": {"num_classes": 3}}',
+        '{"architecture": "AttentionVGG", "arguments": {"num_classes": 1000000000000}}',
+        b'{"architecture": "\xff"}',
     ],
 )
 def test_a_config_that_is_no_config_is_refused(saved, content):
-    (saved / CONFIG).write_text(content)
-    assert CONFIG in refusal(saved)
+    (saved / CONFIG).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert CONFIG in refusal(saved, Network)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"results": None}, "under results"),
+        ({"mean": "abc"}, "under mean"),
+        ({"mean": [0, 0], "std": [1, 0, 1]}, "under mean, std"),
+        ({"class_names": [1, 2, 3]}, "under class_names"),
+        ({"recipe": [], "dataset": 7}, "under dataset, recipe"),
+        ({"class_names": ["cat"]}, "does not name each of its classes"),
+    ],
+)
+def test_what_is_told_beside_the_weights_must_be_of_its_kind(saved, change, says):
+    config = json.loads((saved / CONFIG).read_text())
+    (saved / CONFIG).write_text(json.dumps(config | change))
+    assert says in refusal(saved)
+
+
+def test_the_folder_here_is_named_by_its_own_name(saved, monkeypatch):
+    (saved / CONFIG).unlink()
+    monkeypatch.chdir(saved)
+    assert f"{saved.name} is not a checkpoint" in refusal(".")
 
 
 @pytest.mark.parametrize(

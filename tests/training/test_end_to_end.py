@@ -71,7 +71,11 @@ def test_a_folder_of_ones_own_is_learnt(monkeypatch, capsys, tmp_path):
             pixels = np.clip(rng.normal(colour, 30, (20, 24, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(tmp_path / "own" / name / f"{i}.png")
     (tmp_path / "own" / "red" / "broken.png").write_bytes(b"no picture")
-    arguments = ["--stages", "16x8", "--batch-size", "16", "--lr", "0.05", "--ema", "0"]
+    arguments = ["--stages", "16x8", "--batch-size", "16", "--lr", "0.05", "--ema", "0", "--split-seed", "3"]
     net, measured = fit_and_evaluate(monkeypatch, capsys, tmp_path, "folder:own", tmp_path, *arguments)
     assert net.info.class_names == ("blue", "red") and measured["images"] == 16
     assert measured["error"] == 0.0  # two colours
+    asked, load = [], data.load
+    monkeypatch.setattr(data, "load", lambda *arguments: asked.append(arguments) or load(*arguments))
+    command(monkeypatch, capsys, "evaluate", tmp_path / "run", "--data-dir", tmp_path)
+    assert asked == [("folder:own", tmp_path, 3, 32)]  # never the pictures it was trained on

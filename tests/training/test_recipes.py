@@ -2,8 +2,13 @@
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+import model
 from model import AttentionVGG
+from training.__main__ import app
+from training.data import Dataset, Split
+from training.fit import build
 from training.recipes import Recipe, named, paper, parse_milestones, parse_stages
 
 
@@ -64,3 +69,28 @@ def test_the_authors_first_weights():
     assert conv.weight.std().item() == pytest.approx((2 / (9 * 256)) ** 0.5, rel=0.02)
     assert u.weight.std().item() == pytest.approx(2**0.5, rel=0.1)
     assert 0 <= norm.weight.min() < 0.05 and 0.95 < norm.weight.max() <= 1
+
+
+@pytest.mark.parametrize("recipe", ["fast", "paper"])
+@pytest.mark.parametrize("arch", model.list_names())
+def test_every_network_starts_under_every_recipe(arch, recipe, tmp_path, monkeypatch):
+    """The command line's settings, up to the built network."""
+    started = []
+
+    class Started(Exception):
+        pass
+
+    def start(settings, pictures, *_):
+        with torch.device("meta"):
+            started.append(build(settings, pictures))
+        raise Started
+
+    pixels = Split(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.zeros(1))
+    ten = Dataset("cifar10", pixels, pixels, tuple("abcdefghij"), (0.5,) * 3, (0.2,) * 3)
+    monkeypatch.setattr("training.data.load", lambda *_: ten)
+    monkeypatch.setattr("training.fit.Run", start)
+    command = ["fit", "--arch", arch, "--recipe", recipe, "--width", "0.1", "--out", str(tmp_path), "--device", "cpu"]
+    done = CliRunner().invoke(app, command)
+    assert isinstance(done.exception, Started), done.exception
+    plain = arch.endswith("-dp") and recipe == "paper"
+    assert started[0].arguments.get("scale_scores", True) is not plain
