@@ -26,7 +26,7 @@ def saved(tmp_path, lively):
 
     def save(name):
         net = lively(model.build(name, num_classes=3, width=0.0625))
-        net.save_pretrained(tmp_path / name, Info(("a", "b", "c"), recipe={"name": "fast"}))
+        net.save_pretrained(tmp_path / name, Info(("a", "b", "c"), recipe={"name": "fast"}, results={"error": 0.1, "test_images": 10}))
         return tmp_path / name
 
     return save
@@ -65,6 +65,8 @@ def test_export_in_half_precision_rounds_each_weight_once(saved, tmp_path):
     whole, half = Network.from_pretrained(tmp_path / "vgg-gap"), Network.from_pretrained(tmp_path / "half")
     for k, v in whole.state_dict().items():
         assert torch.equal(half.state_dict()[k], v.half().to(v.dtype) if v.is_floating_point() else v)
+    assert "10.00 %" in (card := (tmp_path / "half" / "README.md").read_text()) and "rounded to float16" in card
+    assert "rounded" not in (tmp_path / "vgg-gap" / "README.md").read_text()
     assert (tmp_path / "half" / WEIGHTS).stat().st_size < 0.6 * (tmp_path / "vgg-gap" / WEIGHTS).stat().st_size
 
 
