@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -90,4 +90,5 @@ def attack(
     moved = METHODS[method][1](net, pixels, named, epsilon)[0]
     seen = Image.fromarray((moved * 255).round().byte().permute(1, 2, 0).cpu().numpy())
     attacked = networks.explain(seen, checkpoint, compatibility)
+    attacked = replace(attacked, square=clean.square)  # both maps over the same picture; enlarged, ``seen`` is a blur
     return Attack(Comparison({CLEAN: clean, ATTACKED: attacked}), method, epsilon)

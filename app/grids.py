@@ -92,7 +92,7 @@ def moved(values: np.ndarray, pair: tuple[str, str]) -> str:
     if np.abs(values).max() < 0.005:
         return f"none between {pair[0]} and {pair[1]}"
     return ", ".join(
-        f"{name} is higher at the {words.place(side)} by up to {side.max():.2f} × uniform"
+        f"{name} is higher at the {words.densest(side)[0]} by up to {side.max():.2f} × uniform"
         for name, side in zip(pair, (values.clip(0), (-values).clip(0)), strict=True)
         if side.max() >= 0.005
     )

@@ -11,6 +11,8 @@ ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "centre", "middle left": "left side"}
 PLACES["middle right"] = "right side"
 
+EVEN = 1.25  # x uniform: below it no ninth of the picture stands out
+
 PC_LIMIT = (
     "Under Parametrised (pc) the global feature g cannot move a map: it adds the same number at every position, "
     "and the softmax cancels it."
@@ -30,22 +32,41 @@ EQUATIONS = {
 }
 
 
-def place(attention: np.ndarray) -> str:
-    """The ninth of the picture with the densest attention, in words: "upper left", "centre", "right side" ..."""
+def densest(attention: np.ndarray) -> tuple[str, float]:
+    """The ninth of the picture with most of the attention, in words, and its density in multiples of uniform."""
     ninths = np.kron(attention, np.ones((3, 3)))  # makes any grid divisible by three
     h, w = attention.shape
     density = ninths.reshape(3, h, 3, w).sum(axis=(1, 3))
     row, column = np.unravel_index(density.argmax(), density.shape)
+    return in_words(row, column), float(9 * density.max() / density.sum())
+
+
+def peak_place(attention: np.ndarray) -> str:
+    """The ninth of the picture that the highest position lies in."""
+    positions = np.unravel_index(attention.argmax(), attention.shape)
+    row, column = (min(2, int(3 * (i + 0.5) / n)) for i, n in zip(positions, attention.shape, strict=True))
+    return in_words(row, column)
+
+
+def in_words(row: int, column: int) -> str:
+    """A ninth of the picture: "upper left", "centre", "right side" ..."""
     words = f"{ROWS[row]} {COLUMNS[column]}"
     return PLACES.get(words, words)
 
 
-def highlights(level: Level) -> str:
-    """What a map shows, for someone who does not see it."""
-    peak = f"peak {level.peak_x_uniform:.1f} × uniform"
-    if level.peak_x_uniform < 1.2:
+def where(attention: np.ndarray, unit: str) -> str:
+    """What a map [H, W] shows, for someone who does not see it; its peak in multiples of ``unit``, its mean."""
+    place, density = densest(attention)
+    there = peak_place(attention)
+    peak = f"peak {attention.max() / attention.mean():.1f} × {unit}"
+    if density < EVEN:
         return f"spreads almost evenly; {peak}"
-    return f"highlights the {place(level.attention)}; {peak}"
+    return f"highlights the {place}; {peak}" + ("" if there == place else f", at the {there}")
+
+
+def highlights(level: Level) -> str:
+    """What a level's map shows, for someone who does not see it."""
+    return where(level.attention, "uniform")
 
 
 def alt(name: str, level: Level) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,7 @@ def read_picture(
         BadPicture: not a picture, damaged, cut short, or more than ``MAX_PIXELS``.
     """
     try:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it would be logged; our own limit comes next
         with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BadPicture(f"too large ({image.width:,} x {image.height:,} pixels)", "large")

@@ -142,6 +142,6 @@ def table(rows: list[Row], data: Dataset) -> str:
         "",
         f"{data.name}, {len(data.class_names)} classes at {data.input_size} x {data.input_size}: "
         f"{len(data.train):,} training and {len(data.test):,} test pictures; "
-        f"who always names the commonest class errs in {chance:.1f} %.",
+        f"whoever always names the commonest class errs in {chance:.1f} %.",
     ]
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from app.asking import (
 )
 from app.attack import ATTACKED, CLEAN, METHODS, PAIR, STRONGEST, Attack, attack
 from app.site import Site
+from app.sliders import slider
 from app.upload import picture_input
 
 START = "Choose a picture to attack."
@@ -32,13 +33,13 @@ def build(tab: gr.Tab, site: Site) -> None:
             image = picture_with_examples(site, tab)
             switch = network_switch(site)
             method = gr.Radio([(label, name) for name, (label, _) in METHODS.items()], value="pgd", label="Attack")
-            epsilon = gr.Slider(0, STRONGEST, EPSILON, step=1, label="Epsilon, steps of 1 / 255")
+            epsilon = slider(0, STRONGEST, EPSILON, step=1, label="Epsilon, steps of 1 / 255")
             scale = colour_scale()
         with gr.Column(scale=1, min_width=320):
 
             def asked(picture, checkpoint, compatibility, method, epsilon) -> Attack:
                 compatibility = site.nearest(checkpoint, compatibility)
-                return attack(site.networks, picture, checkpoint, compatibility, method, int(epsilon))
+                return attack(site.networks, picture, checkpoint, compatibility, method, round(epsilon))
 
             answer_when_changed([image], [*switch, method, epsilon], [scale], asked, draw, START)
     add_endpoint(site)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from html import escape
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
@@ -16,6 +17,7 @@ from app.explain import Explanation
 from app.gpu import on_gpu
 from app.images import read_picture
 from app.site import Site
+from app.sliders import slider
 from app.upload import picture_input
 from model import LEVELS
 
@@ -42,11 +44,11 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
                 cards = [map_card(level) for level in LEVELS]
             gr.HTML(f'<p class="note">{panels.LEGEND}</p>', elem_id="legend")
             with gr.Row(elem_id="view"):
-                opacity = gr.Slider(0, 100, 60, step=5, label="Opacity, %", min_width=150)
-                keep = gr.Slider(5, 100, 100, step=5, label="Keep top, %", min_width=150)
+                opacity = slider(0, 100, 60, step=5, label="Opacity, %", min_width=150)
+                keep = slider(5, 100, 100, step=5, label="Keep top, %", min_width=150)
                 drawing = gr.Radio([("Smooth", True), ("Nearest", False)], value=True, label="Drawing", min_width=150)
                 scale = gr.Radio([("Own", False), ("Shared", True)], value=False, label="Colour scale", min_width=150)
-                save = gr.Button("Download", size="sm", elem_id="save", min_width=90, scale=0)
+                save = gr.Button("Download all", size="sm", elem_id="save", min_width=90, scale=0)
             zipped = gr.DownloadButton(visible="hidden", elem_id="zipped")
 
     pictures = [part for card in cards for part in card]
@@ -108,10 +110,14 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
 def known(request: gr.Request, parameter: str, there: list[str], default: str | None) -> str | None:
     """What the address asks for, where it is there; else the default, said aloud if something else was asked for."""
     wanted = request.query_params.get(parameter)
-    if wanted in there:
-        return wanted
+    if found := next((name for name in there if name.lower() == (wanted or "").lower()), None):
+        return found
     if wanted:
-        gr.Warning(f"The address asks for a {parameter} that is not here; another one is shown.", duration=None)
+        what = {"compat": "compatibility"}.get(parameter, parameter)
+        gr.Warning(
+            f"The address names the {what} “{escape(wanted[:40])}”, that is not here; another one is shown.",
+            duration=None,
+        )
     return default
 
 

@@ -23,11 +23,10 @@ KINDS = {
     CAM: ("CAM", "VGG-GAP's features, weighted for its class"),
 }
 CAUTION = (
-    "Each map has its own colours, from dark at its lowest to bright at its highest. A fall steeper than random "
-    "means that the map highlights pixels that this network needs for this answer; a line no steeper means that it "
-    "manages without them. Compare with care: this is one picture, and random pixels lie scattered while a map's lie "
-    "in patches, so the two differ in shape as well as in place. Blurred: under a Gaussian whose sigma is an eighth of "
-    "the picture's side."
+    "Each map has its own colours, from dark at its lowest to bright at its highest. A fall steeper than random means "
+    "that blurring the pixels which a map highlights lowers the probability more than blurring random ones does. "
+    "Compare with care: this is one picture, and random pixels lie scattered while a map's lie in patches, so the two "
+    "differ in shape as well as in place. Blurred: under a Gaussian whose sigma is an eighth of the picture's side."
 )
 
 
@@ -117,10 +116,7 @@ def pointed(a: np.ndarray) -> str:
     """What a map [H, W] shows, for someone who does not see it."""
     if not a.any():
         return "zero everywhere, so its order of pixels is random"
-    peak = f"peak {a.max() * a.size:.1f} × its mean"
-    if a.max() * a.size < 1.2:
-        return f"spreads almost evenly; {peak}"
-    return f"highlights the {words.place(a)}; {peak}"
+    return words.where(a, "its mean")
 
 
 def in_words(title: str, checked: Checked, fall: tuple[float, ...]) -> str:

@@ -98,6 +98,15 @@ def test_place_in_words(row, column, place):
     assert words.highlights(level) == f"highlights the {place}; peak {level.peak_x_uniform:.1f} × uniform"
 
 
+def test_a_peak_elsewhere_is_told_apart_from_the_densest_part():
+    a = np.full((8, 8), 0.5)
+    a[:3, :3], a[7, 7] = 3, 4
+    told = words.highlights(Level(a / a.sum(), 1.0))
+    assert told.startswith("highlights the upper left; peak ") and told.endswith(" × uniform, at the lower right")
+    a[:3, :3], a[7, 7] = 0.6, 1.0  # a single position does not make a part of the picture stand out
+    assert words.highlights(Level(a / a.sum(), 1.0)).startswith("spreads almost evenly; peak ")
+
+
 def test_even_attention_highlights_nothing():
     assert words.highlights(Level(np.full((2, 2), 0.25), 1.0)) == "spreads almost evenly; peak 1.0 × uniform"
 

@@ -64,9 +64,8 @@ def test_opens_with_an_answer(open_page):
     assert seen["class"].split()[0] in CIFAR10 and "%" in seen["class"]
     assert len(set(seen["maps"])) == 3
     for level, words, numbers in zip(LEVELS, seen["words"], seen["numbers"], strict=True):
-        assert re.fullmatch(
-            rf"Attention of {level} over the picture: .*(highlights the|spreads).*; peak [\d.]+ × uniform", words
-        )
+        told = rf"Attention of {level} over the picture: .*(highlights the|spreads).*; peak [\d.]+ × uniform"
+        assert re.fullmatch(told + "(, at the [a-z ]+)?", words)
         assert all(label in numbers for label in ("Grid", "Peak", "Entropy", "Logit"))
     assert "√" in seen["equation"]
     assert "softmax cancels it" in page.locator(".method").inner_text()
@@ -109,6 +108,7 @@ def test_camera_then_clipboard(open_page):
     page.get_by_role("button", name="Remove Image").click()
     ask.get_by_role("button", name="Capture from camera").click()
     ask.get_by_role("button", name="Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('#ask video')?.readyState === 4")  # pictures come in
     ask.get_by_role("button", name="capture photo").click()
     page.locator("#maps img").nth(2).wait_for()
     settled(page, "dp")
@@ -151,7 +151,7 @@ def test_twenty_quick_switches_end_on_the_right_answer(open_page):
 
 def manifest(page: Page) -> dict:
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download", exact=True).last.click()
+        page.get_by_role("button", name="Download all", exact=True).click()
     with open(download.value.path(), "rb") as f, zipfile.ZipFile(io.BytesIO(f.read())) as archive:
         assert archive.namelist()[-1] == "manifest.json" and {"conv7.npy", "conv13.png"} <= set(archive.namelist())
         return json.loads(archive.read("manifest.json"))
@@ -175,6 +175,21 @@ def test_redrawing_asks_the_network_nothing(open_page):
     last = manifest(page)
     assert last["view"] == {"opacity": 0.9, "smooth": False, "shared": True, "keep": 40}
     assert last["seconds"] == first["seconds"]  # to the last digit: the same run of the network
+
+
+def test_numbers_may_be_typed_key_by_key(open_page):
+    page = open_page()
+    for name, typed in (("Keep top, %", "40"), ("Opacity, %", "85")):
+        before = state(page)
+        page.get_by_label(f"number input for {name}").click()
+        page.keyboard.press("Control+A")
+        page.keyboard.press("Delete")  # empty for a while, then a number that is too small
+        page.keyboard.type(typed, delay=150)
+        changed(page, before)
+    expect(page.get_by_text("40 % of the attention lies in").first).to_be_visible(timeout=120_000)
+    expect(page.locator(".progress-text, .eta-bar, .generating")).to_have_count(0, timeout=120_000)
+    assert manifest(page)["view"] == {"opacity": 0.85, "smooth": True, "shared": False, "keep": 40}
+    assert page.get_by_role("alert").count() == 0 and page.get_by_text("Error", exact=True).count() == 0
 
 
 @pytest.mark.parametrize("name, content", [("a.png", b"hello"), ("b.png", b"\x89PNG\r\n\x1a\n" + bytes(99))])
@@ -202,7 +217,9 @@ def test_examples(open_page):
     page = open_page()
     before = state(page)
     page.get_by_role("button", name="Example: cat", exact=True).click()
-    assert changed(page, before)["maps"] != before["maps"]
+    settled(page, "dp")
+    changed(page, before)
+    assert state(page) == state(open_page("?example=cat"))
 
 
 def test_address_opens_the_page_in_that_state(open_page):
@@ -212,7 +229,7 @@ def test_address_opens_the_page_in_that_state(open_page):
     changed(page, before)
     switch(page, "Parametrised (pc)")
     settled(page, "pc")
-    assert state(open_page("?checkpoint=vgg-att3-cifar10-s&compat=pc&example=frog")) == state(page)
+    assert state(open_page("?checkpoint=vgg-att3-cifar10-s&compat=PC&example=Frog")) == state(page)
 
 
 def test_unknown_address_is_said_and_shown_anyway(open_page):
@@ -230,7 +247,8 @@ def test_looks(open_page, scheme, width):
     assert (lightness > 128) == (scheme == "light")
     for image in page.locator("img:visible").all():
         assert (image.get_attribute("alt") or "").strip(), image.get_attribute("src")
-    for text in page.locator(".answer h2, .note:visible, .numbers dt, .card-title p").all():
+    links = "a:visible, [role=tab][aria-selected=true]:visible"
+    for text in page.locator(f".answer h2, .note:visible, .numbers dt, .card-title p, {links}").all():
         assert contrast(text.evaluate(COLOURS)) >= 4.5, text.inner_text()
 
 

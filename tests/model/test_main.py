@@ -26,7 +26,9 @@ def saved(tmp_path, lively):
 
     def save(name):
         net = lively(model.build(name, num_classes=3, width=0.0625))
-        net.save_pretrained(tmp_path / name, Info(("a", "b", "c"), recipe={"name": "fast"}, results={"error": 0.1, "test_images": 10}))
+        net.save_pretrained(
+            tmp_path / name, Info(("a", "b", "c"), recipe={"name": "fast"}, results={"error": 0.1, "test_images": 10})
+        )
         return tmp_path / name
 
     return save
