@@ -111,7 +111,7 @@ def message(sentence: str, alarm: bool = False) -> str:
 
 LEGEND = (
     "× uniform: multiples of even attention, which the line at 1 × marks. Entropy: 1 is even, 0 a single position. "
-    "Logit: what the layer adds to the winner's, and that share of it; the bias adds the rest."
+    "Logit: the layer's share of the winner's; the bias has the rest."
 )
 
 
