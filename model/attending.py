@@ -58,6 +58,8 @@ class AttendingNetwork(Network):
             raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {compatibility!r}")
         if head not in ("concat", "indep"):
             raise ValueError(f"head must be 'concat' or 'indep', not {head!r}")
+        if scale_scores not in (True, False) and (scale_scores, compatibility) != ("learnt", "dp"):
+            raise ValueError(f"scale_scores must be True, False or, under dp, 'learnt', not {scale_scores!r}")
         uses_global = compatibility in ("dp", "additive")
         if not global_branch and uses_global:
             raise ValueError(f"{compatibility} needs the global branch; only pc and uniform can do without it")

@@ -48,15 +48,10 @@ class DotProduct(nn.Module):
         scale_scores: True divides by sqrt(C). FC-1 can absorb the constant, so the functions that can be learnt are the
             paper's, but the first softmax is not already collapsed onto a few points. "learnt" starts there and learns
             the factor, one a level. False is the paper's formula.
-
-    Raises:
-        ValueError: ``scale_scores`` is none of these.
     """
 
     def __init__(self, channels: int, scale_scores: bool | str = True):
         super().__init__()
-        if scale_scores not in (True, False, "learnt"):
-            raise ValueError(f"scale_scores must be True, False or 'learnt', not {scale_scores!r}")
         self.scale = 1 / math.sqrt(channels) if scale_scores else 1.0
         self.log_scale = nn.Parameter(torch.tensor(math.log(self.scale))) if scale_scores == "learnt" else None
 

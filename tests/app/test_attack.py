@@ -51,6 +51,7 @@ def test_a_shipped_network_is_fooled_and_the_sentence_says_so():
     assert clean.answer == "airplane" and made.fooled
     assert "from airplane (" in outcome(made) and f"to {attacked.answer} (" in outcome(made)
     assert pictures(made).count("<img") == 3
+    assert attacked.square == clean.square  # both maps lie over the same picture
 
 
 def test_api(client, networks, picture, picture_file):  # noqa: F811

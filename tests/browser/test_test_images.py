@@ -103,7 +103,7 @@ def test_looks(drawn, scheme, width):
         assert inside["x"] + inside["width"] <= edges["x"] + edges["width"]
     for image in page.locator("img:visible").all():
         assert (image.get_attribute("alt") or "").strip(), image.get_attribute("src")
-    for text in page.locator(".drawn span, .draw .note").all():
+    for text in page.locator(".drawn span, .draw .note, .ask:visible button.primary").all():
         assert contrast(text.evaluate(COLOURS)) >= 4.5, text.inner_text()
     if width == 1280:  # the whole draw on one screen
         assert page.locator(".drawn button").last.bounding_box()["y"] < 800 - 150

@@ -154,5 +154,3 @@ def test_a_learnt_scale_starts_at_the_root_and_gets_a_gradient():
     assert torch.allclose(fixed(local, g), learnt(local, g), rtol=1e-6)
     attend(local, spatial_softmax(learnt(local, g))).square().sum().backward()
     assert learnt.log_scale.grad.abs() > 0
-    with pytest.raises(ValueError, match="scale_scores must be True, False or 'learnt', not 'no'"):
-        compatibility_of("dp", C, "no")

@@ -101,6 +101,8 @@ def test_the_classifier_reads_what_embed_gives(name, lively, pictures):
         ("vgg-att3-dp", {}, "there is no network called 'vgg-att3-dp'; did you mean vgg-att"),
         ("alexnet!", {}, r"there is no network called 'alexnet!'; model.list\(\) has all names"),
         ("vgg", {"scale_scores": False}, "vgg takes no scale_scores"),
+        ("vgg-att1-concat-dp", {"scale_scores": "no"}, "scale_scores must be True, False or, under dp, 'learnt'"),
+        ("vgg-att1-concat-pc", {"scale_scores": "learnt"}, "under dp, 'learnt', not 'learnt'"),
         ("vgg-att1-concat-pc", {"levels": ("conv7",)}, "vgg-att1-concat-pc takes no levels"),
         *(
             (name, {"input_size": 4}, "input_size must be a whole number of at least 8 pixels, not 4")
