@@ -172,17 +172,47 @@ def answer_when_changed(
         kept, inputs, said = after
         return [kept, *inputs, said or draw(kept.found, *values[len(asked) :])]
 
-    gr.on(
-        [part.change for part in (*asked, *view)],
-        show,
-        [*asked, *view, shown],
-        [shown, *pictures, answer],
+    follow([*asked, *view], shown, show, [shown, *pictures, answer], answer)
+    return answer
+
+
+def follow(
+    parts: list[gr.components.Component],
+    shown: gr.State,
+    show: Callable[..., list],
+    outputs: list[gr.components.Component],
+    progress: gr.components.Component,
+) -> None:
+    """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest values win.
+
+    Args:
+        parts: the inputs.
+        shown: what the tab shows, as ``show`` left it.
+        show: gives the outputs' values.
+        outputs: what it fills.
+        progress: where the visitor sees that an answer is on its way.
+    """
+    drawn_from = gr.State(None, time_to_live=3600)
+
+    def draw(*values):
+        return [*show(*values), values[:-1]]
+
+    def draw_if_late(*values):
+        *values, last = values
+        return [gr.skip()] * (1 + len(outputs)) if tuple(values[:-1]) == last else draw(*values)
+
+    changed = gr.on(
+        [part.change for part in parts],
+        draw,
+        [*parts, shown],
+        [*outputs, drawn_from],
         api_visibility="private",
         trigger_mode="always_last",
         show_progress="minimal",
-        show_progress_on=answer,
+        show_progress_on=progress,
     )
-    return answer
+    # always_last does not hold for two changes at once: both are sent, and the older may be answered last
+    changed.success(draw_if_late, [*parts, shown, drawn_from], [*outputs, drawn_from], **INTERNAL)
 
 
 def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:

@@ -11,7 +11,17 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from app import download, panels, render, words
-from app.asking import INTERNAL, Shown, ask_once, endpoint, example_strip, given, hidden_switch, network_switch
+from app.asking import (
+    INTERNAL,
+    Shown,
+    ask_once,
+    endpoint,
+    example_strip,
+    follow,
+    given,
+    hidden_switch,
+    network_switch,
+)
 from app.examples import list_examples
 from app.explain import Explanation
 from app.gpu import on_gpu
@@ -67,16 +77,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         return [kept, *inputs, how, *(nothing(said) if said else drawn(kept.found, view))]
 
     asked = [image, checkpoint, compatibility, opacity, keep, drawing, scale]
-    gr.on(
-        [part.change for part in asked],
-        show,
-        [*asked, shown],
-        [shown, image, method, answer, *pictures],
-        api_visibility="private",
-        trigger_mode="always_last",
-        show_progress="minimal",
-        show_progress_on=answer,
-    )
+    follow(asked, shown, show, [shown, image, method, answer, *pictures], answer)
 
     def opened(request: gr.Request) -> list:
         """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once."""

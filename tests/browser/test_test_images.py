@@ -89,6 +89,26 @@ def test_a_picture_opens_in_explain_with_the_same_answer(drawn):
         expect(page.locator(".drawn button:visible")).to_have_count(12, timeout=SLOW)
 
 
+LATE = """under => {
+  const fetch = window.fetch;
+  window.fetch = async (url, options) => {
+    const asked = String(url).includes("queue/join") ? JSON.parse(options.body).data : [];
+    if (asked.includes(under)) await new Promise(later => setTimeout(later, 2000));
+    return fetch(url, options);
+  };
+}"""
+
+
+def test_the_answer_is_to_what_was_chosen_last_though_an_older_question_arrives_later(drawn):
+    page = drawn()
+    page.get_by_label("Parametrised (pc)").and_(page.locator(":visible")).check()
+    expect(page.locator(".draw")).to_have_attribute("data-compatibility", "pc", timeout=SLOW)
+    page.evaluate(LATE, "dp")
+    page.locator(".drawn button").nth(4).click()  # a picture and a compatibility at once: Explain is asked twice
+    page.wait_for_timeout(4000)  # the older question has arrived
+    expect(page.locator(".answer:visible")).to_have_attribute("data-compatibility", "pc", timeout=SLOW)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_looks(drawn, scheme, width):
