@@ -1,32 +1,21 @@
-"""What the tabs that take a picture share: its input and examples, the two switches, one answer a question, endpoints.
+"""An answer that follows a tab's inputs: one answer a question, the last ones kept, and the newest question wins.
 
 A question is what the networks are asked; a view is how the answer is drawn, and changes without asking them again.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from app import panels
-from app.examples import list_examples
 from app.gpu import on_gpu
 from app.images import PictureError, read_picture
-from app.site import Site
-from app.upload import picture_input
+from app.inputs import INTERNAL
 from model import CheckpointError
-
-INTERNAL = {"api_visibility": "private", "show_progress": "hidden"}
-CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-example]");
-  if (button) trigger("click", {example: button.dataset.example});
-});"""
-
 
 KEPT = 3  # earlier answers a tab, some megabytes each
 
@@ -48,59 +37,6 @@ class Shown:
         earlier = [Shown(self.question, self.found), *self.earlier]
         kept = [shown for shown in earlier if shown.question != question and shown.found is not None]
         return Shown(question, found, tuple(kept[:KEPT]))
-
-
-def example_strip(site: Site, image: gr.Image) -> gr.HTML:
-    """A strip of examples that fill ``image`` when clicked; empty until ``panels.thumbnails`` is written into it."""
-    strip = gr.HTML(js_on_load=CLICK_ON_EXAMPLE)
-
-    def take(event: gr.EventData):
-        found = [e for e in list_examples(site.examples) if e.name == event.example]
-        return read_picture(found[0].path) if found else gr.skip()
-
-    strip.click(take, None, image, **INTERNAL)
-    return strip
-
-
-def picture_with_examples(site: Site, opened: gr.Tab, label: str = "Picture", first: int = 0) -> gr.Image:
-    """A picture input and, below it, the examples to click on; both filled when the tab is opened.
-
-    Args:
-        site: whose examples.
-        opened: the tab that the input is on.
-        label: what visitors read above the input.
-        first: the number of the example that stands there at first.
-    """
-    image = picture_input()
-    image.label, image.alt_text = label, label
-    strip = example_strip(site, image)
-
-    def fill(file):
-        examples = list_examples(site.examples)
-        offered = read_picture(examples[first % len(examples)].path) if examples and file is None else gr.skip()
-        return panels.thumbnails(examples), offered
-
-    opened.select(fill, image, [strip, image], **INTERNAL)
-    return image
-
-
-def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
-    """The picker of checkpoints and the switch of compatibilities, which offers what the checkpoint has weights for."""
-    first = site.first_checkpoint
-    choices = site.compatibility_choices(first)
-    checkpoint = gr.Dropdown(site.checkpoint_choices(), value=first, label="Checkpoint", filterable=False)
-    compatibility = gr.Radio(choices, value=site.first_compatibility(first), label="Compatibility")
-
-    def offer(checkpoint, compatibility):
-        return gr.Radio(choices=site.compatibility_choices(checkpoint), value=site.nearest(checkpoint, compatibility))
-
-    checkpoint.change(offer, [checkpoint, compatibility], compatibility, **INTERNAL)
-    return checkpoint, compatibility
-
-
-def colour_scale() -> gr.Radio:
-    """Whether the maps of a row share one colour scale."""
-    return gr.Radio([("Own", False), ("Shared in a row", True)], value=False, label="Colour scale")
 
 
 def ask_once(
@@ -212,46 +148,5 @@ def follow(
         show_progress_on=progress,
     )
     # always_last does not hold for two changes at once: both are sent, and the older may be answered last
-    changed.success(draw_if_late, [*parts, shown, drawn_from], [*outputs, drawn_from], **INTERNAL)
-
-
-def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
-    """An endpoint's own checkpoint and compatibility: the page's switch does not narrow what a program may ask."""
-    families, switch = site.checkpoint_choices(), site.compatibility_choices()
-    checkpoint = gr.Dropdown([f for _, f in families], value=site.first_checkpoint, label="checkpoint", visible=False)
-    best = site.first_compatibility(site.first_checkpoint)
-    compatibility = gr.Radio([c for _, c in switch], value=best, label="compatibility", visible=False)
-    checkpoint.preprocess = compatibility.preprocess = str  # refused by ``Networks``, in a sentence of ours
-    return checkpoint, compatibility
-
-
-def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None:
-    """A public endpoint, documented by the function's docstring; what it refuses, it refuses in a sentence.
-
-    Args:
-        function: takes the inputs' values by the names that programs use; may raise PictureError or CheckpointError.
-        inputs, outputs: invisible components.
-        name: without the slash.
-    """
-
-    asked = on_gpu(function)
-
-    @functools.wraps(function)
-    def answered(*values):
-        try:
-            return asked(*values)
-        except (PictureError, CheckpointError) as e:
-            raise gr.Error(str(e), print_exception=False) from None
-
-    gr.Button(visible=False).click(answered, inputs, outputs, api_name=name)
-
-
-def given(image: str | bytes | None) -> Image.Image:
-    """The picture that a program sent.
-
-    Raises:
-        PictureError: there is none, or it cannot be read.
-    """
-    if image is None:
-        raise PictureError("No picture came with the request.")
-    return read_picture(image)
+    late = [*parts, shown, drawn_from]
+    changed.success(draw_if_late, late, [*outputs, drawn_from], show_progress_on=progress, **INTERNAL)

@@ -220,7 +220,7 @@ class Networks:
             seen=seen,
             square=crop_square(picture, SIDE),
             seconds=seconds,
-            scale_scores=net.arguments.get("scale_scores", True),
+            scale_scores=scaling(net),
             name=self.names[checkpoint, compatibility],
             dataset=net.info.dataset,
             test_error=net.info.results.get("error"),
@@ -233,6 +233,11 @@ def load_named(entry: Entry) -> Network:
     if len(net.info.class_names) != net.arguments["num_classes"]:
         raise CheckpointError(f"{entry.name}: config.json does not name each of its classes")
     return net
+
+
+def scaling(net: Network) -> bool | str:
+    """How a network scales its scores; see ``model.attention.DotProduct``."""
+    return net.arguments.get("scale_scores", True)
 
 
 def network_input(picture: Image.Image, net: Network) -> torch.Tensor:

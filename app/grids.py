@@ -15,7 +15,8 @@ from app.explain import Explanation
 SIDE = 320  # px of a map in the grid
 LEGEND = (
     "× uniform: multiples of even attention, which the line at 1 × marks. Difference: red where {} is higher, blue "
-    "where {} is. Correlation (Pearson's r) over all positions: 1 is the same pattern, 0 is none in common."
+    "where {} is, the line marks zero. Correlation (Pearson's r) over all positions: 1 is the same pattern, 0 is none "
+    "in common."
 )
 
 
@@ -62,13 +63,16 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
     for name, part in parts.items():
         drawn = render.overlay(squares[name], part.attention, scales[name], render.View())
         numbers = f"peak {part.peak_x_uniform:.1f} ×, entropy {part.entropy:.2f}"
-        cells += cell(drawn, words.alt(f"{level}, {name}", part), panels.colour_bar(scales[name]), numbers, name)
+        cells += cell(drawn, words.alt(level, part, name), panels.colour_bar(scales[name]), numbers, name)
     values, r = found.difference(pair, level), correlation(found.correlation(pair, level))
     limit = float(np.abs(values).max())
     text = f"Difference at {level}: {moved(values, pair)}; correlation {r}"
-    numbers = f"at most {limit:.2f} × apart"
     apart = f"{pair[0]} − {pair[1]}"
-    cells += cell(render.difference(squares[pair[0]], values, limit), text, difference_bar(limit), numbers, apart)
+    bar, numbers = difference_bar(limit), f"at most {limit:.2f} × apart"
+    if limit < words.SEEN:
+        bar, numbers = "", "no difference"
+    picture = render.difference(squares[pair[0]], values, max(limit, words.SEEN))
+    cells += cell(picture, text, bar, numbers, apart)
     depth = panels.DEPTHS.get(level, "")
     label = f'<b>{level}</b><small>{depth}</small><span>correlation <b class="r">{r}</b></span>'
     header = f'<div class="level" role="rowheader">{label}</div>'
@@ -84,17 +88,17 @@ def cell(picture: Image.Image, alt: str, bar: str, numbers: str, column: str = "
 
 
 def correlation(r: float | None) -> str:
-    return "not defined: a map is even" if r is None else f"{r:.2f}".replace("-", "−")
+    return "not defined: a map is even" if r is None else words.signed(r)
 
 
 def moved(values: np.ndarray, pair: tuple[str, str]) -> str:
     """Where each of two maps is higher than the other, in words, from their difference [H, W] in × uniform."""
-    if np.abs(values).max() < 0.005:
+    if np.abs(values).max() < words.SEEN:
         return f"none between {pair[0]} and {pair[1]}"
     return ", ".join(
         f"{name} is higher at the {words.densest(side)[0]} by up to {side.max():.2f} × uniform"
         for name, side in zip(pair, (values.clip(0), (-values).clip(0)), strict=True)
-        if side.max() >= 0.005
+        if side.max() >= words.SEEN
     )
 
 
@@ -104,6 +108,6 @@ def difference_bar(limit: float) -> str:
     label = f"Colours from minus {limit:.2f} to plus {limit:.2f} times uniform attention, blue to red, white at zero"
     return (
         f'<div class="scale" role="img" aria-label="{label}"><span>−{limit:.2f} ×</span>'
-        f'<span class="colours" style="background:{colours}"><b style="left:50%" title="0"></b></span>'
+        f'<span class="colours" style="background:{colours}"><b class="zero" style="left:50%" title="0"></b></span>'
         f"<span>+{limit:.2f} ×</span></div>"
     )

@@ -23,17 +23,23 @@ def per_cent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %" if fraction < 0.9995 else "100 %"
 
 
-def answer(explanation: Explanation) -> str:
-    """The class, the five most probable, the crop that the network saw, and the logit's split by level."""
+def answer(explanation: Explanation, about: str = "") -> str:
+    """The class, the five most probable, the crop that the network saw, and the logit's split by level.
+
+    Args:
+        explanation: what to show.
+        about: what is known of the picture, a sentence or nothing.
+    """
     name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
     side = explanation.seen.width
+    note = escape(f"{about} {words.reliability(explanation)}".strip())
     seen = explanation.seen.resize((128, 128), Image.Resampling.NEAREST)
     return f"""
 <div class="answer" data-compatibility="{explanation.compatibility}">
   <figure class="seen"><img src="{data_uri(seen)}" alt="The picture as the network saw it, {side} by {side} pixels">
     <figcaption>What it saw: the centre square, {side} × {side} px</figcaption></figure>
   <section><h2 aria-live="polite">{name} <small>{per_cent(probability)}</small></h2>
-    {probability_rows(explanation)}<p class="note">{escape(words.reliability(explanation))}</p></section>
+    {probability_rows(explanation)}<p class="note">{note}</p></section>
   <section><h3>Where the logit of <em>{name}</em> comes from</h3>{split_rows(explanation)}</section>
 </div>"""
 
@@ -56,17 +62,18 @@ def split_rows(explanation: Explanation) -> str:
     rows = "".join(
         f'<tr><th scope="row">{name}</th><td class="bar signed">'
         f'<i style="left:{zero + min(0.0, 100 * t / span):.2f}%;width:{abs(100 * t / span):.2f}%"></i>'
-        f'<b style="left:{zero:.2f}%"></b></td><td>{t:+.2f}</td></tr>'
+        f'<b style="left:{zero:.2f}%"></b></td><td>{words.signed(t, plus=True)}</td></tr>'
         for name, t in terms.items()
     )
-    total = f'<tr class="total"><th scope="row">logit</th><td>their sum</td><td>{explanation.logit:+.2f}</td></tr>'
+    logit = words.signed(explanation.logit, plus=True)
+    total = f'<tr class="total"><th scope="row">logit</th><td>their sum</td><td>{logit}</td></tr>'
     return f'<table class="bars" aria-label="The logit as a sum of one term a level">{rows}{total}</table>'
 
 
 def card(name: str, level: Level, logit: float, scale: tuple[float, float], view: render.View) -> str:
     """Below a map: its colour scale and its numbers."""
     h, w = level.grid
-    share = f" ({100 * level.logit / logit:.0f} %)" if logit > 0 else ""
+    share = f" ({words.minus(f'{100 * level.logit / logit:.0f} %')})" if logit > 0 else ""
     shown = ""
     if view.keep < 100:
         area = render.kept(render.enlarge(level.attention, 160, view.smooth), view.keep).mean()
@@ -75,7 +82,7 @@ def card(name: str, level: Level, logit: float, scale: tuple[float, float], view
 <dl><div><dt>Grid</dt><dd>{h} × {w}</dd></div>
 <div><dt>Peak</dt><dd>{level.peak_x_uniform:.1f} × uniform</dd></div>
 <div><dt>Entropy</dt><dd>{level.entropy:.2f}</dd></div>
-<div><dt>Logit</dt><dd>{level.logit:+.2f}{share}</dd></div></dl>{shown}"""
+<div><dt>Logit</dt><dd>{words.signed(level.logit, plus=True)}{share}</dd></div></dl>{shown}"""
 
 
 def colour_bar(scale: tuple[float, float]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from PIL import Image
 
+from app import words
 from app.compare import Comparison
 from app.explain import Networks
-from app.words import PC_LIMIT
 
 OWN, QUERIED = "own", "queried"
 PAIR = (QUERIED, OWN)  # a difference above zero: the query drew attention there
-STILL = f"{PC_LIMIT} So whoever asks, the maps and the answer stay exactly as they are."
+STILL = f"{words.PC_LIMIT} So whoever asks, the maps and the answer stay exactly as they are."
 
 
 def ask(
@@ -33,7 +33,7 @@ def ask(
 
 
 def to_json(found: Comparison) -> dict:
-    """Both answers, how far each level's two maps agree, and under pc why they do."""
+    """Both answers, how far each level's two maps agree, and that in words."""
     return {
         **{name: e.to_json() for name, e in found.explanations.items()},
         "correlation": found.correlations(PAIR),
@@ -42,5 +42,15 @@ def to_json(found: Comparison) -> dict:
 
 
 def note(found: Comparison) -> str:
-    """Why nothing moved, where nothing can; else empty."""
-    return STILL if found.explanations[OWN].compatibility == "pc" else ""
+    """What the query moved most, or why it can move nothing."""
+    if found.explanations[OWN].compatibility == "pc":
+        return STILL
+    r = {level: 1.0 if r is None else r for level, r in found.correlations(PAIR).items()}
+    level = min(r, key=r.get)
+    gained = found.difference(PAIR, level).clip(0)
+    if gained.max() < words.SEEN:
+        return "The second picture's global feature moved no map."
+    return (
+        f"The second picture's global feature moved the map of {level} most: its correlation with the picture's own is "
+        f"{words.signed(r[level])}, and the {words.densest(gained)[0]} gained up to {gained.max():.2f} × uniform."
+    )

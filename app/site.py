@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.drawing import FOLDER as DATA
 from app.examples import FOLDER
 from app.explain import COMPATIBILITIES, Networks
-from app.test_images import FOLDER as DATA
 from app.words import dataset_name
 from model import Network
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from functools import partial
 from pathlib import Path
 
 # decided before gradio is imported: no usage statistics, and no proxy between the server and itself
@@ -14,11 +13,12 @@ for variable in ("NO_PROXY", "no_proxy"):
 
 import gradio as gr  # noqa: E402
 
+from app.inputs import Front  # noqa: E402
 from app.site import Site  # noqa: E402
 from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
+from model.card import PAPER  # noqa: E402
 
 TITLE = "Learn To Pay Attention"
-PAPER = "https://arxiv.org/abs/1804.02391"
 HEADER = f"""<header><h1>{TITLE}</h1>
 <p>A network trained to attend says what it sees and shows, layer by layer, where it looked.</p></header>"""
 FOOTER = f"""<footer><p>A map highlights where the features of an answer were taken from; it does not prove why the
@@ -42,11 +42,10 @@ def build(site: Site) -> gr.Blocks:
         gr.HTML(HEADER)
         with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
-                inputs = explain.build(page, site)
-            builders = TABS | {"Test images": partial(test_images.build, front=[tabs, *inputs])}
-            for name, build_tab in builders.items():
+                front = Front(tabs, *explain.build(page, site))
+            for name, build_tab in TABS.items():
                 with gr.Tab(name, id=name.lower().replace(" ", "-")) as tab:
-                    build_tab(tab, site)
+                    build_tab(tab, site, front)
         gr.HTML(FOOTER)
     return page.queue(max_size=64, default_concurrency_limit=2)
 

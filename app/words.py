@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 
 from app.explain import Explanation, Level
@@ -11,6 +14,7 @@ ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "centre", "middle left": "left side"}
 PLACES["middle right"] = "right side"
 
+SEEN = 0.005  # x uniform: two maps no further apart are told to be the same
 EVEN = 1.25  # x uniform: below it no ninth of the picture stands out
 
 PC_LIMIT = (
@@ -69,14 +73,50 @@ def highlights(level: Level) -> str:
     return where(level.attention, "uniform")
 
 
-def alt(name: str, level: Level) -> str:
-    return f"Attention of {name} over the picture: {highlights(level)}"
+def alt(name: str, level: Level, whose: str = "") -> str:
+    """A map for someone who does not see it; ``whose`` tells it from others of the same level."""
+    return f"Attention of {name}{whose and f' ({whose})'} over the picture: {highlights(level)}"
+
+
+def signed(number: float, plus: bool = False) -> str:
+    """Two decimals, with a minus sign as wide as the digits; ``plus`` gives positive ones a sign too."""
+    return minus(f"{number:{'+' if plus else ''}.2f}")
+
+
+def minus(number: str) -> str:
+    return number.replace("-", "−")
+
+
+def file_name(name: str) -> str:
+    """The name of a file that holds the picture called ``name``."""
+    return f"{name.replace(' ', '_')}.png"
+
+
+def test_picture(index: int, label: str) -> str:
+    """What a picture of the test set is called, which ``about_picture`` reads again."""
+    return f"test picture {index} labelled {label}"
+
+
+def about_picture(file: str) -> str:
+    """What a picture's name tells the reader of an answer: the label of one of the test set; of others nothing."""
+    found = re.fullmatch(r"test picture (\d+) labelled (.+)", called(file))
+    return f"Test picture {found[1]}, labelled {found[2]}." if found else ""
+
+
+def called(file: str) -> str:
+    """The name of the picture in a file."""
+    return Path(file).stem.replace("_", " ")
+
+
+def score_name(compatibility: str, scale_scores: bool | str) -> str:
+    """The key of a compatibility's formula."""
+    scaled = {True: "dp", False: "dp, unscaled", "learnt": "dp, learnt"}[scale_scores]
+    return scaled if compatibility == "dp" else compatibility
 
 
 def equation(compatibility: str, scale_scores: bool | str) -> tuple[str, str]:
     """The compatibility's formula as HTML, and whose it is."""
-    scaled = {True: "dp", False: "dp, unscaled", "learnt": "dp, learnt"}[scale_scores]
-    return EQUATIONS[scaled if compatibility == "dp" else compatibility]
+    return EQUATIONS[score_name(compatibility, scale_scores)]
 
 
 def dataset_name(dataset: str) -> str:

@@ -26,6 +26,23 @@ def test_the_stated_error_is_measured_again(entry, data_dir):
     assert measured.error <= 0.12
 
 
+def test_most_of_our_scenes_are_named_rightly_by_the_default_checkpoint():
+    from app.examples import FOLDER, pictures_in
+    from app.explain import Networks
+    from app.images import read_picture
+    from app.site import Site
+    from model.checkpoints import BUNDLED
+
+    site = Site(Networks.load(BUNDLED))
+    family = site.first_checkpoint
+    asked = family, site.first_compatibility(family)
+    answers = {name: site.networks.explain(read_picture(path), *asked).answer for name, path in pictures_in(FOLDER)}
+    classes = site.networks.network(*asked).info.class_names
+    assert set(classes) <= set(answers)  # a scene for every class
+    wrong = {name: answers[name] for name in classes if answers[name] != name}
+    assert len(wrong) <= 2, wrong
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_the_card_states_the_same_error(entry):
     assert f"{100 * entry.info.results['error']:.2f} %" in (entry.folder / "README.md").read_text()

@@ -7,7 +7,8 @@ from html import escape
 import gradio as gr
 
 from app import words
-from app.explain import COMPATIBILITIES, Networks
+from app.explain import COMPATIBILITIES, Networks, scaling
+from app.inputs import Front
 from app.site import Site
 from model import VGGPAN, Network
 from model.card import PAPER
@@ -34,17 +35,20 @@ LINKS = {
 I = "<sub>i</sub>"  # noqa: E741 - the paper's index
 
 
-def build(tab: gr.Tab, site: Site) -> None:
+def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out; nothing on it is computed."""
-    gr.HTML(f'<div class="about">{equations()}{network()}{checkpoints(site.networks)}{links()}</div>')
+    gr.HTML(f'<div class="about">{equations(site.networks)}{network()}{checkpoints(site.networks)}{links()}</div>')
 
 
-def equations() -> str:
+def equations(networks: Networks) -> str:
+    """The scores that are served here; dp in the form that its weights were trained with."""
+    nets = [pair for family in networks.families.values() for pair in family.items()]
+    served = {words.score_name(c, scaling(net)): c for c, net in nets}
     scores = "".join(
-        f'<li><b>{escape(label)}</b><span class="formula">{formula}</span><small>{escape(whose)}</small></li>'
-        for label, (formula, whose) in (
-            (COMPATIBILITIES[name.partition(",")[0]], words.EQUATIONS[name]) for name in words.EQUATIONS
-        )
+        f'<li><b>{escape(COMPATIBILITIES[served[name]])}</b><span class="formula">{formula}</span>'
+        f"<small>{escape(whose)}</small></li>"
+        for name, (formula, whose) in words.EQUATIONS.items()
+        if name in served
     )
     return f"""<section><h2>How attention is computed</h2>
 <p>At three layers each position i holds a <em>local feature</em> <i>l{I}</i>; the end of the network gives one
@@ -90,15 +94,15 @@ def checkpoints(networks: Networks) -> str:
     rows = "".join(checkpoint_row(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
 <p>Error: the share of all test images that the network names wrong, as measured and stored with its weights.</p>
-{table("The checkpoints", ("Name", "Data", "Compatibility", "Width", "Parameters", "Test error"), rows)}</section>"""
+{table("The checkpoints", ("Name", "Test error", "Data", "Compatibility", "Width", "Parameters"), rows)}</section>"""
 
 
 def checkpoint_row(title: str, net: Network) -> str:
     parameters = sum(p.numel() for p in net.parameters())
     return (
-        f'<tr><th scope="row">{escape(title)}</th><td>{escape(words.dataset_name(net.info.dataset))}</td>'
-        f"<td>{attends(net)}</td><td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td>"
-        f"<td>{measured(net)}</td></tr>"
+        f'<tr><th scope="row">{escape(title)}</th><td class="error">{measured(net)}</td>'
+        f"<td>{escape(words.dataset_name(net.info.dataset))}</td><td>{attends(net)}</td>"
+        f"<td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td></tr>"
     )
 
 
@@ -109,7 +113,7 @@ def attends(net: Network) -> str:
     compatibility = net.arguments.get("compatibility", "none")
     if compatibility not in COMPATIBILITIES:
         return {"uniform": "uniform: all alike (a control)", "none": "no attention"}[compatibility]
-    return f"{compatibility}: {words.equation(compatibility, net.arguments.get('scale_scores', True))[0]}"
+    return f"{compatibility}: {words.equation(compatibility, scaling(net))[0]}"
 
 
 def measured(net: Network) -> str:
@@ -134,4 +138,6 @@ def links() -> str:
     return f"""<section><h2>More</h2><ul>{items}
 <li>For programs: <code>/explain</code>, <code>/compare</code>, <code>/query</code>, <code>/attack</code>,
 <code>/others</code> and <code>/test_images</code>, described under <em>Use via API</em>
-at the foot of the page</li></ul></section>"""
+at the foot of the page</li>
+<li>In this page's address: <code>?checkpoint=</code>, a name above or its family; <code>&amp;compat=</code>, dp, pc or
+additive; <code>&amp;example=</code>, such as cat</li></ul></section>"""

@@ -7,30 +7,23 @@ import numpy as np
 from PIL import Image
 
 from app import grids, panels
-from app.asking import (
-    answer_when_changed,
-    colour_scale,
-    endpoint,
-    given,
-    hidden_switch,
-    network_switch,
-    picture_with_examples,
-)
+from app.asking import answer_when_changed
 from app.attack import ATTACKED, CLEAN, METHODS, PAIR, STRONGEST, Attack, attack
+from app.endpoints import endpoint, given, hidden_switch
+from app.inputs import Front, begin_as_explain, colour_scale, network_switch, picture_input, picture_with_examples
 from app.site import Site
 from app.sliders import slider
-from app.upload import picture_input
 
 START = "Choose a picture to attack."
 TITLES = {CLEAN: "The picture as it is (clean)", ATTACKED: "The picture after the attack (attacked)"}
 EPSILON = 2  # at first: of 255
 
 
-def build(tab: gr.Tab, site: Site) -> None:
+def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/attack`` endpoint."""
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
-            image = picture_with_examples(site, tab)
+            image = picture_with_examples(site, tab.select)
             switch = network_switch(site)
             method = gr.Radio([(label, name) for name, (label, _) in METHODS.items()], value="pgd", label="Attack")
             epsilon = slider(0, STRONGEST, EPSILON, step=1, label="Epsilon, steps of 1 / 255")
@@ -42,6 +35,7 @@ def build(tab: gr.Tab, site: Site) -> None:
                 return attack(site.networks, picture, checkpoint, compatibility, method, round(epsilon))
 
             answer_when_changed([image], [*switch, method, epsilon], [scale], asked, draw, START)
+    begin_as_explain(tab, site, front, image, *switch)
     add_endpoint(site)
 
 

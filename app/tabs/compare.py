@@ -7,24 +7,31 @@ from functools import partial
 import gradio as gr
 
 from app import grids
-from app.asking import INTERNAL, answer_when_changed, colour_scale, endpoint, given, picture_with_examples
+from app.asking import answer_when_changed
 from app.compare import Comparison, compare
+from app.endpoints import endpoint, given
 from app.explain import COMPATIBILITIES
+from app.inputs import (
+    INTERNAL,
+    Front,
+    begin_as_explain,
+    checkpoint_picker,
+    colour_scale,
+    picture_input,
+    picture_with_examples,
+)
 from app.site import Site
-from app.upload import picture_input
 
 START = "Choose a picture to see it through every compatibility."
 
 
-def build(tab: gr.Tab, site: Site) -> None:
+def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/compare`` endpoint."""
     pairs = pair_choices(site, site.first_checkpoint)
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
-            image = picture_with_examples(site, tab)
-            checkpoint = gr.Dropdown(
-                site.checkpoint_choices(), value=site.first_checkpoint, label="Checkpoint", filterable=False
-            )
+            image = picture_with_examples(site, tab.select)
+            checkpoint = checkpoint_picker(site)
             scale = colour_scale()
             pair = gr.Radio(pairs, value=first(pairs), label="Difference", visible=len(pairs) > 1)
         with gr.Column(scale=1, min_width=320):
@@ -36,6 +43,7 @@ def build(tab: gr.Tab, site: Site) -> None:
         return gr.Radio(choices=choices, value=value, visible=len(choices) > 1)
 
     checkpoint.change(offer, [checkpoint, pair], pair, **INTERNAL)
+    begin_as_explain(tab, site, front, image, checkpoint)
     add_endpoint(site)
 
 

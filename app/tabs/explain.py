@@ -11,24 +11,21 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from app import download, panels, render, words
-from app.asking import (
-    INTERNAL,
-    Shown,
-    ask_once,
-    endpoint,
-    example_strip,
-    follow,
-    given,
-    hidden_switch,
-    network_switch,
-)
+from app.asking import Shown, ask_once, follow
+from app.endpoints import endpoint, given, hidden_switch
 from app.examples import list_examples
-from app.explain import Explanation
+from app.explain import Explanation, scaling
 from app.gpu import on_gpu
-from app.images import read_picture
+from app.inputs import (
+    INTERNAL,
+    example_picture,
+    network_switch,
+    picture_input,
+    picture_with_examples,
+    switched,
+)
 from app.site import Site
 from app.sliders import slider
-from app.upload import picture_input
 from model import LEVELS
 
 START = "Choose an example, or upload, paste or photograph something."
@@ -44,8 +41,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     shown = gr.State(None, time_to_live=3600)
     with gr.Row(elem_id="explain"):
         with gr.Column(scale=0, min_width=300, elem_id="ask"):
-            image = picture_input()
-            thumbnails = example_strip(site, image)
+            image = picture_with_examples(site, page.load, "Picture")
             checkpoint, compatibility = network_switch(site)
             method = gr.HTML()
         with gr.Column(scale=1, min_width=320, elem_id="answer"):
@@ -68,31 +64,33 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         view = render.View(opacity / 100, smooth, shared, keep)
         available = site.networks.families[checkpoint]
         compatibility = site.nearest(checkpoint, compatibility)
-        scaled = available[compatibility].arguments.get("scale_scores", True)
-        how = panels.method(compatibility, scaled)
+        how = panels.method(compatibility, scaling(available[compatibility]))
         after = ask_once(before, [file], [checkpoint, compatibility], ask, START)
         if after is None:
             return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
         kept, inputs, said = after
-        return [kept, *inputs, how, *(nothing(said) if said else drawn(kept.found, view))]
+        return [kept, *inputs, how, *(nothing(said) if said else drawn(kept.found, view, words.about_picture(file)))]
 
     asked = [image, checkpoint, compatibility, opacity, keep, drawing, scale]
     follow(asked, shown, show, [shown, image, method, answer, *pictures], answer)
 
-    def opened(request: gr.Request) -> list:
-        """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once."""
-        family = known(request, "checkpoint", list(site.networks.families), site.first_checkpoint)
-        there = site.networks.compatibilities(family)
-        switch = known(request, "compat", there, site.first_compatibility(family))
-        choices = site.compatibility_choices(family)
-        return [panels.thumbnails(list_examples(site.examples)), family, gr.Radio(choices=choices, value=switch)]
+    def opened(request: gr.Request) -> tuple[str, gr.Radio]:
+        """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once.
+
+        A checkpoint is named as a family, or whole: its compatibility is then the one that ``compat`` replaces.
+        """
+        whole = {name: pair for pair, name in site.networks.names.items()}
+        wanted = known(request, "checkpoint", [*site.networks.families, *whole], site.first_checkpoint)
+        family, own = whole.get(wanted, (wanted, None))
+        default = own or site.first_compatibility(family)
+        return switched(site, family, known(request, "compat", site.networks.compatibilities(family), default))
 
     def first_picture(request: gr.Request):
-        named = {e.name: e.path for e in list_examples(site.examples)}
-        example = known(request, "example", list(named), next(iter(named), None))
-        return read_picture(named[example]) if example else None
+        names = [e.name for e in list_examples(site.examples)]
+        example = known(request, "example", names, next(iter(names), None))
+        return example and example_picture(site, example)
 
-    ready = page.load(opened, None, [thumbnails, checkpoint, compatibility], **INTERNAL)
+    ready = page.load(opened, None, [checkpoint, compatibility], **INTERNAL)
     ready.success(first_picture, None, image, **INTERNAL)
 
     def zip_up(before: Shown | None, opacity, keep, smooth, shared):
@@ -138,10 +136,10 @@ def map_card(level: str) -> tuple[gr.HTML, gr.Image, gr.HTML]:
         return title, overlay, gr.HTML(elem_classes="numbers")
 
 
-def drawn(explanation: Explanation, view: render.View) -> list:
+def drawn(explanation: Explanation, view: render.View, about: str) -> list:
     """Values for the answer and every card; a level that the network does not attend at stays empty."""
     scales = render.limits(explanation.maps, view)
-    values = [panels.answer(explanation)]
+    values = [panels.answer(explanation, about)]
     for name in LEVELS:
         level = explanation.levels.get(name)
         if level is None:

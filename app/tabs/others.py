@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image
 
 from app import curves, panels, render, words
-from app.asking import answer_when_changed, endpoint, given, hidden_switch, network_switch, picture_with_examples
+from app.asking import answer_when_changed
+from app.endpoints import endpoint, given, hidden_switch
+from app.inputs import Front, begin_as_explain, network_switch, picture_input, picture_with_examples
 from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
 from app.site import Site
-from app.upload import picture_input
 
 START = "Choose a picture to see what other explanations highlight."
 DRAWN = 320  # px of a map
@@ -30,11 +31,11 @@ CAUTION = (
 )
 
 
-def build(tab: gr.Tab, site: Site) -> None:
+def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/others`` endpoint."""
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
-            image = picture_with_examples(site, tab)
+            image = picture_with_examples(site, tab.select)
             switch = network_switch(site)
         with gr.Column(scale=1, min_width=320):
 
@@ -42,6 +43,7 @@ def build(tab: gr.Tab, site: Site) -> None:
                 return explain_otherwise(site.networks, picture, checkpoint, site.nearest(checkpoint, compatibility))
 
             answer_when_changed([image], [*switch], [], asked, draw, START)
+    begin_as_explain(tab, site, front, image, *switch)
     add_endpoint(site)
 
 

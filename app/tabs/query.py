@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import gradio as gr
 
 from app import grids
-from app.asking import (
-    answer_when_changed,
+from app.asking import answer_when_changed
+from app.compare import Comparison
+from app.endpoints import endpoint, given, hidden_switch
+from app.examples import list_examples
+from app.images import PictureError
+from app.inputs import (
+    INTERNAL,
+    Front,
+    begin_as_explain,
     colour_scale,
-    endpoint,
-    given,
-    hidden_switch,
+    example_picture,
     network_switch,
+    picture_input,
     picture_with_examples,
 )
-from app.compare import Comparison
-from app.images import PictureError
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.site import Site
-from app.upload import picture_input
 
 START = "Choose two pictures: one to look at, one that asks."
+HEIGHT = 140  # px of an input, so that the switch below both is seen without scrolling
+FIRST = 3  # the example that asks at first
 TITLES = {OWN: "Asked by itself (own)", QUERIED: "Asked by the second picture (queried)"}
 
 
-def build(tab: gr.Tab, site: Site) -> None:
+def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/query`` endpoint."""
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
-            image = picture_with_examples(site, tab, "Picture looked at")
-            query = picture_with_examples(site, tab, "Picture that asks", first=3)
+            image = picture_with_examples(site, tab.select, "Picture looked at", HEIGHT)
+            query = picture_with_examples(site, tab.select, "Picture that asks", HEIGHT)
             switch = network_switch(site)
             scale = colour_scale()
         with gr.Column(scale=1, min_width=320):
@@ -38,7 +45,15 @@ def build(tab: gr.Tab, site: Site) -> None:
                 return ask(site.networks, picture, asking, checkpoint, site.nearest(checkpoint, compatibility))
 
             answer_when_changed([image, query], [*switch], [scale], asked, draw, START)
+    begin_as_explain(tab, site, front, image, *switch)
+    tab.select(partial(first_query, site), query, query, **INTERNAL)
     add_endpoint(site)
+
+
+def first_query(site: Site, file: str | None):
+    """Some example, so that the tab begins with an answer."""
+    names = [e.name for e in list_examples(site.examples)]
+    return example_picture(site, names[FIRST % len(names)]) if names and file is None else gr.skip()
 
 
 def draw(found: Comparison, shared: bool) -> str:
@@ -61,8 +76,8 @@ def add_endpoint(site: Site) -> None:
 
         Returns:
             One JSON object: own, the answer to image alone, and queried, with the query's global feature, each as
-            /explain gives it; correlation, Pearson's r of their maps by level (null where a map is even); note, why
-            nothing moved where nothing can.
+            /explain gives it; correlation, Pearson's r of their maps by level (null where a map is even); note, in
+            words what moved most, or why nothing can.
         """
         if image is None or query is None:
             raise PictureError("Two pictures are needed: image and query.")

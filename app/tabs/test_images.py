@@ -8,10 +8,12 @@ from html import escape
 import gradio as gr
 from PIL import Image
 
-from app import panels
-from app.asking import INTERNAL, answer_when_changed, endpoint, hidden_switch, network_switch
+from app import panels, words
+from app.asking import answer_when_changed
+from app.drawing import CHOICES, CifarTest, Draw, DrawError, Named, draw, new_seed
+from app.endpoints import endpoint, hidden_switch
+from app.inputs import INTERNAL, Front, begin_as_explain, named, network_switch, switched
 from app.site import Site
-from app.test_images import CHOICES, Draw, DrawError, Named, TestSet, draw, new_seed
 
 START = "Twelve pictures of the test set are being drawn."
 ENLARGED = 128  # px; four times what the network saw
@@ -21,15 +23,15 @@ CLICK_ON_PICTURE = """element.addEventListener("click", (event) => {
 });"""
 
 
-def build(tab: gr.Tab, site: Site, front: list[gr.blocks.Block]) -> None:
+def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/test_images`` endpoint.
 
     Args:
         tab: the tab; the first draw is made when it is opened.
         site: its networks, and where its data are.
-        front: the page's tabs and, of the Explain tab, picture, checkpoint and compatibility: what a click fills.
+        front: the Explain tab, which a click fills and opens.
     """
-    tests = TestSet(site.data)
+    tests = CifarTest(site.data)
     began = gr.State(False)
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
@@ -49,17 +51,19 @@ def build(tab: gr.Tab, site: Site, front: list[gr.blocks.Block]) -> None:
             answer.js_on_load = CLICK_ON_PICTURE
 
     tab.select(lambda before: (True, gr.skip() if before else new_seed()), began, [began, seed], **INTERNAL)
+    begin_as_explain(tab, site, front, None, checkpoint, compatibility)
     again.click(new_seed, None, seed, **INTERNAL)
 
     def explain(checkpoint, compatibility, event: gr.EventData):
         try:
-            picture = tests.picture(event.index)  # 32 x 32, so that the network sees what it saw here
+            picture, label = tests.picture(event.index), tests.label(event.index)
         except DrawError as e:
             raise gr.Error(str(e), print_exception=False) from None
-        switch = gr.Radio(choices=site.compatibility_choices(checkpoint), value=site.nearest(checkpoint, compatibility))
-        return gr.Tabs(selected="explain"), picture, checkpoint, switch
+        # 32 x 32, so that the network sees what it saw here
+        shown = named(picture, words.test_picture(event.index, label))
+        return gr.Tabs(selected="explain"), shown, *switched(site, checkpoint, compatibility)
 
-    opened = answer.click(explain, [checkpoint, compatibility], front, **INTERNAL)
+    opened = answer.click(explain, [checkpoint, compatibility], [front.tabs, *front.chosen], **INTERNAL)
     opened.success(None, None, None, js="() => window.scrollTo(0, 0)")
     add_endpoint(site, tests)
 
@@ -87,7 +91,7 @@ def button(image: Named) -> str:
     )
 
 
-def add_endpoint(site: Site, tests: TestSet) -> None:
+def add_endpoint(site: Site, tests: CifarTest) -> None:
     """The public ``/test_images``; what it is given is checked by ``draw``, whose sentences are ours."""
     which = gr.Radio(list(CHOICES), value="random", label="which", visible=False)
     count = gr.Number(12, precision=0, label="count", visible=False)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from app import grids
+from app import grids, words
 from app.explain import Networks, network_input
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.tabs.query import TITLES
@@ -43,12 +43,19 @@ def test_queried_maps_are_the_networks_under_the_others_global_feature(tmp_path,
         assert np.abs(found.difference(PAIR, level)).max() > 0.01  # moved
     own = networks.explain(picture, FAMILY, compatibility)
     assert found.explanations[OWN].probabilities == pytest.approx(own.probabilities)
-    assert note(found) == ""
+    r = found.correlations(PAIR)
+    level = min(r, key=r.get)
+    gained = found.difference(PAIR, level).max()
+    assert f"the map of {level} most" in note(found) and f"gained up to {gained:.2f} × uniform" in note(found)
+    assert words.signed(r[level]) in note(found)
 
 
 def test_asking_oneself_moves_nothing(networks, picture):
     found = ask(networks, picture, picture, FAMILY, "dp")
     assert all(r == pytest.approx(1, abs=1e-6) for r in found.correlations(PAIR).values())
+    assert note(found).endswith("moved no map.")
+    shown = grids.grid(found, TITLES, PAIR, False)
+    assert shown.count("<span>no difference</span>") == len(found.levels) and "0.00 × apart" not in shown
 
 
 def test_under_pc_nothing_moves_and_a_sentence_says_why(networks, picture, other):
@@ -76,7 +83,7 @@ def test_api(client, networks, picture, other, picture_file, other_file, compati
     for name, explanation in found.explanations.items():
         assert_same(answer[name], explanation.to_json())
     assert answer["correlation"] == pytest.approx(found.correlations(PAIR), abs=1e-4)
-    assert bool(answer["note"]) == (compatibility == "pc")
+    assert ("softmax cancels it" in answer["note"]) == (compatibility == "pc") and answer["note"] == note(found)
 
 
 def test_api_needs_two_pictures_and_known_weights(client, picture_file):  # noqa: F811

@@ -1,6 +1,7 @@
 """Pictures of maps, held against what the map says at known places."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -129,6 +130,19 @@ def test_class_names_cannot_inject(networks, picture):
     found = networks.explain(picture, next(iter(networks.families)), "dp")
     evil = dataclasses.replace(found, probabilities={"<img src=x onerror=alert(1)>": 1.0})
     assert "<img src=x" not in panels.answer(evil)
+
+
+def test_numbers_have_a_minus_sign_as_wide_as_digits(networks, picture):
+    assert [words.signed(t, plus=True) for t in (-1.234, 0, 2)] == ["−1.23", "+0.00", "+2.00"]
+    found = networks.explain(picture, next(iter(networks.families)), "dp")
+    assert "-" not in re.sub("<[^>]*>", "", panels.split_rows(found))
+
+
+def test_a_pictures_name_is_its_files():
+    assert words.called("/tmp/a/" + words.file_name("cheetah (photo)")) == "cheetah (photo)"
+    of_the_test_set = words.file_name(words.test_picture(17, "cat"))
+    assert words.about_picture(of_the_test_set) == "Test picture 17, labelled cat."
+    assert words.about_picture("frog.png") == ""
 
 
 def test_zip(networks, picture, tmp_path):

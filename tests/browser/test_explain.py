@@ -73,15 +73,34 @@ def test_opens_with_an_answer(open_page):
 
 def test_fits_without_scrolling(open_page):
     page = open_page()
-    for part in ("#ask .image-container", ".answer", *[f"#maps .card >> nth={i}" for i in range(3)]):
+    for part in ("#ask .image-container", ".answer", "#view", "#save", *[f"#maps .card >> nth={i}" for i in range(3)]):
         box = page.locator(part).first.bounding_box()
         assert box["y"] >= 0 and box["y"] + box["height"] <= 800 and box["x"] + box["width"] <= 1280, part
+
+
+def test_on_a_phone_the_class_is_seen_without_scrolling(open_page):
+    box = open_page(width=390).locator(".answer h2").bounding_box()
+    assert box["y"] + box["height"] <= 800
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 390])
+def test_every_control_is_shown_whole(open_page, width):
+    page = open_page(width=width)
+    page.locator("#view").scroll_into_view_if_needed()
+    for part in page.locator("#view .block, #view label, #view input:visible").all():
+        clipped = part.evaluate("e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible'")
+        assert not clipped, part.inner_text()
+    for name in ("Opacity, %", "Keep top, %"):
+        assert page.locator("#view .head span", has_text=name).bounding_box()["height"] < 30  # on one line
 
 
 def test_upload(open_page, picture_file):
     page = open_page()
     before = state(page)
-    upload(page, "disc.png", picture_file.read_bytes())
+    picture = page.locator("#ask .image-frame img")
+    expect(picture).to_have_attribute("alt", "Picture: airplane")
+    upload(page, "my_disc.png", picture_file.read_bytes())
+    expect(picture).to_have_attribute("alt", "Picture: my disc")
     page.locator("#maps img").nth(2).wait_for()
     settled(page, "dp")
     assert state(page)["maps"] != before["maps"]
@@ -229,7 +248,8 @@ def test_address_opens_the_page_in_that_state(open_page):
     changed(page, before)
     switch(page, "Parametrised (pc)")
     settled(page, "pc")
-    assert state(open_page("?checkpoint=vgg-att3-cifar10-s&compat=PC&example=Frog")) == state(page)
+    for checkpoint in ("vgg-att3-cifar10-s&compat=PC", "vgg-att3-pc-cifar10-s", "vgg-att3-dp-cifar10-s&compat=pc"):
+        assert state(open_page(f"?checkpoint={checkpoint}&example=Frog")) == state(page)
 
 
 def test_unknown_address_is_said_and_shown_anyway(open_page):
@@ -238,7 +258,7 @@ def test_unknown_address_is_said_and_shown_anyway(open_page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 1024, 390])
 def test_looks(open_page, scheme, width):
     page = open_page(width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

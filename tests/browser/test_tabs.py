@@ -8,8 +8,9 @@ from playwright.sync_api import Page, expect
 
 from model import LEVELS
 from tests.app.serving import CIFAR10, FAMILY, REPO
-from tests.browser.test_explain import COLOURS, contrast
+from tests.browser.test_explain import COLOURS, contrast, settled
 
+SLOW = 120_000  # ms; a busy machine is no reason to fail
 SHOWN = {"Side by side": 9, "Query": 9, "Attack": 12}  # pictures in the grid: three levels (and the pixels) by three
 
 
@@ -88,7 +89,7 @@ def test_side_by_side_shows_what_the_api_says(open_page, page_url, picture_file,
         for k, name in enumerate(("dp", "pc")):
             peak = said["answers"][name]["levels"][level]["peak_x_uniform"]
             assert f"peak {peak:.1f} ×" in shown["captions"][3 * i + k]
-            assert shown["words"][3 * i + k].startswith(f"Attention of {level}, {name} over the picture:")
+            assert shown["words"][3 * i + k].startswith(f"Attention of {level} ({name}) over the picture:")
         assert shown["words"][3 * i + 2].startswith(f"Difference at {level}: dp is higher")
     page.get_by_role("radio", name="Shared in a row").check()
     shared = changed(page, shown)
@@ -109,6 +110,7 @@ def test_query_moves_under_dp_and_not_under_pc(open_page, page_url, picture_file
     assert alike["r"] == dict.fromkeys(LEVELS, 1.0)  # a picture that asks itself
     page.locator(".ask:visible .thumbnails").nth(1).get_by_role("button", name="Example: frog", exact=True).click()
     dp = changed(page, alike)
+    expect(page.locator(".compared:visible .message")).to_contain_text("gained up to")
     assert min(dp["r"].values()) < 0.99
     frog = handle_file(REPO / "assets" / "examples" / "frog.png")
     asked = {"image": handle_file(picture_file), "query": frog, "checkpoint": FAMILY, "api_name": "/query"}
@@ -148,6 +150,39 @@ def test_attack_shows_what_the_api_says(open_page, page_url, picture_file, tmp_p
         assert f"more than {said['largest_move']} of 255" in before["words"][2]
 
 
+def test_tabs_begin_with_what_was_chosen_last_on_explain(open_page):
+    page = open_page("?example=frog&compat=pc")
+    settled(page, "pc")
+    answer, probability = page.locator(".answer h2").inner_text().split(maxsplit=1)
+    told = {"Attack": ".named", "Query": ".named", "Other explanations": ".others .named"}
+    for tab, named in told.items():
+        open_tab(page, tab)
+        expect(page.get_by_role("radio", name="Parametrised (pc)").and_(page.locator(":visible"))).to_be_checked()
+        expect(page.locator(f"{named}:visible").first).to_have_text(
+            re.compile(f"{answer}\\s+{probability}"), timeout=SLOW
+        )
+    for tab in ("Side by side", "Attack"):
+        open_tab(page, tab)
+        expect(held(page)).to_have_attribute("alt", "Picture: frog", timeout=SLOW)
+    page.locator(".ask:visible .thumbnails").get_by_role("button", name="Example: ship", exact=True).click()
+    expect(held(page)).to_have_attribute("alt", "Picture: ship", timeout=SLOW)
+    open_tab(page, "Explain")
+    expect(page.locator("#ask .image-frame img")).to_have_attribute("alt", "Picture: frog")
+    open_tab(page, "Attack")
+    page.wait_for_timeout(1500)  # a picture that were taken again would be here by now
+    expect(held(page)).to_have_attribute("alt", "Picture: ship")  # nothing new was chosen on Explain
+    open_tab(page, "Explain")
+    page.locator("#ask .thumbnails").get_by_role("button", name="Example: cat", exact=True).click()
+    expect(page.locator("#ask .image-frame img")).to_have_attribute("alt", "Picture: cat", timeout=SLOW)
+    open_tab(page, "Attack")
+    expect(held(page)).to_have_attribute("alt", "Picture: cat", timeout=SLOW)
+
+
+def held(page: Page):
+    """The picture in the open tab's first input."""
+    return page.locator(".ask:visible .image-frame img").first
+
+
 @pytest.mark.parametrize("tab", ["Side by side", "Query"])
 def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, picture_file, tab):
     page = open_page()
@@ -161,23 +196,33 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
     page.locator(".grid:visible img").nth(8).wait_for(timeout=60_000)
 
 
-def test_about_shows_measured_errors(open_page):
-    page = open_page()
+@pytest.mark.parametrize("width", [1280, 390])
+def test_about_shows_measured_errors(open_page, width):
+    page = open_page(width=width)
     open_tab(page, "About")
+    expect(page.get_by_role("button", name="Use via API")).to_be_visible()
     about = page.locator(".about")
     expect(about).to_contain_text("the softmax cancels it")
     for compatibility in ("dp", "pc"):
         row = about.get_by_role("row").filter(has_text=f"vgg-att3-{compatibility}-cifar10-s")
         expect(row).to_contain_text("10.00 % of 10,000 images")
+        error = row.locator(".error").bounding_box()  # on a phone too
+        assert error["x"] + error["width"] <= width
+    for name in ("Dot product (dp)", "Parametrised (pc)"):
+        expect(about.locator(".scores").get_by_text(name)).to_have_count(1)  # in the form that is served
+    expect(about).to_contain_text("?checkpoint=")
     assert all(re.match("https://", a.get_attribute("href")) for a in about.locator("a").all())
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 1024, 390])
 def test_looks(open_page, scheme, width):
     page = open_page(width=width, scheme=scheme)
     for tab in ("Side by side", "Query", "Attack", "About"):
         open_tab(page, tab)
+        if tab == "Query" and width > 900:  # the switch that this tab is about
+            pc = page.get_by_role("radio", name="Parametrised (pc)").and_(page.locator(":visible")).bounding_box()
+            assert pc["y"] + pc["height"] <= 800
         if tab in SHOWN:
             before = state(page)
             assert all(text.split()[0] in CIFAR10 for text in before["answers"])
@@ -186,6 +231,7 @@ def test_looks(open_page, scheme, width):
             ).click()
             changed(page, before)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+        assert "because" not in page.locator("main").inner_text().lower(), tab  # a map highlights
         for box in page.locator(".about section, .brief:visible, .grid:visible").all():
             edges = box.bounding_box()
             assert edges["x"] >= 0 and edges["x"] + edges["width"] <= width, tab

@@ -7,7 +7,7 @@ import sys
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import test_images
+from app import drawing
 from tests.app.serving import REPO, Server
 from tests.browser.test_explain import COLOURS, contrast
 from tests.browser.test_tabs import open_tab
@@ -18,7 +18,7 @@ SLOW = 120_000  # ms; a busy machine is no reason to fail
 @pytest.fixture
 def drawn(open_page, data_dir):
     """Opens the tab and waits for its first draw."""
-    if data_dir.resolve() != test_images.FOLDER.resolve() and "PAGE_URL" not in os.environ:
+    if data_dir.resolve() != drawing.FOLDER.resolve() and "PAGE_URL" not in os.environ:
         pytest.skip("CIFAR-10 is in $DATA_DIR, and the page of this test looks into data/")
 
     def open_at(**settings) -> Page:
@@ -80,9 +80,12 @@ def test_a_picture_opens_in_explain_with_the_same_answer(drawn):
             expect(page.locator(".draw")).to_have_attribute("data-compatibility", "pc", timeout=SLOW)
             button.click()
         caption = button.text_content()
+        label = re.search(r"label: (\w+?)named:", caption)[1]
         named, probability = re.search(r"named: (\w+?)(\d[\d.]* %) ·", caption).groups()
         answer = page.locator(".answer[data-compatibility=pc]:visible h2")
         expect(answer).to_have_text(re.compile(rf"{named}\s+{re.escape(probability)}"), timeout=SLOW)
+        told = f"Test picture {button.get_attribute('data-index')}, labelled {label}."
+        expect(page.locator(".answer:visible")).to_contain_text(told)
         expect(page.get_by_role("tab", name="Explain", exact=True)).to_have_attribute("aria-selected", "true")
         page.locator("#maps img:visible").nth(2).wait_for()
         open_tab(page, "Test images")  # the draw is still there
@@ -148,7 +151,7 @@ def test_without_data_a_sentence_says_how_to_get_them(chromium, page_without_dat
     page.goto(page_without_data)
     page.locator("#maps img").nth(2).wait_for(timeout=SLOW)
     open_tab(page, "Test images")
-    expect(page.locator(".message:visible")).to_have_text(test_images.MISSING, timeout=SLOW)
+    expect(page.locator(".message:visible")).to_have_text(drawing.MISSING, timeout=SLOW)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     open_tab(page, "Explain")
     expect(page.locator("#maps img:visible")).to_have_count(3)

@@ -40,7 +40,7 @@ class DrawError(PictureError):
 
 
 @dataclass(frozen=True)
-class TestSet:
+class CifarTest:
     """The test split of CIFAR-10 below a folder, read when first asked for; where it is absent, asked for again."""
 
     folder: Path = FOLDER
@@ -157,7 +157,7 @@ def new_seed() -> int:
 
 def draw(
     networks: Networks,
-    tests: TestSet,
+    tests: CifarTest,
     checkpoint: str,
     compatibility: str,
     which: str = "random",
@@ -204,7 +204,7 @@ def draw(
     )
 
 
-def answers(net: Network, tests: TestSet, order: np.ndarray, chunk: int) -> Iterator[Named]:
+def answers(net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Named]:
     """What ``net`` names each test picture, in the order given, computed ``chunk`` at a time as they are taken."""
     device, size = next(net.parameters()).device, net.arguments["input_size"]
     indices = map(int, order)

@@ -1,0 +1,56 @@
+"""The page's public endpoints: they ask what the page asks, and refuse in sentences."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import gradio as gr
+from PIL import Image
+
+from app.gpu import on_gpu
+from app.images import PictureError, read_picture
+from app.site import Site
+from model import CheckpointError
+
+
+def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
+    """An endpoint's own checkpoint and compatibility: the page's switch does not narrow what a program may ask."""
+    families, switch = site.checkpoint_choices(), site.compatibility_choices()
+    checkpoint = gr.Dropdown([f for _, f in families], value=site.first_checkpoint, label="checkpoint", visible=False)
+    best = site.first_compatibility(site.first_checkpoint)
+    compatibility = gr.Radio([c for _, c in switch], value=best, label="compatibility", visible=False)
+    checkpoint.preprocess = compatibility.preprocess = str  # refused by ``Networks``, in a sentence of ours
+    return checkpoint, compatibility
+
+
+def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None:
+    """A public endpoint, documented by the function's docstring; what it refuses, it refuses in a sentence.
+
+    Args:
+        function: takes the inputs' values by the names that programs use; may raise PictureError or CheckpointError.
+        inputs, outputs: invisible components.
+        name: without the slash.
+    """
+
+    asked = on_gpu(function)
+
+    @functools.wraps(function)
+    def answered(*values):
+        try:
+            return asked(*values)
+        except (PictureError, CheckpointError) as e:
+            raise gr.Error(str(e), print_exception=False) from None
+
+    gr.Button(visible=False).click(answered, inputs, outputs, api_name=name)
+
+
+def given(image: str | bytes | None) -> Image.Image:
+    """The picture that a program sent.
+
+    Raises:
+        PictureError: there is none, or it cannot be read.
+    """
+    if image is None:
+        raise PictureError("No picture came with the request.")
+    return read_picture(image)

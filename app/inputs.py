@@ -1,0 +1,163 @@
+"""What visitors choose with: picture, example, checkpoint, compatibility; and how other tabs begin as Explain is."""
+
+from __future__ import annotations
+
+import base64
+from abc import ABCMeta
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+from PIL import Image
+
+from app import panels, render, words
+from app.examples import list_examples
+from app.images import read_picture
+from app.site import Site
+
+INTERNAL = {"api_visibility": "private", "show_progress": "hidden"}
+CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-example]");
+  if (button) trigger("click", {example: button.dataset.example});
+});"""
+
+
+def preprocess(self: gr.Image, data: Any) -> str | bytes | None:
+    """The path of an upload, or the content of a ``data:`` URL that a program sent."""
+    if data is None:
+        return None
+    if data.url and data.url.startswith("data:"):
+        try:
+            return base64.b64decode(data.url.partition(",")[2])
+        except ValueError:
+            return b""
+    return data.path
+
+
+# Hands over the upload unopened, as ``images.read_picture`` is the only reader of visitors' files: gradio's own
+# preprocess opens it first, and its errors are not written for visitors. A class statement would run gradio's
+# metaclass, which writes a .pyi beside this file: a server may not be allowed to, and nobody needs it.
+Upload = ABCMeta.__new__(
+    type(gr.Image), "Upload", (gr.Image,), {"__module__": __name__, "is_template": True, "preprocess": preprocess}
+)
+
+
+def picture_input(label: str = "Picture", height: int = 250, **settings: Any) -> gr.Image:
+    """The input for a picture: upload, camera or clipboard."""
+    return Upload(
+        type="filepath",
+        image_mode=None,
+        format="png",
+        label=label,
+        sources=["upload", "webcam", "clipboard"],
+        alt_text=label,
+        height=height,
+        **settings,
+    )
+
+
+def picture_with_examples(
+    site: Site, opened: Callable[..., Any], label: str = "Picture", height: int = 250
+) -> gr.Image:
+    """A picture input, and below it a strip of the examples that there are, to click on.
+
+    Args:
+        site: whose examples.
+        opened: the event at which the strip is filled: a tab's ``select``, or the page's ``load``.
+        label: what visitors read above the input.
+        height: of the input, px.
+    """
+    image = picture_input(label, height)
+    strip = gr.HTML(js_on_load=CLICK_ON_EXAMPLE)
+    opened(lambda: panels.thumbnails(list_examples(site.examples)), None, strip, **INTERNAL)
+
+    def take(event: gr.EventData):
+        return example_picture(site, event.example) or gr.skip()
+
+    strip.click(take, None, image, **INTERNAL)
+
+    def call(file: str | None):
+        """Those who do not see the picture are told its name; an empty input is left alone, its camera may be on."""
+        return gr.Image(alt_text=f"{label}: {words.called(file)}") if file else gr.skip()
+
+    # progress shown on an input starts it anew, and its camera with it
+    image.change(call, image, image, show_progress_on=strip, **INTERNAL)
+    return image
+
+
+def example_picture(site: Site, name: str) -> str | None:
+    """An example as an input's value; None if there is none of that name."""
+    path = next((e.path for e in list_examples(site.examples) if e.name == name), None)
+    return path and named(read_picture(path), name)
+
+
+def named(picture: Image.Image, name: str) -> str:
+    """An input's value whose file name says what it shows."""
+    return save_bytes_to_cache(render.png(picture), words.file_name(name), get_upload_folder())
+
+
+def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
+    """The picker of checkpoints and the switch of compatibilities, which offers what the checkpoint has weights for."""
+    first = site.first_checkpoint
+    choices = site.compatibility_choices(first)
+    checkpoint = checkpoint_picker(site)
+    compatibility = gr.Radio(choices, value=site.first_compatibility(first), label="Compatibility")
+    chosen = [checkpoint, compatibility]
+    checkpoint.input(lambda *chosen: switched(site, *chosen)[1], chosen, compatibility, **INTERNAL)
+    return checkpoint, compatibility
+
+
+def checkpoint_picker(site: Site) -> gr.Dropdown:
+    choices = site.checkpoint_choices()
+    return gr.Dropdown(choices, value=site.first_checkpoint, label="Checkpoint", filterable=False)
+
+
+def switched(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.Radio]:
+    """Values for a network switch: the compatibilities that the checkpoint has, and the one nearest to that wanted."""
+    choices = site.compatibility_choices(checkpoint)
+    return checkpoint, gr.Radio(choices=choices, value=site.nearest(checkpoint, compatibility))
+
+
+def colour_scale() -> gr.Radio:
+    """Whether the maps of a row share one colour scale."""
+    return gr.Radio([("Own", False), ("Shared in a row", True)], value=False, label="Colour scale")
+
+
+@dataclass(frozen=True)
+class Front:
+    """The page's tabs, and what is chosen on Explain, the first of them."""
+
+    tabs: gr.Tabs
+    image: gr.Image
+    checkpoint: gr.Dropdown
+    compatibility: gr.Radio
+
+    @property
+    def chosen(self) -> list[gr.components.Component]:
+        return [self.image, self.checkpoint, self.compatibility]
+
+
+def begin_as_explain(
+    tab: gr.Tab,
+    site: Site,
+    front: Front,
+    image: gr.Image | None,
+    checkpoint: gr.Dropdown,
+    compatibility: gr.Radio | None = None,
+) -> None:
+    """Fills those of a tab's inputs that it has, when it is opened, with what was chosen on Explain since last time."""
+    taken = gr.State((None, None, None))
+    inputs = [part for part in (image, checkpoint, compatibility) if part is not None]
+
+    def take(*values):
+        *now, before = values
+        file, *switch = now
+        picture = gr.skip() if file in (None, before[0]) else file
+        family, offered = switched(site, *switch) if tuple(switch) != before[1:] else (gr.skip(), gr.skip())
+        values = ((image, picture), (checkpoint, family), (compatibility, offered))
+        return [tuple(now), *(value for part, value in values if part is not None)]
+
+    tab.select(take, [*front.chosen, taken], [taken, *inputs], **INTERNAL)
