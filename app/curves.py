@@ -1,4 +1,4 @@
-"""A small line chart as inline SVG: how a probability falls with the share of pixels blurred, beside random pixels."""
+"""A small line chart as inline SVG: how a probability falls with the share of pixels blurred, beside two references."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 142, 8, 112  # of the plot, in units of the view 
 TICKS = (0, 0.5, 1)
 
 
-def chart(label: str, shares: Sequence[float], fall: Sequence[float], random: Sequence[float]) -> str:
-    """Two lines over the same shares: the map's solid with discs, the random pixels' dashed with hollow squares.
+def chart(
+    label: str, shares: Sequence[float], fall: Sequence[float], moved: Sequence[float], random: Sequence[float]
+) -> str:
+    """Lines over the same shares: a map's solid with discs, the moved map's dotted, random pixels' dashed with squares.
 
     Args:
         label: the chart in words, with its numbers; what is drawn is hidden from a screen reader.
         shares: of the pixels, ascending, from 0.
-        fall, random: a probability for each share.
+        fall, moved, random: a probability for each share.
     """
     end = shares[-1]
 
@@ -51,17 +53,17 @@ def chart(label: str, shares: Sequence[float], fall: Sequence[float], random: Se
     return (
         f'<svg class="chart" viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="{escape(label)}">{grid}{ticks}'
         f'<text x="{middle:.0f}" y="{BOTTOM + 30}" text-anchor="middle">% of pixels blurred</text>'
-        f"{line(random, 'random')}{squares}{line(fall, 'map')}{discs}</svg>"
+        f"{line(random, 'random')}{squares}{line(moved, 'moved')}{line(fall, 'map')}{discs}</svg>"
     )
 
 
 def sample(name: str) -> str:
-    """A piece of the line called ``map`` or ``random``, for a legend."""
-    mark = (
-        '<circle class="map" cx="14" cy="6" r="2.8"/>'
-        if name == "map"
-        else '<rect class="random" x="11.8" y="3.8" width="4.4" height="4.4"/>'
-    )
+    """A piece of the line called ``map``, ``moved`` or ``random``, for a legend."""
+    mark = {
+        "map": '<circle class="map" cx="14" cy="6" r="2.8"/>',
+        "moved": "",
+        "random": '<rect class="random" x="11.8" y="3.8" width="4.4" height="4.4"/>',
+    }[name]
     return (
         f'<svg class="chart sample" viewBox="0 0 28 12" aria-hidden="true"><polyline class="{name}" '
         f'points="0,6 28,6"/>{mark}</svg>'

@@ -20,7 +20,7 @@ from model import Network
 from model.presets import crop_square, to_pixels
 
 SALIENCY, GRAD_CAM, CAM = "saliency", "grad_cam", "cam"
-DRAWS = 10  # of random pixels
+DRAWS = 10  # of random pixels, and of places that a map is moved to
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Checked:
         maps: {name: float64 [H, W]}, none negative; each sums to 1, or is 0 everywhere.
         shares: of the pixels that are blurred, the highest in a map first; 0, the picture itself, leads.
         falls: {map's name: the class's probability after each of ``shares``}.
+        moved: {map's name: the same for the map moved elsewhere, the mean of ``DRAWS`` moves}.
         random: the same for random pixels, the mean of ``DRAWS`` draws.
         test_error: measured fraction of test images named wrong, None where it is not known.
     """
@@ -42,6 +43,7 @@ class Checked:
     maps: Mapping[str, np.ndarray]
     shares: tuple[float, ...]
     falls: Mapping[str, tuple[float, ...]]
+    moved: Mapping[str, tuple[float, ...]]
     random: tuple[float, ...]
     test_error: float | None = None
 
@@ -51,10 +53,13 @@ class Checked:
 
     @property
     def steepest(self) -> tuple[str, float, float]:
-        """The map with the lowest mean probability over the shares above 0, that mean, and random pixels' mean."""
-        means = {name: float(np.mean(fall[1:])) for name, fall in self.falls.items()}
-        name = min(means, key=means.get)
-        return name, means[name], float(np.mean(self.random[1:]))
+        """The map that falls furthest below itself moved elsewhere, and the mean probabilities of both.
+
+        Means are over the shares above 0.
+        """
+        means = {name: (mean(fall), mean(self.moved[name])) for name, fall in self.falls.items()}
+        name = min(means, key=lambda name: means[name][0] - means[name][1])
+        return name, *means[name]
 
     def to_json(self) -> dict:
         return {
@@ -62,7 +67,12 @@ class Checked:
             "class": self.answer,
             "probability": self.probability,
             "maps": {
-                name: {"grid": list(a.shape), "map": a.tolist(), "fall": list(self.falls[name])}
+                name: {
+                    "grid": list(a.shape),
+                    "map": a.tolist(),
+                    "fall": list(self.falls[name]),
+                    "moved": list(self.moved[name]),
+                }
                 for name, a in self.maps.items()
             },
             "random": list(self.random),
@@ -159,7 +169,8 @@ def check(
     maps = maps_of(pixels, classes)
     side, shares, count = pixels.shape[2:], posthoc.SHARES[1:], len(maps)
     enlarged = torch.cat([posthoc.to_side(m, side) for m in maps.values()])  # [M, H, W]
-    falls = posthoc.deletion(net, pixels.expand(count, -1, -1, -1), classes.expand(count), enlarged, shares)
+    each = net, pixels.expand(count, -1, -1, -1), classes.expand(count), enlarged, shares
+    falls, moved = posthoc.deletion(*each), posthoc.moved_deletion(*each, DRAWS)
     random = posthoc.random_deletion(net, pixels, classes, shares, DRAWS)[0]
     clean = probability.tolist()
     return Checked(
@@ -168,9 +179,15 @@ def check(
         maps={k: spread(m[0]) for k, m in maps.items()},
         shares=posthoc.SHARES,
         falls={k: (*clean, *fall.tolist()) for k, fall in zip(maps, falls, strict=True)},
+        moved={k: (*clean, *fall.tolist()) for k, fall in zip(maps, moved, strict=True)},
         random=(*clean, *random.tolist()),
         test_error=net.info.results.get("error"),
     )
+
+
+def mean(fall: tuple[float, ...]) -> float:
+    """Over the shares above 0."""
+    return float(np.mean(fall[1:]))
 
 
 def spread(values: Tensor) -> np.ndarray:

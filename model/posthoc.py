@@ -4,6 +4,7 @@
     grad_cam(net, pictures, classes)     [B, h, w]    gradient-weighted features         (Selvaraju et al. 2017)
     cam(net, pictures, classes)          [B, h, w]    class-weighted features, VGG-GAP   (Zhou et al. 2016)
     deletion(net, pictures, classes, maps, shares)    probability after the highest pixels are blurred
+    moved_deletion, random_deletion(net, ...)         what that is to be held against
 
 Unlike attention, these maps are of one class each. None is negative; none is normalised: a map may be 0 everywhere.
 Pictures are uint8 (0 to 255) or floating (0 to 1), [B, 3, H, W]; the network's own mean and std are applied here. The
@@ -178,3 +179,26 @@ def random_deletion(
     """
     flat = torch.ones(len(pictures), *pictures.shape[2:], device=pictures.device)
     return torch.stack([deletion(net, pictures, classes, flat, shares, seed) for seed in range(seeds)]).mean(0)
+
+
+def moved_deletion(
+    net: Network,
+    pictures: Tensor,
+    classes: Tensor,
+    maps: Tensor,
+    shares: tuple[float, ...] = SHARES,
+    seeds: int = 10,
+) -> Tensor:
+    """The same for maps moved elsewhere, the mean over ``seeds`` moves: [B, len(shares)].
+
+    A map is shifted as on a torus, so that what stands high in it stays as patchy as it was and differs in place alone:
+    the fall beyond this one is due to where the map points.
+    """
+    h, w = pictures.shape[2:]
+    enlarged = to_side(maps, (h, w))
+    falls = []
+    for seed in range(seeds):
+        place = 1 + int(torch.randint(h * w - 1, (), generator=torch.Generator().manual_seed(seed)))  # never (0, 0)
+        moved = enlarged.roll((place // w, place % w), dims=(1, 2))
+        falls.append(deletion(net, pictures, classes, moved, shares, seed))
+    return torch.stack(falls).mean(0)

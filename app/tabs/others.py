@@ -24,10 +24,10 @@ KINDS = {
     CAM: ("CAM", "VGG-GAP's features, weighted for its class"),
 }
 CAUTION = (
-    "Each map has its own colours, from dark at its lowest to bright at its highest. A fall steeper than random means "
-    "that blurring the pixels which a map highlights lowers the probability more than blurring random ones does. "
-    "Compare with care: this is one picture, and random pixels lie scattered while a map's lie in patches, so the two "
-    "differ in shape as well as in place. Blurred: under a Gaussian whose sigma is an eighth of the picture's side."
+    "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels lie apart, those "
+    "of a map in patches; the same map moved elsewhere is as patchy, so a fall steeper than that one's is due to where "
+    "the map points. It is one picture: compare with care. Blurred: under a Gaussian whose sigma is an eighth of the "
+    "picture's side. Moved: shifted, what leaves on one side coming back on the other."
 )
 
 
@@ -69,17 +69,18 @@ def lead(found: Others) -> str:
 <p>Do the pixels that a map highlights matter? Blur them, the highest first, and ask the network again: how probable is
 <em>{answer}</em> still? {steepest(found)}</p>
 <p class="key"><span>{curves.sample("map")} pixels that the map highlights most</span>
+<span>{curves.sample("moved")} the same map moved elsewhere, mean of {DRAWS} moves</span>
 <span>{curves.sample("random")} random pixels, mean of {DRAWS} draws</span></p></div>"""
 
 
 def steepest(found: Others) -> str:
-    """Which map's pixels the network misses most, averaged over the shares."""
-    name, mean, random = found.attending.steepest
-    if mean >= random:
-        return "On this picture no map falls below random pixels on average."
+    """Which map's place matters most to the network, averaged over the shares."""
+    name, fall, moved = found.attending.steepest
+    if fall >= moved:
+        return "On this picture no map falls below itself moved elsewhere, on average."
     return (
-        f"Steepest on this picture: <b>{titled(found, name)[0]}</b>, which leaves {panels.per_cent(mean)} on average; "
-        f"random pixels leave {panels.per_cent(random)}."
+        f"Steepest on this picture: <b>{titled(found, name)[0]}</b>, which leaves {panels.per_cent(fall)} on average; "
+        f"the same map moved elsewhere leaves {panels.per_cent(moved)}."
     )
 
 
@@ -89,19 +90,22 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
     a = checked.maps[name]
     values = a * a.size
     drawn = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
-    fall, random = checked.falls[name], checked.random
+    fall, moved, random = checked.falls[name], checked.moved[name], checked.random
     at = checked.shares.index(QUOTED)
-    said = f"<b>{panels.per_cent(fall[at])}</b> <span>(random: {panels.per_cent(random[at])})</span>"
+    said = (
+        f"<b>{panels.per_cent(fall[at])}</b> <span>(moved: {panels.per_cent(moved[at])},</span> "
+        f"<span>random: {panels.per_cent(random[at])})</span>"
+    )
     whose = ""
     if name == CAM:
         error = "" if checked.test_error is None else f" (test error {100 * checked.test_error:.1f} %)"
         whose = (
             f'<p class="whose">Another network, VGG-GAP{error}: it says <b>{escape(checked.answer)}</b> '
-            f"{panels.per_cent(checked.probability)}; map and both lines are its own.</p>"
+            f"{panels.per_cent(checked.probability)}; map and lines are its own.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
 <div class="pair"><img src="{panels.data_uri(drawn)}" alt="{title} over the picture: {pointed(a)}">
-{curves.chart(in_words(title, checked, fall), checked.shares, fall, random)}</div>
+{curves.chart(in_words(title, checked, name), checked.shares, fall, moved, random)}</div>
 <p class="said">Top {100 * QUOTED:.0f} % blurred: {said}</p>
 {whose}</article>"""
 
@@ -121,16 +125,17 @@ def pointed(a: np.ndarray) -> str:
     return words.where(a, "its mean")
 
 
-def in_words(title: str, checked: Checked, fall: tuple[float, ...]) -> str:
+def in_words(title: str, checked: Checked, name: str) -> str:
     """A chart for someone who does not see it."""
+    lines = zip(checked.shares, checked.falls[name], checked.moved[name], checked.random, strict=True)
     steps = ", ".join(
-        f"{100 * share:.0f} % blurred: {panels.per_cent(p)} against {panels.per_cent(r)}"
-        for share, p, r in zip(checked.shares, fall, checked.random, strict=True)
+        f"{100 * share:.0f} % blurred: {panels.per_cent(p)} against {panels.per_cent(m)} and {panels.per_cent(r)}"
+        for share, p, m, r in lines
         if share
     )
     return (
-        f"Probability of {checked.answer}, {panels.per_cent(fall[0])} at first, as the pixels that {title} highlights "
-        f"most are blurred, against random ones: {steps}"
+        f"Probability of {checked.answer}, {panels.per_cent(checked.probability)} at first, as the pixels that {title} "
+        f"highlights most are blurred, against the same map moved elsewhere and random pixels: {steps}"
     )
 
 
@@ -138,11 +143,13 @@ def table(found: Others) -> str:
     """Every number of every chart."""
     checked = found.attending
     head = "".join(f'<th scope="col">{100 * share:.0f} %</th>' for share in checked.shares)
-    rows = [row(titled(found, name)[0], fall) for name, fall in checked.falls.items()]
+    rows = []
+    for name, fall in checked.falls.items():
+        rows += [row(titled(found, name)[0], fall), row("moved", checked.moved[name], "moved")]
     rows.append(row("random pixels", checked.random))
     if found.gap:
         rows.append(row(f"CAM, of VGG-GAP's {escape(found.gap.answer)}", found.gap.falls[CAM], "apart"))
-        rows.append(row("random pixels, VGG-GAP", found.gap.random))
+        rows += [row("moved", found.gap.moved[CAM], "moved"), row("random pixels, VGG-GAP", found.gap.random)]
     caption = f"Probability of {escape(checked.answer)} in %, by the share of pixels blurred"
     return (
         f'<table><caption>{caption}</caption><thead><tr><th scope="col">pixels of</th>{head}</tr></thead>'
@@ -170,9 +177,10 @@ def add_endpoint(site: Site) -> None:
 
         Returns:
             One JSON object: network, class and probability; shares, the parts of the pixels that are blurred, 0 first;
-            maps, by name (each level, saliency, grad_cam), with grid, map (sums to 1, or is 0 everywhere) and fall,
-            the class's probability after each share; random, the same for random pixels, the mean of draws draws; cam,
-            in which network, class, probability, maps and random are a VGG-GAP's, or null; note, why there is no CAM.
+            maps, by name (each level, saliency, grad_cam), with grid, map (sums to 1, or is 0 everywhere), fall, the
+            class's probability after each share, and moved, the same for the map moved elsewhere, the mean of draws
+            moves; random, the same for random pixels; cam, in which network, class, probability, maps and random are a
+            VGG-GAP's, or null; note, why there is no CAM.
         """
         return explain_otherwise(site.networks, given(image), checkpoint, compatibility).to_json()
 

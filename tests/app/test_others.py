@@ -56,6 +56,8 @@ def assert_falls(checked: Checked, net, picture, maps):
         assert np.allclose(checked.maps[name], (expected / expected.sum())[0].numpy(), atol=1e-5)
         falls = posthoc.deletion(net, pixels, classes, expected)[0]
         assert checked.falls[name] == pytest.approx(falls.tolist(), abs=1e-4)
+        moved = posthoc.moved_deletion(net, pixels, classes, expected, seeds=DRAWS)[0]
+        assert checked.moved[name] == pytest.approx(moved.tolist(), abs=1e-4)
     random = posthoc.random_deletion(net, pixels, classes, seeds=DRAWS)[0]
     assert checked.random == pytest.approx(random.tolist(), abs=1e-4)
     assert np.ptp([*checked.falls.values(), checked.random]) > 0.01  # or the comparison would show nothing
@@ -121,48 +123,54 @@ def test_html_has_every_number(found):
     html = draw(found)
     rows = re.findall(r'<tr class="\w*"><th scope="row">(.*?)</th>(.*?)</tr>', html)
     shown = [[float(n) for n in re.findall(r"<td>([\d.]+)</td>", cells)] for _, cells in rows]
-    lines = [*found.attending.falls.values(), found.attending.random, *found.gap.falls.values(), found.gap.random]
+    lines = []
+    for checked in (found.attending, found.gap):
+        lines += [line for name in checked.maps for line in (checked.falls[name], checked.moved[name])]
+        lines.append(checked.random)
     assert np.allclose(shown, 100 * np.array(lines), atol=0.051)
-    assert [name for name, _ in rows][:6] == [*LEVELS, "Saliency", "Grad-CAM", "random pixels"]
+    assert [name for name, _ in rows][:11:2] == [*LEVELS, "Saliency", "Grad-CAM", "random pixels"]
+    assert {name for name, _ in rows[1:10:2]} == {"moved"}
     assert f"it says <b>{found.gap.answer}</b>" in html and "Another network, VGG-GAP" in html
     assert "mean of 10 draws" in html and "scattered" in html and "because" not in html
 
 
 def test_charts_are_drawn_from_their_numbers_and_told_in_words(found):
     charts = re.findall(r'<svg class="chart" .*?</svg>', draw(found), re.S)
-    falls = [(f, found.attending) for f in found.attending.falls.values()] + [(found.gap.falls[CAM], found.gap)]
+    shown = [(name, found.attending) for name in found.attending.falls] + [(CAM, found.gap)]
     assert len(charts) == 6
-    for chart, (fall, checked) in zip(charts, falls, strict=True):
-        for kind, values in (("map", fall), ("random", checked.random)):
+    for chart, (name, checked) in zip(charts, shown, strict=True):
+        fall, moved = checked.falls[name], checked.moved[name]
+        for kind, values in (("map", fall), ("moved", moved), ("random", checked.random)):
             points = re.search(rf'<polyline class="{kind}" points="(.*?)"', chart)[1].split()
             heights = [float(p.split(",")[1]) for p in points]
             assert np.allclose(heights, 112 - 104 * np.array(values), atol=0.051)
             assert [float(p.split(",")[0]) for p in points] == sorted(float(p.split(",")[0]) for p in points)
         words = re.search(r'aria-label="(.*?)"', chart)[1]
         assert f"Probability of {checked.answer}, {100 * fall[0]:.1f} %" in words
-        assert f"50 % blurred: {100 * fall[-1]:.1f} % against {100 * checked.random[-1]:.1f} %" in words
+        references = f"{100 * moved[-1]:.1f} % and {100 * checked.random[-1]:.1f} %"
+        assert f"50 % blurred: {100 * fall[-1]:.1f} % against {references}" in words
 
 
-def made_up(falls, random, maps=None) -> Others:
+def made_up(falls, moved=(0.9, 0.6), maps=None) -> Others:
     from PIL import Image
 
     maps = maps or dict.fromkeys(falls, np.full((4, 4), 1 / 16))
-    checked = Checked("net", "<b>cat", maps, (0.0, 0.2), falls, random)
+    checked = Checked("net", "<b>cat", maps, (0.0, 0.2), falls, dict.fromkeys(falls, moved), (0.9, 0.6))
     return Others(FAMILY, "dp", "cifar10", checked, None, Image.new("RGB", (640, 640)), "conv13", 0.1)
 
 
-def test_the_steepest_is_named_only_where_it_is_below_random():
+def test_the_steepest_is_named_only_where_it_is_below_itself_moved():
     falls = {"conv7": (0.9, 0.8), SALIENCY: (0.9, 0.7), GRAD_CAM: (0.9, 0.5)}
-    html = draw(made_up(falls, (0.9, 0.6)))
+    html = draw(made_up(falls))
     assert "Steepest on this picture: <b>Grad-CAM</b>, which leaves 50.0 % on average" in html
-    assert "random pixels leave 60.0 %" in html
-    assert "no map falls below random pixels" in draw(made_up(falls, (0.9, 0.5)))
+    assert "the same map moved elsewhere leaves 60.0 %" in html
+    assert "no map falls below itself moved elsewhere" in draw(made_up(falls, (0.9, 0.5)))
 
 
 def test_class_names_are_escaped_and_an_empty_map_is_said_to_be_one():
     falls = {"conv7": (0.9, 0.8), SALIENCY: (0.9, 0.7), GRAD_CAM: (0.9, 0.5)}
     maps = {"conv7": np.full((4, 4), 1 / 16), SALIENCY: np.eye(4) / 4, GRAD_CAM: np.zeros((2, 2))}
-    html = draw(made_up(falls, (0.9, 0.6), maps))
+    html = draw(made_up(falls, maps=maps))
     assert "<b>cat" not in html and "&lt;b&gt;cat" in html
     assert "Grad-CAM over the picture: zero everywhere" in html
     assert "Saliency over the picture: highlights the" in html
@@ -183,7 +191,8 @@ def test_api(client, networks, picture, picture_file):  # noqa: F811
     assert answer["random"] == pytest.approx(expected["random"], abs=1e-4)
     for name, item in expected["maps"].items():
         assert answer["maps"][name]["grid"] == item["grid"]
-        assert answer["maps"][name]["fall"] == pytest.approx(item["fall"], abs=1e-4)
+        for line in ("fall", "moved"):
+            assert answer["maps"][name][line] == pytest.approx(item[line], abs=1e-4)
         assert np.allclose(answer["maps"][name]["map"], item["map"], atol=1e-5)
 
 

@@ -78,9 +78,12 @@ def test_fits_without_scrolling(open_page):
         assert box["y"] >= 0 and box["y"] + box["height"] <= 800 and box["x"] + box["width"] <= 1280, part
 
 
-def test_on_a_phone_the_class_is_seen_without_scrolling(open_page):
-    box = open_page(width=390).locator(".answer h2").bounding_box()
-    assert box["y"] + box["height"] <= 800
+def test_on_a_phone_the_class_is_in_sight_and_the_controls_are_above_the_maps(open_page):
+    page = open_page(width=390)
+    named = page.locator(".answer h2").bounding_box()
+    assert named["y"] + named["height"] <= 800
+    tops = [page.locator(part).first.bounding_box()["y"] for part in (".answer", "#view", "#maps", "#legend")]
+    assert tops == sorted(tops)
 
 
 @pytest.mark.parametrize("width", [1280, 1024, 390])

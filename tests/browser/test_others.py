@@ -57,12 +57,13 @@ def changed(page: Page, before: list) -> list[list[str]]:
 
 
 def assert_shows(page: Page, said: dict) -> None:
-    lines = [item["fall"] for item in said["maps"].values()] + [said["random"]]
-    names = [*LEVELS, "Saliency", "Grad-CAM", "random pixels"]
+    lines = [item[line] for item in said["maps"].values() for line in ("fall", "moved")] + [said["random"]]
+    names = [name for of in (*LEVELS, "Saliency", "Grad-CAM") for name in (of, "moved")] + ["random pixels"]
     answers = [said["class"]] * 5
     if said["cam"]:
-        lines += [said["cam"]["maps"]["cam"]["fall"], said["cam"]["random"]]
-        names += [f"CAM, of VGG-GAP's {said['cam']['class']}", "random pixels, VGG-GAP"]
+        cam = said["cam"]["maps"]["cam"]
+        lines += [cam["fall"], cam["moved"], said["cam"]["random"]]
+        names += [f"CAM, of VGG-GAP's {said['cam']['class']}", "moved", "random pixels, VGG-GAP"]
         answers.append(said["cam"]["class"])
         assert f"it says {said['cam']['class']}" in page.locator(".others .whose").inner_text()
     else:
@@ -122,6 +123,6 @@ def test_looks(open_page, scheme, width):
     label = page.locator(".others .way .chart text").first
     fill = label.evaluate("e => [getComputedStyle(e).fill, getComputedStyle(e.closest('.way')).backgroundColor]")
     assert contrast(fill) >= 4.5
-    for line in (".map", ".random"):
+    for line in (".map", ".moved", ".random"):
         assert contrast(page.locator(f".others .way .chart polyline{line}").first.evaluate(GRAPHICS)) >= 3
     assert page.locator(".others .way .chart text").first.bounding_box()["height"] >= 9  # can be read

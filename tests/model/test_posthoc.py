@@ -2,14 +2,16 @@
 
 import copy
 import threading
+from itertools import product
 
 import pytest
 import torch
 from captum.attr import LayerGradCam
+from torch.nn.functional import interpolate
 
 import model
 from model.attacks import network_input
-from model.posthoc import blurred, cam, delete, deletion, grad_cam, random_deletion, ranks, saliency
+from model.posthoc import blurred, cam, delete, deletion, grad_cam, moved_deletion, random_deletion, ranks, saliency
 
 ATTENDING = ["vgg-att3-concat-dp", "vgg-att2-indep-pc", "vgg-att1-concat-additive"]
 CLASSES = torch.tensor([2, 0])
@@ -228,6 +230,23 @@ def test_deletion_falls_as_a_linear_model_says(photos):
     for probability, share in zip(best, shares, strict=True):
         assert probability == pytest.approx(torch.sigmoid(2 - order[: round(share * 256)].sum()).item(), abs=1e-4)
     assert torch.allclose(best[[0, -1]], chance[[0, -1]], atol=1e-5)  # nothing and everything leave no choice
+
+
+def test_a_moved_maps_deletion_is_that_of_the_shifted_maps(tiny, photos):
+    net = tiny("vgg-att1-concat-pc")
+    maps = torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(2))
+    shares = (0.0, 0.2, 1.0)
+    falls = moved_deletion(net, photos, CLASSES, maps, shares, seeds=1)
+    enlarged = interpolate(maps[:, None], (16, 16), mode="bilinear")[:, 0]
+    shifted = [enlarged.roll(place, dims=(1, 2)) for place in product(range(16), range(16)) if place != (0, 0)]
+    everywhere = torch.stack([deletion(net, photos, CLASSES, m, shares) for m in shifted])  # [255, 2, 3]
+    assert torch.isclose(everywhere, falls, atol=1e-6).all(dim=(1, 2)).any()  # one of these, for every picture alike
+    own = deletion(net, photos, CLASSES, maps, shares)
+    assert torch.allclose(falls[:, [0, 2]], own[:, [0, 2]], atol=1e-6)  # nothing and everything leave no choice
+    assert (falls[:, 1] - own[:, 1]).abs().max() > 1e-4
+    several = moved_deletion(net, photos, CLASSES, maps, shares, seeds=4)
+    assert torch.equal(several, moved_deletion(net, photos, CLASSES, maps, shares, seeds=4))
+    assert not torch.allclose(several, falls)
 
 
 def test_deletion_of_a_batch_is_that_of_each_picture(tiny, photos):
