@@ -11,12 +11,16 @@ from typing import Any
 
 import gradio as gr
 
-from app import panels
+from app import panels, words
 from app.gpu import on_gpu
 from app.images import PictureError, read_picture
-from app.inputs import INTERNAL
 from model import CheckpointError
 
+NUMBER = """(...values) => {
+  window.questions = (window.questions ?? 0) + 1;
+  values[values.length - 2] = window.questions;
+  return values;
+}"""
 KEPT = 3  # earlier answers a tab, some megabytes each
 
 
@@ -40,40 +44,45 @@ class Shown:
 
 
 def ask_once(
-    before: Shown | None, files: list, settings: list, ask: Callable[..., Any], start: str
+    before: Shown | None, files: dict[str, str | None], settings: list, ask: Callable[..., Any], start: str
 ) -> tuple[Shown | None, list, str] | None:
     """What a tab shows after a change; the networks are asked only where this was not asked lately.
 
     Args:
         before: what it shows now.
-        files: what the picture inputs hold.
+        files: what the picture inputs hold, by their labels.
         settings: what ``ask`` takes after the pictures; they and the files are the question.
         ask: may raise PictureError or CheckpointError.
         start: the sentence that stands there while a picture is missing.
 
     Returns:
-        What it shows next, the picture inputs (a refused one is emptied), and a sentence as HTML where there is no
-        answer. None where all stays: a refused picture was taken away, and its refusal is still to be read.
+        What it shows next; the picture inputs (a refused one is emptied, a new one is told its picture's name); and a
+        sentence as HTML where there is no answer. None where all stays: a refused picture was taken away, and its
+        refusal is still to be read.
     """
     untouched = [gr.skip()] * len(files)
-    if None in files:
+    if None in files.values():
         refused = before is not None and before.found is None
         return None if refused else (None, untouched, panels.message(start))
-    question, before = (*files, *settings), before or Shown((), None)
+    question, before = (*files.values(), *settings), before or Shown((), None)
     found = before.answer_to(question)
     if found is None:
         pictures = []
-        for file in files:
+        for file in files.values():
             try:
                 pictures.append(read_picture(file))
             except PictureError as e:
-                emptied = [None if file == other else gr.skip() for other in files]
+                emptied = [None if file == other else gr.skip() for other in files.values()]
                 return before.then(question, None), emptied, panels.message(str(e), alarm=True)
         try:
             found = ask(*pictures, *settings)
         except (PictureError, CheckpointError) as e:
             return None, untouched, panels.message(str(e))
-    return before.then(question, found), untouched, ""
+    told = [
+        gr.skip() if file in before.question else gr.Image(alt_text=f"{label}: {words.called(file)}")
+        for label, file in files.items()
+    ]
+    return before.then(question, found), told, ""
 
 
 def answer_when_changed(
@@ -96,12 +105,13 @@ def answer_when_changed(
     """
     answer = gr.HTML(panels.message(start))
     shown = gr.State(None, time_to_live=3600)
-    asked = [*pictures, *question]
+    asked, labels = [*pictures, *question], [image.label for image in pictures]
     ask = on_gpu(ask)
 
     def show(*values):
         *values, before = values
-        files, settings = values[: len(pictures)], values[len(pictures) : len(asked)]
+        files = dict(zip(labels, values, strict=False))
+        settings = values[len(pictures) : len(asked)]
         after = ask_once(before, files, settings, ask, start)
         if after is None:
             return [gr.skip()] * (2 + len(pictures))
@@ -119,7 +129,7 @@ def follow(
     outputs: list[gr.components.Component],
     progress: gr.components.Component,
 ) -> None:
-    """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest values win.
+    """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest question wins.
 
     Args:
         parts: the inputs.
@@ -128,25 +138,23 @@ def follow(
         outputs: what it fills.
         progress: where the visitor sees that an answer is on its way.
     """
-    drawn_from = gr.State(None, time_to_live=3600)
+    number, newest = gr.Number(0, visible=False), gr.State([0])  # one list a visitor, changed in place
 
     def draw(*values):
-        return [*show(*values), values[:-1]]
+        *values, number, newest = values
+        newest[0] = max(newest[0], number)
+        drawn = show(*values) if number == newest[0] else None
+        # always_last does not hold for two changes at once: both are asked, and the older may be answered last
+        return drawn if number == newest[0] else [gr.skip()] * len(outputs)
 
-    def draw_if_late(*values):
-        *values, last = values
-        return [gr.skip()] * (1 + len(outputs)) if tuple(values[:-1]) == last else draw(*values)
-
-    changed = gr.on(
+    gr.on(
         [part.change for part in parts],
         draw,
-        [*parts, shown],
-        [*outputs, drawn_from],
+        [*parts, shown, number, newest],
+        outputs,
+        js=NUMBER,
         api_visibility="private",
         trigger_mode="always_last",
         show_progress="minimal",
         show_progress_on=progress,
     )
-    # always_last does not hold for two changes at once: both are sent, and the older may be answered last
-    late = [*parts, shown, drawn_from]
-    changed.success(draw_if_late, late, [*outputs, drawn_from], show_progress_on=progress, **INTERNAL)

@@ -64,7 +64,7 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
         drawn = render.overlay(squares[name], part.attention, scales[name], render.View())
         numbers = f"peak {part.peak_x_uniform:.1f} ×, entropy {part.entropy:.2f}"
         cells += cell(drawn, words.alt(level, part, name), panels.colour_bar(scales[name]), numbers, name)
-    values, r = found.difference(pair, level), correlation(found.correlation(pair, level))
+    values, r = found.difference(pair, level), words.correlation(found.correlation(pair, level))
     limit = float(np.abs(values).max())
     text = f"Difference at {level}: {moved(values, pair)}; correlation {r}"
     apart = f"{pair[0]} − {pair[1]}"
@@ -87,16 +87,12 @@ def cell(picture: Image.Image, alt: str, bar: str, numbers: str, column: str = "
     )
 
 
-def correlation(r: float | None) -> str:
-    return "not defined: a map is even" if r is None else words.signed(r)
-
-
 def moved(values: np.ndarray, pair: tuple[str, str]) -> str:
     """Where each of two maps is higher than the other, in words, from their difference [H, W] in × uniform."""
     if np.abs(values).max() < words.SEEN:
         return f"none between {pair[0]} and {pair[1]}"
-    return ", ".join(
-        f"{name} is higher at the {words.densest(side)[0]} by up to {side.max():.2f} × uniform"
+    return "; ".join(
+        f"{name} is higher by up to {side.max():.2f} × uniform, at the {words.peak_place(side)}"
         for name, side in zip(pair, (values.clip(0), (-values).clip(0)), strict=True)
         if side.max() >= words.SEEN
     )

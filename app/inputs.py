@@ -59,44 +59,38 @@ def picture_input(label: str = "Picture", height: int = 250, **settings: Any) ->
     )
 
 
-def picture_with_examples(
-    site: Site, opened: Callable[..., Any], label: str = "Picture", height: int = 250
-) -> gr.Image:
-    """A picture input, and below it a strip of the examples that there are, to click on.
-
-    Args:
-        site: whose examples.
-        opened: the event at which the strip is filled: a tab's ``select``, or the page's ``load``.
-        label: what visitors read above the input.
-        height: of the input, px.
-    """
+def picture_with_examples(site: Site, label: str = "Picture", height: int = 250) -> tuple[gr.Image, gr.HTML]:
+    """A picture input, and below it a strip for examples to click on, which ``offer_examples`` fills."""
     image = picture_input(label, height)
     strip = gr.HTML(js_on_load=CLICK_ON_EXAMPLE)
-    opened(lambda: panels.thumbnails(list_examples(site.examples)), None, strip, **INTERNAL)
 
     def take(event: gr.EventData):
         return example_picture(site, event.example) or gr.skip()
 
     strip.click(take, None, image, **INTERNAL)
+    return image, strip
 
-    def call(file: str | None):
-        """Those who do not see the picture are told its name; an empty input is left alone, its camera may be on."""
-        return gr.Image(alt_text=f"{label}: {words.called(file)}") if file else gr.skip()
 
-    # progress shown on an input starts it anew, and its camera with it
-    image.change(call, image, image, show_progress_on=strip, **INTERNAL)
-    return image
+def offer_examples(opened: Callable[..., Any], site: Site, *strips: gr.HTML) -> None:
+    """Fills strips at an event, a tab's ``select`` or the page's ``load``, with the examples that there are then."""
+    for strip in strips:
+        opened(lambda: panels.thumbnails(list_examples(site.examples)), None, strip, **INTERNAL)
 
 
 def example_picture(site: Site, name: str) -> str | None:
     """An example as an input's value; None if there is none of that name."""
     path = next((e.path for e in list_examples(site.examples) if e.name == name), None)
-    return path and named(read_picture(path), name)
+    return path and as_value(read_picture(path), name)
 
 
-def named(picture: Image.Image, name: str) -> str:
-    """An input's value whose file name says what it shows."""
-    return save_bytes_to_cache(render.png(picture), words.file_name(name), get_upload_folder())
+def as_value(picture: Image.Image, name: str) -> str:
+    """A picture as an input's value: a file whose name says what it shows."""
+    return saved(render.png(picture), words.file_name(name))
+
+
+def saved(content: bytes, name: str) -> str:
+    """A file in gradio's cache, which it sends as it is, and deletes in time."""
+    return save_bytes_to_cache(content, name, get_upload_folder())
 
 
 def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
@@ -157,7 +151,7 @@ def begin_as_explain(
         file, *switch = now
         picture = gr.skip() if file in (None, before[0]) else file
         family, offered = switched(site, *switch) if tuple(switch) != before[1:] else (gr.skip(), gr.skip())
-        values = ((image, picture), (checkpoint, family), (compatibility, offered))
-        return [tuple(now), *(value for part, value in values if part is not None)]
+        new = ((image, picture), (checkpoint, family), (compatibility, offered))
+        return [tuple(now), *(value for part, value in new if part is not None)]
 
     tab.select(take, [*front.chosen, taken], [taken, *inputs], **INTERNAL)

@@ -34,6 +34,7 @@ class Checked:
         shares: of the pixels that are blurred, the highest in a map first; 0, the picture itself, leads.
         falls: {map's name: the class's probability after each of ``shares``}.
         moved: {map's name: the same for the map moved elsewhere, the mean of ``DRAWS`` moves}.
+        steeper: {map's name: than how many of these moves it falls more, on average over the shares above 0}.
         random: the same for random pixels, the mean of ``DRAWS`` draws.
         test_error: measured fraction of test images named wrong, None where it is not known.
     """
@@ -44,6 +45,7 @@ class Checked:
     shares: tuple[float, ...]
     falls: Mapping[str, tuple[float, ...]]
     moved: Mapping[str, tuple[float, ...]]
+    steeper: Mapping[str, int]
     random: tuple[float, ...]
     test_error: float | None = None
 
@@ -52,7 +54,7 @@ class Checked:
         return self.random[0]
 
     @property
-    def steepest(self) -> tuple[str, float, float]:
+    def furthest(self) -> tuple[str, float, float]:
         """The map that falls furthest below itself moved elsewhere, and the mean probabilities of both.
 
         Means are over the shares above 0.
@@ -72,6 +74,7 @@ class Checked:
                     "map": a.tolist(),
                     "fall": list(self.falls[name]),
                     "moved": list(self.moved[name]),
+                    "steeper": self.steeper[name],
                 }
                 for name, a in self.maps.items()
             },
@@ -179,7 +182,8 @@ def check(
         maps={k: spread(m[0]) for k, m in maps.items()},
         shares=posthoc.SHARES,
         falls={k: (*clean, *fall.tolist()) for k, fall in zip(maps, falls, strict=True)},
-        moved={k: (*clean, *fall.tolist()) for k, fall in zip(maps, moved, strict=True)},
+        moved={k: (*clean, *fall.tolist()) for k, fall in zip(maps, moved.mean(0), strict=True)},
+        steeper=dict(zip(maps, (falls.mean(1) < moved.mean(2)).sum(0).tolist(), strict=True)),
         random=(*clean, *random.tolist()),
         test_error=net.info.results.get("error"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PIL import Image
 
 from app import words
@@ -45,12 +46,12 @@ def note(found: Comparison) -> str:
     """What the query moved most, or why it can move nothing."""
     if found.explanations[OWN].compatibility == "pc":
         return STILL
-    r = {level: 1.0 if r is None else r for level, r in found.correlations(PAIR).items()}
-    level = min(r, key=r.get)
-    gained = found.difference(PAIR, level).clip(0)
-    if gained.max() < words.SEEN:
+    moved = {level: np.abs(found.difference(PAIR, level)) for level in found.levels}
+    level = max(moved, key=lambda name: moved[name].max())
+    if moved[level].max() < words.SEEN:
         return "The second picture's global feature moved no map."
     return (
-        f"The second picture's global feature moved the map of {level} most: its correlation with the picture's own is "
-        f"{words.signed(r[level])}, and the {words.densest(gained)[0]} gained up to {gained.max():.2f} × uniform."
+        f"The second picture's global feature moved the map of {level} most: by up to {moved[level].max():.2f} × "
+        f"uniform, at the {words.peak_place(moved[level])}. Its correlation with the picture's own is "
+        f"{words.correlation(found.correlation(PAIR, level))}."
     )

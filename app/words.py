@@ -83,6 +83,10 @@ def signed(number: float, plus: bool = False) -> str:
     return minus(f"{number:{'+' if plus else ''}.2f}")
 
 
+def correlation(r: float | None) -> str:
+    return "not defined: a map is even" if r is None else signed(r)
+
+
 def minus(number: str) -> str:
     return number.replace("-", "−")
 

@@ -72,11 +72,10 @@ def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     device, shares = next(net.parameters()).device, SHARES[1:]
 
     def over_shares(check, *more, **settings) -> Tensor:
-        """The mean probability after ``check``, of every picture: [N]."""
+        """The mean probability after ``check``, over moves too, of every picture: [N]."""
         parts = zip(*(t.split(BATCH) for t in (some.images, classes, *more)), strict=True)
-        return torch.cat(
-            [check(net, *(t.to(device) for t in part), shares=shares, **settings).mean(1).cpu() for part in parts]
-        )
+        checked = [check(net, *(t.to(device) for t in part), shares=shares, **settings).mean(-1) for part in parts]
+        return torch.cat([p.mean(0) if p.dim() > 1 else p for p in checked]).cpu()
 
     random = over_shares(random_deletion, seeds=DRAWS).mean().item()
     rows = []

@@ -37,7 +37,7 @@ I = "<sub>i</sub>"  # noqa: E741 - the paper's index
 
 def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out; nothing on it is computed."""
-    gr.HTML(f'<div class="about">{equations(site.networks)}{network()}{checkpoints(site.networks)}{links()}</div>')
+    gr.HTML(f'<div class="about">{equations(site.networks)}{network()}{checkpoints(site.networks)}{links(site)}</div>')
 
 
 def equations(networks: Networks) -> str:
@@ -130,7 +130,7 @@ def measured(net: Network) -> str:
     return text
 
 
-def links() -> str:
+def links(site: Site) -> str:
     items = "".join(
         f'<li><a href="{address}" target="_blank" rel="noopener">{escape(text)}</a></li>'
         for text, address in LINKS.items()
@@ -139,5 +139,6 @@ def links() -> str:
 <li>For programs: <code>/explain</code>, <code>/compare</code>, <code>/query</code>, <code>/attack</code>,
 <code>/others</code> and <code>/test_images</code>, described under <em>Use via API</em>
 at the foot of the page</li>
-<li>In this page's address: <code>?checkpoint=</code>, a name above or its family; <code>&amp;compat=</code>, dp, pc or
-additive; <code>&amp;example=</code>, such as cat</li></ul></section>"""
+<li>In this page's address: <code>?checkpoint=</code> {escape(" or ".join(site.networks.families))};
+<code>&amp;compat=</code> {" or ".join(name for _, name in site.compatibility_choices())};
+<code>&amp;example=</code> an example's name, such as cat</li></ul></section>"""

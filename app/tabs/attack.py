@@ -10,7 +10,15 @@ from app import grids, panels
 from app.asking import answer_when_changed
 from app.attack import ATTACKED, CLEAN, METHODS, PAIR, STRONGEST, Attack, attack
 from app.endpoints import endpoint, given, hidden_switch
-from app.inputs import Front, begin_as_explain, colour_scale, network_switch, picture_input, picture_with_examples
+from app.inputs import (
+    Front,
+    begin_as_explain,
+    colour_scale,
+    network_switch,
+    offer_examples,
+    picture_input,
+    picture_with_examples,
+)
 from app.site import Site
 from app.sliders import slider
 
@@ -23,7 +31,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/attack`` endpoint."""
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
-            image = picture_with_examples(site, tab.select)
+            image, strip = picture_with_examples(site)
             switch = network_switch(site)
             method = gr.Radio([(label, name) for name, (label, _) in METHODS.items()], value="pgd", label="Attack")
             epsilon = slider(0, STRONGEST, EPSILON, step=1, label="Epsilon, steps of 1 / 255")
@@ -36,6 +44,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
             answer_when_changed([image], [*switch, method, epsilon], [scale], asked, draw, START)
     begin_as_explain(tab, site, front, image, *switch)
+    offer_examples(tab.select, site, strip)
     add_endpoint(site)
 
 

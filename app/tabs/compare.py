@@ -17,6 +17,7 @@ from app.inputs import (
     begin_as_explain,
     checkpoint_picker,
     colour_scale,
+    offer_examples,
     picture_input,
     picture_with_examples,
 )
@@ -30,7 +31,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     pairs = pair_choices(site, site.first_checkpoint)
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
-            image = picture_with_examples(site, tab.select)
+            image, strip = picture_with_examples(site)
             checkpoint = checkpoint_picker(site)
             scale = colour_scale()
             pair = gr.Radio(pairs, value=first(pairs), label="Difference", visible=len(pairs) > 1)
@@ -44,6 +45,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
     checkpoint.change(offer, [checkpoint, pair], pair, **INTERNAL)
     begin_as_explain(tab, site, front, image, checkpoint)
+    offer_examples(tab.select, site, strip)
     add_endpoint(site)
 
 

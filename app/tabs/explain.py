@@ -6,8 +6,6 @@ import io
 from html import escape
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from app import download, panels, render, words
@@ -20,8 +18,10 @@ from app.inputs import (
     INTERNAL,
     example_picture,
     network_switch,
+    offer_examples,
     picture_input,
     picture_with_examples,
+    saved,
     switched,
 )
 from app.site import Site
@@ -41,20 +41,20 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     shown = gr.State(None, time_to_live=3600)
     with gr.Row(elem_id="explain"):
         with gr.Column(scale=0, min_width=300, elem_id="ask"):
-            image = picture_with_examples(site, page.load, "Picture")
+            image, strip = picture_with_examples(site)
             checkpoint, compatibility = network_switch(site)
             method = gr.HTML()
         with gr.Column(scale=1, min_width=320, elem_id="answer"):
             answer = gr.HTML(panels.message(START))
-            with gr.Row(elem_id="maps"):
-                cards = [map_card(level) for level in LEVELS]
-            gr.HTML(f'<p class="note">{panels.LEGEND}</p>', elem_id="legend")
             with gr.Row(elem_id="view"):
                 opacity = slider(0, 100, 60, step=5, label="Opacity, %", min_width=150)
                 keep = slider(5, 100, 100, step=5, label="Keep top, %", min_width=150)
                 drawing = gr.Radio([("Smooth", True), ("Nearest", False)], value=True, label="Drawing", min_width=150)
                 scale = gr.Radio([("Own", False), ("Shared", True)], value=False, label="Colour scale", min_width=150)
                 save = gr.Button("Download all", size="sm", elem_id="save", min_width=90, scale=0)
+            with gr.Row(elem_id="maps"):
+                cards = [map_card(level) for level in LEVELS]
+            gr.HTML(f'<p class="note">{panels.LEGEND}</p>', elem_id="legend")
             zipped = gr.DownloadButton(visible="hidden", elem_id="zipped")
 
     pictures = [part for card in cards for part in card]
@@ -65,7 +65,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         available = site.networks.families[checkpoint]
         compatibility = site.nearest(checkpoint, compatibility)
         how = panels.method(compatibility, scaling(available[compatibility]))
-        after = ask_once(before, [file], [checkpoint, compatibility], ask, START)
+        after = ask_once(before, {image.label: file}, [checkpoint, compatibility], ask, START)
         if after is None:
             return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
         kept, inputs, said = after
@@ -92,6 +92,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
 
     ready = page.load(opened, None, [checkpoint, compatibility], **INTERNAL)
     ready.success(first_picture, None, image, **INTERNAL)
+    offer_examples(page.load, site, strip)
 
     def zip_up(before: Shown | None, opacity, keep, smooth, shared):
         if before is None or before.found is None:
@@ -148,17 +149,17 @@ def drawn(explanation: Explanation, view: render.View, about: str) -> list:
         picture = render.overlay(explanation.square, level.attention, scales[name], view)
         values += [
             panels.title(name, level),
-            gr.Image(value=saved(picture, f"{name}.jpg"), alt_text=words.alt(name, level), visible=True),
+            gr.Image(value=jpeg(picture, f"{name}.jpg"), alt_text=words.alt(name, level), visible=True),
             panels.card(name, level, explanation.logit, scales[name], view),
         ]
     return values
 
 
-def saved(picture: Image.Image, name: str) -> str:
-    """A file in gradio's cache, which it sends as it is. A PNG would take longer than all else; the zip has them."""
+def jpeg(picture: Image.Image, name: str) -> str:
+    """A file for the page. A PNG would take longer than all else; the zip has them."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=95, subsampling=0)
-    return save_bytes_to_cache(buffer.getvalue(), name, get_upload_folder())
+    return saved(buffer.getvalue(), name)
 
 
 def nothing(sentence: str) -> list:

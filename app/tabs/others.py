@@ -11,7 +11,7 @@ from PIL import Image
 from app import curves, panels, render, words
 from app.asking import answer_when_changed
 from app.endpoints import endpoint, given, hidden_switch
-from app.inputs import Front, begin_as_explain, network_switch, picture_input, picture_with_examples
+from app.inputs import Front, begin_as_explain, network_switch, offer_examples, picture_input, picture_with_examples
 from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
 from app.site import Site
 
@@ -24,10 +24,11 @@ KINDS = {
     CAM: ("CAM", "VGG-GAP's features, weighted for its class"),
 }
 CAUTION = (
-    "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels lie apart, those "
-    "of a map in patches; the same map moved elsewhere is as patchy, so a fall steeper than that one's is due to where "
-    "the map points. It is one picture: compare with care. Blurred: under a Gaussian whose sigma is an eighth of the "
-    "picture's side. Moved: shifted, what leaves on one side coming back on the other."
+    "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels lie apart, those of "
+    "a map in patches; the same map moved elsewhere is as patchy, and differs in place alone. A map that points "
+    "nowhere falls more than about half of its moves. It is one picture: compare with care. Blurred: under a Gaussian "
+    "whose sigma is an eighth of the picture's side. Moved: shifted by a quarter of the side or more, what leaves on "
+    "one side coming back on the other."
 )
 
 
@@ -35,7 +36,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/others`` endpoint."""
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
-            image = picture_with_examples(site, tab.select)
+            image, strip = picture_with_examples(site)
             switch = network_switch(site)
         with gr.Column(scale=1, min_width=320):
 
@@ -44,6 +45,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
             answer_when_changed([image], [*switch], [], asked, draw, START)
     begin_as_explain(tab, site, front, image, *switch)
+    offer_examples(tab.select, site, strip)
     add_endpoint(site)
 
 
@@ -67,20 +69,21 @@ def lead(found: Others) -> str:
     answer, probability = escape(found.attending.answer), panels.per_cent(found.attending.probability)
     return f"""<div class="lead"><p class="named" aria-live="polite">{answer} <small>{probability}</small></p>
 <p>Do the pixels that a map highlights matter? Blur them, the highest first, and ask the network again: how probable is
-<em>{answer}</em> still? {steepest(found)}</p>
+<em>{answer}</em> still? {furthest(found)}</p>
 <p class="key"><span>{curves.sample("map")} pixels that the map highlights most</span>
 <span>{curves.sample("moved")} the same map moved elsewhere, mean of {DRAWS} moves</span>
 <span>{curves.sample("random")} random pixels, mean of {DRAWS} draws</span></p></div>"""
 
 
-def steepest(found: Others) -> str:
+def furthest(found: Others) -> str:
     """Which map's place matters most to the network, averaged over the shares."""
-    name, fall, moved = found.attending.steepest
+    name, fall, moved = found.attending.furthest
     if fall >= moved:
         return "On this picture no map falls below itself moved elsewhere, on average."
     return (
-        f"Steepest on this picture: <b>{titled(found, name)[0]}</b>, which leaves {panels.per_cent(fall)} on average; "
-        f"the same map moved elsewhere leaves {panels.per_cent(moved)}."
+        f"Furthest below itself moved: <b>{titled(found, name)[0]}</b>, which leaves {panels.per_cent(fall)} on "
+        f"average against {panels.per_cent(moved)}, and falls more than {found.attending.steeper[name]} of its "
+        f"{DRAWS} moves."
     )
 
 
@@ -145,11 +148,14 @@ def table(found: Others) -> str:
     head = "".join(f'<th scope="col">{100 * share:.0f} %</th>' for share in checked.shares)
     rows = []
     for name, fall in checked.falls.items():
-        rows += [row(titled(found, name)[0], fall), row("moved", checked.moved[name], "moved")]
+        rows += [
+            row(titled(found, name)[0], fall),
+            row(f"{titled(found, name)[0]}, moved", checked.moved[name], "moved"),
+        ]
     rows.append(row("random pixels", checked.random))
     if found.gap:
         rows.append(row(f"CAM, of VGG-GAP's {escape(found.gap.answer)}", found.gap.falls[CAM], "apart"))
-        rows += [row("moved", found.gap.moved[CAM], "moved"), row("random pixels, VGG-GAP", found.gap.random)]
+        rows += [row("CAM, moved", found.gap.moved[CAM], "moved"), row("random pixels, VGG-GAP", found.gap.random)]
     caption = f"Probability of {escape(checked.answer)} in %, by the share of pixels blurred"
     return (
         f'<table><caption>{caption}</caption><thead><tr><th scope="col">pixels of</th>{head}</tr></thead>'
@@ -178,9 +184,9 @@ def add_endpoint(site: Site) -> None:
         Returns:
             One JSON object: network, class and probability; shares, the parts of the pixels that are blurred, 0 first;
             maps, by name (each level, saliency, grad_cam), with grid, map (sums to 1, or is 0 everywhere), fall, the
-            class's probability after each share, and moved, the same for the map moved elsewhere, the mean of draws
-            moves; random, the same for random pixels; cam, in which network, class, probability, maps and random are a
-            VGG-GAP's, or null; note, why there is no CAM.
+            class's probability after each share, moved, the same for the map moved elsewhere, the mean of draws moves,
+            and steeper, than how many of them it falls more; random, the same for random pixels; cam, in which network,
+            class, probability, maps and random are a VGG-GAP's, or null; note, why there is no CAM.
         """
         return explain_otherwise(site.networks, given(image), checkpoint, compatibility).to_json()
 

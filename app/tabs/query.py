@@ -6,7 +6,7 @@ from functools import partial
 
 import gradio as gr
 
-from app import grids
+from app import grids, words
 from app.asking import answer_when_changed
 from app.compare import Comparison
 from app.endpoints import endpoint, given, hidden_switch
@@ -19,6 +19,7 @@ from app.inputs import (
     colour_scale,
     example_picture,
     network_switch,
+    offer_examples,
     picture_input,
     picture_with_examples,
 )
@@ -35,8 +36,8 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/query`` endpoint."""
     with gr.Row():
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
-            image = picture_with_examples(site, tab.select, "Picture looked at", HEIGHT)
-            query = picture_with_examples(site, tab.select, "Picture that asks", HEIGHT)
+            image, strip = picture_with_examples(site, "Picture looked at", HEIGHT)
+            query, other_strip = picture_with_examples(site, "Picture that asks", HEIGHT)
             switch = network_switch(site)
             scale = colour_scale()
         with gr.Column(scale=1, min_width=320):
@@ -46,13 +47,14 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
             answer_when_changed([image, query], [*switch], [scale], asked, draw, START)
     begin_as_explain(tab, site, front, image, *switch)
-    tab.select(partial(first_query, site), query, query, **INTERNAL)
+    tab.select(partial(first_query, site), [front.image, query], query, **INTERNAL)
+    offer_examples(tab.select, site, strip, other_strip)
     add_endpoint(site)
 
 
-def first_query(site: Site, file: str | None):
-    """Some example, so that the tab begins with an answer."""
-    names = [e.name for e in list_examples(site.examples)]
+def first_query(site: Site, looked_at: str | None, file: str | None):
+    """An example other than the picture looked at, so that the tab begins with an answer that says something."""
+    names = [e.name for e in list_examples(site.examples) if looked_at is None or e.name != words.called(looked_at)]
     return example_picture(site, names[FIRST % len(names)]) if names and file is None else gr.skip()
 
 

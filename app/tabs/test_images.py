@@ -12,7 +12,7 @@ from app import panels, words
 from app.asking import answer_when_changed
 from app.drawing import CHOICES, CifarTest, Draw, DrawError, Named, draw, new_seed
 from app.endpoints import endpoint, hidden_switch
-from app.inputs import INTERNAL, Front, begin_as_explain, named, network_switch, switched
+from app.inputs import INTERNAL, Front, as_value, begin_as_explain, network_switch, switched
 from app.site import Site
 
 START = "Twelve pictures of the test set are being drawn."
@@ -60,8 +60,8 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         except DrawError as e:
             raise gr.Error(str(e), print_exception=False) from None
         # 32 x 32, so that the network sees what it saw here
-        shown = named(picture, words.test_picture(event.index, label))
-        return gr.Tabs(selected="explain"), shown, *switched(site, checkpoint, compatibility)
+        value = as_value(picture, words.test_picture(event.index, label))
+        return gr.Tabs(selected="explain"), value, *switched(site, checkpoint, compatibility)
 
     opened = answer.click(explain, [checkpoint, compatibility], [front.tabs, *front.chosen], **INTERNAL)
     opened.success(None, None, None, js="() => window.scrollTo(0, 0)")

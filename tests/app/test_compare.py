@@ -84,7 +84,7 @@ def test_grid_says_its_numbers_and_words(found):
         list(found.correlations(("dp", "pc")).values()), abs=0.0051
     )
     alts = re.findall(r'<img [^>]*alt="([^"]*)"', shown)
-    assert len(alts) == 9 and all(alts) and alts[2].startswith("Difference at conv7: dp is higher at the")
+    assert len(alts) == 9 and all(alts) and alts[2].startswith("Difference at conv7: dp is higher by up to ")
     limit = np.abs(found.difference(("dp", "pc"), "conv13")).max()
     assert f"−{limit:.2f} ×" in shown and f"+{limit:.2f} ×" in shown
     assert "because" not in shown

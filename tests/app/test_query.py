@@ -1,12 +1,16 @@
 """One picture's global feature asked of another: against the network itself, and that pc cannot move."""
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from app import grids, words
-from app.explain import Networks, network_input
+from app.compare import Comparison
+from app.explain import Level, Networks, network_input
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.tabs.query import TITLES
 from tests.app.serving import FAMILY, make_checkpoints
@@ -43,11 +47,22 @@ def test_queried_maps_are_the_networks_under_the_others_global_feature(tmp_path,
         assert np.abs(found.difference(PAIR, level)).max() > 0.01  # moved
     own = networks.explain(picture, FAMILY, compatibility)
     assert found.explanations[OWN].probabilities == pytest.approx(own.probabilities)
-    r = found.correlations(PAIR)
-    level = min(r, key=r.get)
-    gained = found.difference(PAIR, level).max()
-    assert f"the map of {level} most" in note(found) and f"gained up to {gained:.2f} × uniform" in note(found)
-    assert words.signed(r[level]) in note(found)
+    moved = {level: np.abs(found.difference(PAIR, level)).max() for level in found.levels}
+    level = max(moved, key=moved.get)
+    assert f"the map of {level} most: by up to {moved[level]:.2f} × uniform" in note(found)
+    assert f"is {words.signed(found.correlation(PAIR, level))}." in note(found)
+
+
+def test_what_moved_is_told_where_it_is():
+    """A loss counts as a gain does, and the place is the number's own."""
+    even, peaked = np.full((9, 9), 1 / 81), np.full((9, 9), 1.0)
+    peaked[:3, :3], peaked[8, 8] = 1.5, 4
+    maps = {"conv10": (even, even), "conv13": (even, peaked / peaked.sum())}
+    own, queried = ({k: Level(m[i], 0.0) for k, m in maps.items()} for i in (1, 0))
+    made = [SimpleNamespace(levels=levels, compatibility="dp") for levels in (own, queried)]
+    told = note(Comparison(dict(zip((OWN, QUERIED), made, strict=True))))
+    assert re.search(r"the map of conv13 most: by up to 2\.\d\d × uniform, at the lower right\. ", told)
+    assert "not defined: a map is even" in told
 
 
 def test_asking_oneself_moves_nothing(networks, picture):

@@ -58,12 +58,12 @@ def changed(page: Page, before: list) -> list[list[str]]:
 
 def assert_shows(page: Page, said: dict) -> None:
     lines = [item[line] for item in said["maps"].values() for line in ("fall", "moved")] + [said["random"]]
-    names = [name for of in (*LEVELS, "Saliency", "Grad-CAM") for name in (of, "moved")] + ["random pixels"]
+    names = [name for of in (*LEVELS, "Saliency", "Grad-CAM") for name in (of, f"{of}, moved")] + ["random pixels"]
     answers = [said["class"]] * 5
     if said["cam"]:
         cam = said["cam"]["maps"]["cam"]
         lines += [cam["fall"], cam["moved"], said["cam"]["random"]]
-        names += [f"CAM, of VGG-GAP's {said['cam']['class']}", "moved", "random pixels, VGG-GAP"]
+        names += [f"CAM, of VGG-GAP's {said['cam']['class']}", "CAM, moved", "random pixels, VGG-GAP"]
         answers.append(said["cam"]["class"])
         assert f"it says {said['cam']['class']}" in page.locator(".others .whose").inner_text()
     else:

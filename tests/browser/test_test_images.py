@@ -96,7 +96,10 @@ LATE = """under => {
   const fetch = window.fetch;
   window.fetch = async (url, options) => {
     const asked = String(url).includes("queue/join") ? JSON.parse(options.body).data : [];
-    if (asked.includes(under)) await new Promise(later => setTimeout(later, 2000));
+    if (asked.includes(under)) {
+      window.delayed = (window.delayed ?? 0) + 1;
+      await new Promise(later => setTimeout(later, 2000));
+    }
     return fetch(url, options);
   };
 }"""
@@ -109,6 +112,7 @@ def test_the_answer_is_to_what_was_chosen_last_though_an_older_question_arrives_
     page.evaluate(LATE, "dp")
     page.locator(".drawn button").nth(4).click()  # a picture and a compatibility at once: Explain is asked twice
     page.wait_for_timeout(4000)  # the older question has arrived
+    assert page.evaluate("window.delayed") >= 1
     expect(page.locator(".answer:visible")).to_have_attribute("data-compatibility", "pc", timeout=SLOW)
 
 
