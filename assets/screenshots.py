@@ -68,7 +68,7 @@ def shoot(page: Page, address: str, tab: str, example: str) -> bytes:
     if tab != "Explain":
         page.get_by_role("tab", name=tab, exact=True).click()
         page.locator(".ask:visible").get_by_role("button", name=f"Example: {example}", exact=True).first.click()
-        page.locator(".ask:visible img[alt='Picture']").wait_for()
+        page.locator(".ask:visible img[alt^='Picture']").wait_for()
         page.wait_for_timeout(1000)  # for the question to be sent
         page.locator(".pending:visible, .generating:visible").first.wait_for(state="detached")
         page.locator(".compared:visible img, .others:visible img").nth(4).wait_for()
