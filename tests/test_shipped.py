@@ -8,13 +8,14 @@ from model import Network, list_checkpoints
 
 REPO = Path(__file__).resolve().parent.parent
 ENTRIES = list_checkpoints()
+SEEDS = list_checkpoints(REPO / "assets" / "seeds")
 
 
 def test_the_two_compatibilities_of_the_page_are_shipped():
     assert {"vgg-att3-dp-cifar10-s", "vgg-att3-pc-cifar10-s"} <= {entry.name for entry in ENTRIES}
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", ENTRIES + SEEDS, ids=lambda entry: entry.name)
 def test_the_stated_error_is_measured_again(entry, data_dir):
     from training import data
     from training.evaluate import evaluate
@@ -43,7 +44,7 @@ def test_most_of_our_scenes_are_named_rightly_by_the_default_checkpoint():
     assert len(wrong) <= 2, wrong
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", ENTRIES + SEEDS, ids=lambda entry: entry.name)
 def test_the_card_states_the_same_error(entry):
     assert f"{100 * entry.info.results['error']:.2f} %" in (entry.folder / "README.md").read_text()
 

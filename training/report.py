@@ -2,7 +2,9 @@
 
     python -m training report
 
-One file of measured numbers a checkpoint feeds its card, the page and these tables, so they cannot disagree.
+The page serves assets/checkpoints. assets/seeds holds the same networks trained from other seeds, for docs/results.md:
+how far two trainings of one network lie apart can only be seen by training it twice. One file of measured numbers a
+checkpoint feeds its card, the page and these tables, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from model import list_checkpoints
 from model.checkpoints import BUNDLED, WEIGHTS, Entry, write_atomically
 
 REPO = Path(__file__).resolve().parent.parent
+SEEDS = BUNDLED.parent / "seeds"
 BEGIN, END = "<!-- {}: written by python -m training report -->", "<!-- end of {} -->"
 
 
@@ -74,10 +77,11 @@ def replace_block(text: str, name: str, content: str) -> str:
     return f"{before}{begin}\n\n{content}\n\n{end}{after}"
 
 
-def report(repo: Path = REPO, checkpoints: Path = BUNDLED) -> list[Path]:
+def report(repo: Path = REPO, checkpoints: Path = BUNDLED, seeds: Path = SEEDS) -> list[Path]:
     """Writes the tables anew; returns the files."""
-    entries = [e for e in list_checkpoints(checkpoints) if "error" in e.info.results]
-    files = {repo / "README.md": short_table(entries), repo / "docs" / "results.md": long_table(entries)}
+    served, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, seeds))
+    every = sorted(served + others, key=lambda e: e.name)
+    files = {repo / "README.md": short_table(served), repo / "docs" / "results.md": long_table(every)}
     for file, table in files.items():
         write_atomically(file, replace_block(file.read_text(), "checkpoints", table).encode())
     return list(files)

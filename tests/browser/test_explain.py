@@ -5,11 +5,13 @@ import json
 import re
 import zipfile
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from model import LEVELS
-from tests.app.serving import CIFAR10
+from tests.app.serving import CIFAR10, FAMILY, REPO
 
 
 def settled(page: Page, compatibility: str) -> None:
@@ -171,12 +173,42 @@ def test_twenty_quick_switches_end_on_the_right_answer(open_page):
     assert ended == state(open_page("?compat=pc"))
 
 
-def manifest(page: Page) -> dict:
+def downloaded(page: Page) -> dict[str, bytes]:
+    """The files of "Download all", in their order."""
     with page.expect_download() as download:
         page.get_by_role("button", name="Download all", exact=True).click()
-    with open(download.value.path(), "rb") as f, zipfile.ZipFile(io.BytesIO(f.read())) as archive:
-        assert archive.namelist()[-1] == "manifest.json" and {"conv7.npy", "conv13.png"} <= set(archive.namelist())
-        return json.loads(archive.read("manifest.json"))
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def manifest(page: Page) -> dict:
+    files = downloaded(page)
+    assert list(files)[-1] == "manifest.json" and {"conv7.npy", "conv13.png"} <= set(files)
+    return json.loads(files["manifest.json"])
+
+
+def test_what_is_downloaded_agrees_with_the_api(open_page, page_url, tmp_path):
+    from gradio_client import Client, handle_file
+
+    page = open_page("?example=frog&compat=pc")
+    settled(page, "pc")
+    files = downloaded(page)
+    told = json.loads(files["manifest.json"])
+    frog = handle_file(REPO / "assets" / "examples" / "frog.png")
+    client = Client(page_url, verbose=False, download_files=tmp_path)
+    said, *overlays = client.predict(frog, FAMILY, "pc", api_name="/explain")
+    assert (told["class"], told["compatibility"]) == (said["class"], "pc")
+    assert told["logit"] == pytest.approx(said["logit"], abs=1e-4)
+    assert told["probabilities"] == pytest.approx(said["probabilities"], abs=1e-5)
+    for level, overlay in zip(LEVELS, overlays, strict=True):
+        assert np.allclose(np.load(io.BytesIO(files[f"{level}.npy"])), said["levels"][level]["map"], atol=1e-6)
+        assert told["levels"][level]["peak_x_uniform"] == pytest.approx(
+            said["levels"][level]["peak_x_uniform"], rel=1e-3
+        )
+        with Image.open(io.BytesIO(files[f"{level}.png"])) as ours, Image.open(overlay) as theirs:
+            apart = np.abs(np.asarray(ours, int) - np.asarray(theirs.convert("RGB"), int))
+        assert apart.max() <= 2  # rounding may turn a shade
 
 
 def test_redrawing_asks_the_network_nothing(open_page):
