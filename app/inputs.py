@@ -25,7 +25,7 @@ CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
 });"""
 
 
-def preprocess(self: gr.Image, data: Any) -> str | bytes | None:
+def unopened(self: gr.Image, data: Any) -> str | bytes | None:
     """The path of an upload, or the content of a ``data:`` URL that a program sent."""
     if data is None:
         return None
@@ -37,12 +37,22 @@ def preprocess(self: gr.Image, data: Any) -> str | bytes | None:
     return data.path
 
 
+def with_preprocess(component: type, name: str, preprocess: Callable) -> type:
+    """A component that hands values over in another way.
+
+    A class statement would run gradio's metaclass, which writes a .pyi beside this file: a server may not be allowed
+    to, and nobody needs it.
+    """
+    body = {"__module__": __name__, "is_template": True, "preprocess": preprocess}
+    return ABCMeta.__new__(type(component), name, (component,), body)
+
+
 # Hands over the upload unopened, as ``images.read_picture`` is the only reader of visitors' files: gradio's own
-# preprocess opens it first, and its errors are not written for visitors. A class statement would run gradio's
-# metaclass, which writes a .pyi beside this file: a server may not be allowed to, and nobody needs it.
-Upload = ABCMeta.__new__(
-    type(gr.Image), "Upload", (gr.Image,), {"__module__": __name__, "is_template": True, "preprocess": preprocess}
-)
+# preprocess opens it first, and its errors are not written for visitors.
+Upload = with_preprocess(gr.Image, "Upload", unopened)
+# Gradio refuses what is not among the choices that the server offered last; a visitor may have chosen before those
+# came. Whoever takes the value says what becomes of one that is not there.
+Switch = with_preprocess(gr.Radio, "Switch", lambda self, value: value)
 
 
 def picture_input(label: str = "Picture", height: int = 250, **settings: Any) -> gr.Image:
@@ -98,7 +108,7 @@ def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
     first = site.first_checkpoint
     choices = site.compatibility_choices(first)
     checkpoint = checkpoint_picker(site)
-    compatibility = gr.Radio(choices, value=site.first_compatibility(first), label="Compatibility")
+    compatibility = Switch(choices, value=site.first_compatibility(first), label="Compatibility")
     chosen = [checkpoint, compatibility]
     checkpoint.input(lambda *chosen: switched(site, *chosen)[1], chosen, compatibility, **INTERNAL)
     return checkpoint, compatibility

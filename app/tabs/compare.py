@@ -14,6 +14,7 @@ from app.explain import COMPATIBILITIES
 from app.inputs import (
     INTERNAL,
     Front,
+    Switch,
     begin_as_explain,
     checkpoint_picker,
     colour_scale,
@@ -34,7 +35,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             image, strip = picture_with_examples(site)
             checkpoint = checkpoint_picker(site)
             scale = colour_scale()
-            pair = gr.Radio(pairs, value=first(pairs), label="Difference", visible=len(pairs) > 1)
+            pair = Switch(pairs, value=first(pairs), label="Difference", visible=len(pairs) > 1)
         with gr.Column(scale=1, min_width=320):
             answer_when_changed([image], [checkpoint], [scale, pair], partial(compare, site.networks), draw, START)
 
@@ -50,7 +51,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
 
 def draw(found: Comparison, shared: bool, pair: str | None) -> str:
-    chosen = tuple((pair or "").split())
+    chosen = tuple(str(pair).split())
     if chosen not in found.pairs:  # the checkpoint was changed, and the choice is about to follow
         chosen = found.pairs[0]
     return grids.grid(found, COMPATIBILITIES, chosen, shared)

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.app.serving import REPO, Server, make_checkpoints
 from tests.browser.test_explain import settled, switch
 from tests.browser.test_tabs import open_tab
+from tests.browser.test_test_images import LATE
 
 SMALL, OTHER = "CIFAR-10, width 0.25 (vgg-att3-cifar10-s)", "CIFAR-10, width 0.25 (vgg-att3-cifar10-x)"
 
@@ -46,6 +47,20 @@ def test_the_switch_offers_what_the_checkpoint_has_and_the_answer_follows(open_p
     expect(offered(page)).to_have_count(1)
     switch(page, "Parametrised (pc)")
     settled(page, "pc")
+
+
+def test_a_choice_made_before_the_new_choices_came_is_no_error(open_page):
+    """The question under the old compatibility arrives after the checkpoint's own choices were offered."""
+    page = open_page("?compat=pc")
+    settled(page, "pc")
+    page.evaluate(LATE, "pc")
+    pick(page, OTHER)
+    settled(page, "dp")
+    page.wait_for_timeout(4000)  # the older question has arrived
+    assert page.evaluate("window.delayed") >= 1
+    settled(page, "dp")
+    assert page.get_by_text("Error", exact=True).count() == 0
+    expect(page.locator(".answer")).to_have_count(1)
 
 
 def test_a_tab_takes_both_over_from_explain(open_page):
