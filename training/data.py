@@ -35,6 +35,11 @@ class Split:
     def take(self, index: Tensor) -> Split:
         return Split(self.images[index], self.labels[index])
 
+    def draw(self, count: int) -> Split:
+        """``count`` pictures at random, at most all, the same ones whenever asked, in the split's order."""
+        drawn = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count]
+        return self.take(drawn.sort().values)
+
 
 @dataclass(frozen=True)
 class Dataset:

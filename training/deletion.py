@@ -6,7 +6,8 @@ The number is the probability of the class that the network named at first, aver
 blurred (``model.posthoc.SHARES`` above 0), then over test pictures: low where the network missed what is gone. Two
 references: random pixels, which lie apart, and the same map moved elsewhere, whose pixels lie in the same patches. A
 map says where the network looks only if its fall is below that of the moved one; ``gain`` is by how much, with a 95 %
-interval (bootstrap over pictures). Maps as in ``training.localize``, of the class that the network names.
+interval (bootstrap over pictures). Maps as in ``training.localize``, of the class that the network names; with them a
+centred Gaussian, for what a photograph shows stands in its middle, and a map that is moved does not.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from model import Network
 from model.posthoc import SHARES, deletion, moved_deletion, random_deletion
 from training.data import Dataset
 from training.evaluate import check_classes, predict
-from training.localize import Estimate, bootstrap, network_maps
+from training.localize import Estimate, bootstrap, network_maps, plain_maps
 
 DRAWS = 5  # of random pixels, and of places that a map is moved to
 BATCH = 50
@@ -33,7 +34,7 @@ class Row:
 
     Attributes:
         checkpoint: its name.
-        method: attention, CAM, Grad-CAM or saliency.
+        method: attention, CAM, Grad-CAM, saliency or Gaussian.
         level: such as conv13; empty where there is none.
         images: how many pictures.
         clean: the mean probability of the class named, before anything is blurred.
@@ -65,10 +66,10 @@ def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    drawn = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(0))[:count]
-    some = data.test.take(drawn.sort().values)
+    some = data.test.draw(count)
     probability, classes = predict(net, some, net.info.mean, net.info.std).softmax(1).max(1)
     maps, _ = network_maps(net, some.images, classes, BATCH, f"{name}: maps")
+    maps |= {key: m for key, m in plain_maps(len(some), some.images.shape[-1]).items() if key[0] == "Gaussian"}
     device, shares = next(net.parameters()).device, SHARES[1:]
 
     def over_shares(check, *more, **settings) -> Tensor:

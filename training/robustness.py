@@ -82,8 +82,7 @@ def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tupl
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    drawn = torch.randperm(len(data.test), generator=torch.Generator().manual_seed(0))[:count]
-    some = data.test.take(drawn.sort().values)
+    some = data.test.draw(count)
     device = next(net.parameters()).device
     wrong = dict.fromkeys(epsilons, 0)
     agreement: dict[float, dict[str, list[Tensor]]] = {epsilon: {} for epsilon in epsilons}

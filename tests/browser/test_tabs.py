@@ -183,6 +183,14 @@ def held(page: Page):
     return page.locator(".ask:visible .image-frame img").first
 
 
+def test_query_does_not_begin_with_a_picture_that_asks_itself(open_page):
+    page = open_page("?example=cat")  # what asks at first elsewhere
+    open_tab(page, "Query")
+    looked_at, asks = (page.locator(".ask:visible .image-frame img").nth(i).get_attribute("alt") for i in (0, 1))
+    assert looked_at == "Picture looked at: cat"
+    assert asks.startswith("Picture that asks: ") and not asks.endswith(": cat")
+
+
 @pytest.mark.parametrize("tab", ["Side by side", "Query"])
 def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, picture_file, tab):
     page = open_page()

@@ -16,6 +16,7 @@ from training.localize import Estimate
 
 DP, UNIFORM = "vgg-att3-dp-cifar10-s", "vgg-att3-uniform-cifar10-s"
 COUNT = 12
+PLAIN = ("saliency", ""), ("Gaussian", "")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_numbers_by_a_loop(cifar10):
     net = Network.from_pretrained(DP)
     rows = {(row.method, row.level): row for row in deleted("dp", net, cifar10, COUNT)}
     levels = ("conv7", "conv10", "conv13")
-    assert list(rows) == [*(("attention", level) for level in levels), ("Grad-CAM", "conv13"), ("saliency", "")]
+    assert list(rows) == [*(("attention", level) for level in levels), ("Grad-CAM", "conv13"), *PLAIN]
     pictures = cifar10.test.images[torch.randperm(10_000, generator=torch.Generator().manual_seed(0))[:COUNT]]
     sums = dict.fromkeys(("clean", "fall", "moved", "random"), 0.0)
     for picture in pictures:
@@ -53,7 +54,10 @@ def test_the_command(cifar10, monkeypatch):
     done = CliRunner().invoke(app, ["deletion", UNIFORM, "vgg-gap-cifar10-s", "--pictures", "6", "--json"])
     assert done.exit_code == 0, done.output
     rows = json.loads(done.output.splitlines()[-1])["rows"]
-    assert [row["method"] for row in rows] == ["Grad-CAM", "saliency", "CAM", "saliency"]  # even maps name no pixel
+    assert [row["method"] for row in rows] == [
+        *("Grad-CAM", "saliency", "Gaussian"),  # even maps name no pixel
+        *("CAM", "saliency", "Gaussian"),
+    ]
     assert all(0 < row[key] <= 1 for row in rows for key in ("clean", "fall", "moved", "random"))
     assert "6 test pictures" in done.output
 
