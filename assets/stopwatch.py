@@ -10,15 +10,13 @@ answered, and the controls that only redraw. The first click of each kind is not
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from itertools import cycle
-from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from assets.screenshots import CHROMIUM, FLAGS, served
+from assets.browser import page_in_chromium
 
 ROUNDS = 7
 DRAWN = """old => {
@@ -69,10 +67,7 @@ def actions(page: Page) -> dict[str, Callable[[], None]]:
 
 def main() -> None:
     """Prints the table."""
-    if not Path(CHROMIUM).exists():
-        sys.exit(f"{CHROMIUM} is missing: apt-get install chromium")
-    with served() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with page_in_chromium() as (address, browser):
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(120_000)
         page.goto(f"{address}/?example=airplane&compat=dp")
@@ -90,7 +85,6 @@ def main() -> None:
                 page.wait_for_timeout(500)
             times = times[1:]
             print(f"| {name} | {statistics.median(times):.0f} | {min(times):.0f} to {max(times):.0f} |", flush=True)
-        browser.close()
 
 
 if __name__ == "__main__":

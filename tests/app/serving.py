@@ -1,7 +1,6 @@
 """Checkpoints with random weights, and the page served by its own command: for the tests of the page."""
 
 import os
-import socket
 import subprocess
 import time
 import urllib.request
@@ -9,9 +8,9 @@ from pathlib import Path
 
 import torch
 
+from assets.browser import free_port
 from model import AttentionVGG, Info
 
-REPO = Path(__file__).resolve().parents[2]
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FAMILY = "vgg-att3-cifar10-s"
 
@@ -38,12 +37,6 @@ def make_checkpoints(folder: Path, compatibilities=("dp", "pc"), sharpness: floa
                 part.mul_(10)
         net.save_pretrained(folder / f"vgg-att3-{compatibility}-cifar10-s", info)
     return folder
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:

@@ -8,20 +8,11 @@ import sys
 
 import pytest
 
+from assets.browser import CHROMIUM, FLAGS
 from tests.app.conftest import checkpoints, networks, picture, picture_file  # noqa: F401 - fixtures
 from tests.app.serving import REPO, Server
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-    "--no-first-run",
-    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
-    "--use-fake-ui-for-media-stream",
-]
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # it shows a test picture
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +35,7 @@ def chromium():
 
     expect.set_options(timeout=120_000)  # a busy machine is no reason to fail
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + CAMERA)
         yield browser
         browser.close()
 
