@@ -1,13 +1,12 @@
 """What is shipped keeps its word: each checkpoint's stated error is measured again, and every place states the same."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from model import Network, list_checkpoints
+from tests.conftest import REPO
 
-REPO = Path(__file__).resolve().parent.parent
 ENTRIES = list_checkpoints()
 EVERY = ENTRIES + list_checkpoints(REPO / "assets" / "seeds")
 FIRST = {"vgg-att3-dp-cifar10-s", "vgg-att3-pc-cifar10-s"}  # what the page opens with; these are measured whole

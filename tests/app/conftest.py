@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.serving import REPO, Server, make_checkpoints
+from tests.app.serving import Server, make_checkpoints
+from tests.conftest import REPO
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,12 @@ from app.drawing import DrawError, draw
 from app.explain import Networks
 from app.tabs.test_images import shown
 from model.presets import normalise, to_pixels
-from tests.app.serving import FAMILY, REPO, make_checkpoints
+from tests.app.serving import FAMILY, make_checkpoints
 from tests.app.test_api import (
     client,  # noqa: F401 - a fixture
 )
 from tests.app.test_main import refused
+from tests.conftest import REPO
 
 
 @pytest.fixture(scope="module")

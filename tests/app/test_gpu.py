@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from app import gpu
-from tests.app.serving import FAMILY, REPO, Server
+from tests.app.serving import FAMILY, Server
 from tests.app.test_api import assert_same
+from tests.conftest import REPO
 
 # what ZeroGPU does with a decorated function: it is called in another process, its arguments and answer pickled; of an
 # error that is raised there only the name comes back

@@ -8,7 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from app.__main__ import serve
-from tests.app.serving import free_port, make_checkpoints
+from assets.browser import free_port
+from tests.app.serving import make_checkpoints
 
 command = typer.Typer()
 command.command()(serve)

@@ -14,10 +14,11 @@ from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_
 from app.tabs.others import draw
 from model import LEVELS, VGGGAP, CheckpointError, Info, posthoc
 from model.presets import crop_square, to_pixels
-from tests.app.serving import CIFAR10, FAMILY, REPO, make_checkpoints
+from tests.app.serving import CIFAR10, FAMILY, make_checkpoints
 from tests.app.test_api import (
     client,  # noqa: F401 - a fixture
 )
+from tests.conftest import REPO
 
 GAP = "vgg-gap-cifar10-s"
 

@@ -10,7 +10,8 @@ import pytest
 
 from assets.browser import CHROMIUM, FLAGS
 from tests.app.conftest import checkpoints, networks, picture, picture_file  # noqa: F401 - fixtures
-from tests.app.serving import REPO, Server
+from tests.app.serving import Server
+from tests.conftest import REPO
 
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # it shows a test picture
 

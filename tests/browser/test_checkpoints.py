@@ -6,10 +6,11 @@ import sys
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.app.serving import REPO, Server, make_checkpoints
+from tests.app.serving import Server, make_checkpoints
 from tests.browser.test_explain import settled, switch
 from tests.browser.test_tabs import open_tab
 from tests.browser.test_test_images import LATE
+from tests.conftest import REPO
 
 SMALL, OTHER = "CIFAR-10, width 0.25 (vgg-att3-cifar10-s)", "CIFAR-10, width 0.25 (vgg-att3-cifar10-x)"
 

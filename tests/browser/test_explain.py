@@ -11,7 +11,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from model import LEVELS
-from tests.app.serving import CIFAR10, FAMILY, REPO
+from tests.app.serving import CIFAR10, FAMILY
+from tests.conftest import REPO
 
 
 def settled(page: Page, compatibility: str) -> None:

@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from model import LEVELS
-from tests.app.serving import FAMILY, REPO, Server, make_checkpoints
+from tests.app.serving import FAMILY, Server, make_checkpoints
 from tests.app.test_others import add_gap
 from tests.browser.test_explain import COLOURS, contrast
 from tests.browser.test_tabs import api, open_tab
+from tests.conftest import REPO
 
 TAB = "Other explanations"
 GRAPHICS = """element => {

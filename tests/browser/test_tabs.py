@@ -7,8 +7,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from model import LEVELS
-from tests.app.serving import CIFAR10, FAMILY, REPO
+from tests.app.serving import CIFAR10, FAMILY
 from tests.browser.test_explain import COLOURS, contrast, settled
+from tests.conftest import REPO
 
 SLOW = 120_000  # ms; a busy machine is no reason to fail
 SHOWN = {"Side by side": 9, "Query": 9, "Attack": 12}  # pictures in the grid: three levels (and the pixels) by three

@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app import drawing
-from tests.app.serving import REPO, Server
+from tests.app.serving import Server
 from tests.browser.test_explain import COLOURS, contrast
 from tests.browser.test_tabs import open_tab
+from tests.conftest import REPO
 
 SLOW = 120_000  # ms; a busy machine is no reason to fail
 

@@ -1,8 +1,9 @@
 """Two visitors at once: each sees the answer to the own picture, on the page and after switching, and no other."""
 
 from app.examples import pictures_in
-from tests.app.serving import FAMILY, REPO
+from tests.app.serving import FAMILY
 from tests.browser.test_explain import settled, state, switch
+from tests.conftest import REPO
 
 NAMES = ("frog", "truck")
 
