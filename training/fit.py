@@ -358,10 +358,18 @@ class Run:
         self.accelerator.wait_for_everyone()
 
     def measure_held_out(self, net: Network, row: dict) -> bool:
-        """Adds the held-out error, at the epoch's own side, to ``row``; True where none of that side was lower."""
+        """Adds the held-out error, at the epoch's own side, to ``row``; True where none of that side was lower.
+
+        Where weights are averaged, the raw ones' error is added too, so that every such run shows what averaging does.
+        """
         side = row["side"] if row["side"] != self.data.input_size else None
-        logits = predict(net, self.held_out, self.data.mean, self.data.std, side=side)
-        row["held_out_error"] = measure(logits, self.held_out.labels, self.data.class_names).error
+        nets = {"held_out_error": net}
+        if self.recipe.ema:
+            nets["held_out_error_raw"] = raw = copy.deepcopy(net)
+            raw.load_state_dict(self.net.state_dict())
+        for key, weights in nets.items():
+            logits = predict(weights, self.held_out, self.data.mean, self.data.std, side=side)
+            row[key] = measure(logits, self.held_out.labels, self.data.class_names).error
         return row["held_out_error"] <= min(r["held_out_error"] for r in self.history if r["side"] == row["side"])
 
     def finish(self) -> None:

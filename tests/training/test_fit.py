@@ -122,6 +122,21 @@ def test_held_out_pictures_choose_and_the_test_split_is_not_touched(uninterrupte
     assert results == {"held_out_error": rows(uninterrupted)[-1]["held_out_error"], "held_out_images": 100}
 
 
+def test_the_raw_weights_error_stands_beside_that_of_the_averaged(uninterrupted, data_dir):
+    from model import Network
+    from training.data import hold_out, load
+    from training.evaluate import predict
+
+    net, data = Network.from_pretrained(uninterrupted), load("cifar10", data_dir)
+    held_out = hold_out(data.train, 100, 0)[1]
+    state = torch.load(uninterrupted / "state.pt", weights_only=True)
+    for key, row in (("average", "held_out_error"), ("net", "held_out_error_raw")):
+        net.load_state_dict(state[key])
+        wrong = predict(net.eval(), held_out, data.mean, data.std).argmax(1) != held_out.labels
+        assert rows(uninterrupted)[-1][row] == pytest.approx(wrong.float().mean().item())
+    assert not same(state["average"], state["net"])
+
+
 @pytest.mark.parametrize("save_every", ["0", "5"])
 def test_killed_in_mid_epoch_and_resumed_equals_uninterrupted(uninterrupted, data_dir, tmp_path, save_every):
     out = tmp_path / "killed"
