@@ -40,12 +40,16 @@ alike.
 - Under `pc` and `uniform` the global branch cannot change the answer: its parameters are counted, since the paper's
   network has them, but the forward pass skips it. `python -m model export SRC DEST --prune` writes the checkpoint
   without it, with exactly the same outputs.
-- `vgg-pan`: the paper's network is known by its parameter count and a sentence. Inferred: each gate has a global branch
-  like the other networks' and a score with bias, which gives that count to its known digits; the pool follows the gate.
-- `resnet164`: the stride of a stage is in its first 3 x 3 convolution; the first block's shortcut starts after the
-  shared BN-ReLU. Both are our choice of two common forms. Attention reads the stages' raw outputs.
-- At 80 x 80 (`input_size=80`, CUB-200 in the paper) the pool after conv7 is 5 x 5, so that all maps behind it keep the
-  sizes below; conv7's is 80 x 80. Other sizes work from 8 pixels a side (20 for the 80 x 80 form).
+- `vgg-pan`: from the parts in the author's code, which has the sigmoid gate for CUB alone; conv10's global branch pools
+  by 4 first. Inferred: the pool after conv10 follows the gate.
+- `resnet164`: the stride of a stage is in its first 1 x 1 convolution, and the first block's shortcut starts after the
+  shared BN-ReLU, both as in the author's code. Attention reads the stages' raw outputs.
+- BatchNorm on vectors (heads, projections of g, the two linear layers of `vgg`) has eps 1e-3, as that on maps; the
+  author's has 1e-5. The shipped checkpoints learnt with 1e-3.
+- At 80 x 80 (`input_size=80`, CUB-200 in the paper) the pool after conv7 is 5 x 5, as the author's att2 and progressive
+  attention have it, so that all maps behind it keep the sizes below. Two differ from the author's there: conv7's map in
+  att3 is 80 x 80 (his is brought to 32 x 32), and `vgg` (his pools by 2 after conv7, after conv12 too, and by 3 at the
+  end). Other sizes work from 8 pixels a side (20 for the 80 x 80 form).
 """
 
 

@@ -17,6 +17,13 @@ from torch import Tensor, nn
 from model.attention import COMPATIBILITIES, attend, compatibility_of, spatial_softmax
 from model.checkpoints import Network
 
+VECTOR_EPS = 1e-3  # of BatchNorm on vectors; the author's is Torch's 1e-5, and every checkpoint here learnt with this
+
+
+def norm_relu_dropout(channels: int, rate: float) -> nn.Sequential:
+    """BatchNorm, ReLU and Dropout, on vectors [B, C]."""
+    return nn.Sequential(nn.BatchNorm1d(channels, eps=VECTOR_EPS), nn.ReLU(inplace=True), nn.Dropout(rate))
+
 
 class Explained(NamedTuple):
     """A prediction and its exact split by level: logits = bias + the sum of the terms, to rounding."""
@@ -96,12 +103,7 @@ class AttendingNetwork(Network):
         self.score = nn.ModuleDict(
             {k: compatibility_of(self.compatibility, c, scale_scores) for k, c in channels.items()}
         )
-        self.norm = nn.ModuleDict(
-            {
-                k: nn.Sequential(nn.BatchNorm1d(c, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(dropout))
-                for k, c in channels.items()
-            }
-        )
+        self.norm = nn.ModuleDict({k: norm_relu_dropout(c, dropout) for k, c in channels.items()})
         if self.arguments["head"] == "concat":
             self.classifier = nn.Linear(sum(channels.values()), num_classes)
         else:
@@ -116,9 +118,7 @@ class AttendingNetwork(Network):
         g_channels = branch.fc1.out_features
         for k, c in channels.items():
             if c != g_channels:
-                self.project[k] = nn.Sequential(
-                    nn.BatchNorm1d(g_channels, eps=1e-3), nn.ReLU(), nn.Dropout(dropout), nn.Linear(g_channels, c)
-                )
+                self.project[k] = norm_relu_dropout(g_channels, dropout).append(nn.Linear(g_channels, c))
 
     def pruned(self) -> AttendingNetwork:
         """A copy without the global branch, whose outputs are exactly equal.
@@ -136,7 +136,7 @@ class AttendingNetwork(Network):
         """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it.
 
         Raises:
-            ValueError: ``images`` is not [B, 3, H, W], or too small for the trunk.
+            ValueError: ``images`` is not floating-point [B, 3, H, W], or too small for the trunk.
         """
         local_features = self.trunk(images)
         g = self.global_branch(local_features[self.available[-1]]) if self.uses_global else None
@@ -186,12 +186,22 @@ class AttendingNetwork(Network):
         Args:
             images: normalised pictures.
             query: global features [B, C] to attend with in place of the images' own (dp and additive).
+
+        Raises:
+            ValueError: ``images`` is not floating-point [B, 3, H, W], or too small; ``query`` is not of g's shape.
         """
         local_features, g = self.features(images)
+        if query is not None and g is not None and query.shape != g.shape:
+            raise ValueError(f"query must be {list(g.shape)}, as the images' own g, not {list(query.shape)}")
         attention = self.attention_maps(local_features, g if query is None else query)
         terms = self.level_terms(local_features, attention)
         return Explained(self.bias + sum(terms.values()), attention, terms, self.bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Logits [B, K] of normalised ``images`` [B, 3, H, W], and the map of each level, {level: [B, H', W']}.
+
+        Raises:
+            ValueError: ``images`` is not floating-point [B, 3, H, W], or too small for the trunk.
+        """
         explained = self.explain_logits(images)
         return explained.logits, explained.attention

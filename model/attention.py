@@ -45,9 +45,10 @@ class DotProduct(nn.Module):
 
     Args:
         channels: C of the local features.
-        scale_scores: True divides by sqrt(C). FC-1 can absorb the constant, so the functions that can be learnt are the
-            paper's, but the first softmax is not already collapsed onto a few points. "learnt" starts there and learns
-            the factor, one a level. False is the paper's formula.
+        scale_scores: True divides by sqrt(C). The last linear layer before the score (FC-1, or conv7's projection) can
+            absorb the constant, so the functions that can be learnt are the paper's, but the first softmax is not
+            already collapsed onto a few points. "learnt" starts there and learns the factor, one a level. False is the
+            paper's formula.
     """
 
     def __init__(self, channels: int, scale_scores: bool | str = True):
@@ -64,7 +65,7 @@ class Parametrised(nn.Module):
     """pc: c_i = <u, l_i + g>, u learnt per level.
 
     <u, g> is the same at every position, so the softmax cancels it: g cannot move the map. ``global_feature`` may
-    therefore be None, with exactly the same attention.
+    therefore be None, with the same attention but for rounding.
     """
 
     def __init__(self, channels: int):

@@ -13,15 +13,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from model.attending import Explained
+from model.attending import Explained, norm_relu_dropout
 from model.attention import Parametrised, attend, inner, sigmoid_gate, spatial_softmax
 from model.checkpoints import Network
 from model.vgg import CHANNELS, GlobalBranch, Trunk, check_images, conv_layer, pool_after_conv7, scaled, smallest_of
-
-
-def norm_relu_dropout(channels: int, dropout: float) -> nn.Sequential:
-    """BatchNorm (eps 1e-3), ReLU and Dropout .5 times ``dropout``, on vectors."""
-    return nn.Sequential(nn.BatchNorm1d(channels, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(0.5 * dropout))
 
 
 class VGG(Network):
@@ -31,7 +26,8 @@ class VGG(Network):
         num_classes: K.
         width: multiplies every channel count; 1 is the paper's network.
         dropout: multiplies the paper's dropout rates; 0 switches dropout off.
-        input_size: side of the square input in pixels; 80 pools by 5 after conv7, as the paper does on CUB.
+        input_size: side of the square input in pixels; 80 pools by 5 after conv7, as the attention networks do (the
+            author's VGG pools by 2 there, after conv12 too, and by 3 after conv13).
 
     Raises:
         ValueError: an argument outside of what is said above.
@@ -53,7 +49,7 @@ class VGG(Network):
         channels = scaled(CHANNELS[12], width)
         self.dropout = nn.Dropout(0.5 * dropout)
         self.fc1 = nn.Linear(channels, channels)
-        self.norm = norm_relu_dropout(channels, dropout)
+        self.norm = norm_relu_dropout(channels, 0.5 * dropout)
         self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -77,7 +73,7 @@ class VGGGlobal(Network):
         self.trunk = Trunk(width, dropout, input_size)
         self.global_branch = GlobalBranch(width, dropout)
         channels = self.global_branch.fc1.out_features
-        self.norm = norm_relu_dropout(channels, dropout)
+        self.norm = norm_relu_dropout(channels, 0.5 * dropout)
         self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -130,10 +126,11 @@ class VGGGAP(Network):
 class VGGPAN(Network):
     """VGG-PAN: conv10's features are gated by a sigmoid and passed on; conv13's are summed under a softmax.
 
-    Each of the two has a global branch and a pc score of its own. Inferred, not known: that both branches have the same
-    layers and both scores a u with bias, which gives the 24.699 M parameters; and that conv10 is pooled after
-    the gate. A sigmoid, unlike a softmax, does not cancel <u, g>: conv10's branch opens and shuts the whole gate.
-    conv13's branch is dead: its <u, g> cancels, so it is never run, no gradient reaches it, and it only counts.
+    Each of the two has a global branch and a pc score, with bias, of its own; conv10's branch pools by 4 first, which
+    ends at one position as conv13's does. The author's code has these parts, and the gate with them only for CUB; that
+    the pool after conv10 follows the gate is inferred. A sigmoid, unlike a softmax, does not cancel <u, g>: conv10's
+    branch opens and shuts the whole gate. conv13's branch is dead: its <u, g> cancels, so it is never run, no gradient
+    reaches it, and it only counts.
 
     Arguments and errors as ``VGG``.
     """
@@ -143,8 +140,9 @@ class VGGPAN(Network):
         self.trunk = Trunk(width, dropout, input_size)
         channels = scaled(CHANNELS[12], width)
         self.score = nn.ModuleDict({level: Parametrised(channels) for level in ("conv10", "conv13")})
-        self.global_branch = nn.ModuleDict({level: GlobalBranch(width, dropout) for level in ("conv10", "conv13")})
-        self.norm = norm_relu_dropout(channels, dropout)
+        first_pools = {"conv10": 4, "conv13": 2}
+        self.global_branch = nn.ModuleDict({k: GlobalBranch(width, dropout, pool) for k, pool in first_pools.items()})
+        self.norm = norm_relu_dropout(channels, 0.5 * dropout)
         self.classifier = nn.Linear(channels, num_classes)
 
     def vector_and_maps(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

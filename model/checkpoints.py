@@ -50,7 +50,11 @@ class Info:
 
 
 def three_numbers(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(isinstance(v, (int, float)) for v in value)
+    return isinstance(value, list) and len(value) == 3 and all(map(moderate, value))
+
+
+def moderate(value: object) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < 1e6  # which NaN is not
 
 
 FITS: dict[str, Callable[[object], bool]] = {  # what config.json may hold of Info
@@ -126,12 +130,13 @@ class Network(nn.Module):
         """
         folder = locate(where, revision)
         config = read_config(folder)
-        known = {c.__name__: c for c in all_subclasses(Network)}
+        known = {c.__name__: c for c in all_subclasses(Network) - {Network}}
         kind = known.get(config["architecture"])
         if kind is None or not issubclass(kind, cls):
             raise CheckpointError(f"{where} holds the network {config['architecture']!r}, not {cls.__name__}")
         try:
-            net = kind(**config["arguments"])
+            with torch.device("meta"):  # nothing is allocated before the weights are known to fit
+                net = kind(**config["arguments"])
         except (AttributeError, RuntimeError, TypeError, ValueError) as e:
             why = str(e).partition("\n")[0]
             raise CheckpointError(f"{where}: the arguments in {CONFIG} do not fit {kind.__name__}: {why}") from e
@@ -204,7 +209,7 @@ def read_config(folder: Path) -> dict:
         config = json.loads((folder / CONFIG).read_text("utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"{name} is not a checkpoint: it has no {CONFIG}") from None
-    except (OSError, ValueError) as e:
+    except (OSError, RecursionError, ValueError) as e:
         raise CheckpointError(f"{name}: {CONFIG} cannot be read as JSON") from e
     if not (
         isinstance(config, dict)
@@ -224,7 +229,7 @@ def info_of(config: dict) -> Info:
 
 
 def load_strictly(net: nn.Module, file: Path, where: str | Path) -> None:
-    """Loads a safetensors file into ``net``; every tensor must be there, none besides, each of the right shape."""
+    """Gives ``net`` the tensors of a safetensors file, in its own precision: all of them, no others, finite numbers."""
     try:
         with safe_open(file, framework="pt") as f:
             state: dict[str, Tensor] = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 - not a dictionary
@@ -234,14 +239,22 @@ def load_strictly(net: nn.Module, file: Path, where: str | Path) -> None:
         raise CheckpointError(f"{where}: {WEIGHTS} is truncated or not a safetensors file") from e
     own = net.state_dict()
     missing, foreign = own.keys() - state.keys(), state.keys() - own.keys()
-    shapes = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
-    if missing or foreign or shapes:
-        example = min([*missing, *foreign, *shapes])
+    other = [k for k in own.keys() & state.keys() if form(own[k]) != form(state[k])]
+    if missing or foreign or other:
+        example = min([*missing, *foreign, *other])
         raise CheckpointError(
             f"{where}: {WEIGHTS} does not fit the network in {CONFIG} ({len(missing)} tensors missing, "
-            f"{len(foreign)} foreign, {len(shapes)} of another shape; for one, {example})"
+            f"{len(foreign)} foreign, {len(other)} of another shape or kind; for one, {example})"
         )
-    net.load_state_dict(state)
+    state = {k: v.to(own[k].dtype) for k, v in state.items()}
+    if broken := [k for k, v in state.items() if not v.isfinite().all()]:
+        raise CheckpointError(f"{where}: {WEIGHTS} holds numbers that are not finite (for one, in {min(broken)})")
+    net.load_state_dict(state, assign=True)
+
+
+def form(tensor: Tensor) -> tuple[torch.Size, bool, bool]:
+    """Its shape, and what its numbers are, whatever the precision: floating-point, complex, or neither."""
+    return tensor.shape, tensor.is_floating_point(), tensor.is_complex()
 
 
 def all_subclasses(cls: type) -> set[type]:

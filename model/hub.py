@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from concurrent.futures import Future
 from pathlib import Path
@@ -10,6 +11,7 @@ from threading import Thread
 from model.checkpoints import CONFIG, WEIGHTS, CheckpointError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
+HERE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}  # a disk's errors, not the Hub's
 PATIENCE = 3  # seconds to wait for the Hub where a cached copy would do; 10 where there is none
 
 
@@ -91,5 +93,7 @@ def refusal(e: Exception, repo: str, revision: str | None) -> str:
         )
     if status:
         return f"the Hub could not give {repo}: it answered with status {status}"
+    if isinstance(e, OSError) and e.errno in HERE:
+        return f"{repo} cannot be kept in the Hub's local cache: {e.strerror}"
     why = "HF_HUB_OFFLINE is set" if isinstance(e, OfflineModeIsEnabled) else "the Hub cannot be reached"
     return f"there is no folder {repo}, it is not in the local cache, and {why}"

@@ -24,7 +24,7 @@ def to_pixels(image: Image.Image) -> Tensor:
 
 
 def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """uint8 [B, 3, H, W] to float32 of the same shape, channels_last: pixels scaled to 0..1, minus mean, over std."""
+    """Pixels 0 to 255, [B, 3, H, W], to float32 of that shape, channels_last: scaled to 0..1, minus mean, over std."""
     x = pixels.float().contiguous(memory_format=torch.channels_last)
     mean_, std_ = (torch.tensor(v, device=x.device).mul(255).view(1, 3, 1, 1) for v in (mean, std))
-    return x.sub_(mean_).div_(std_)
+    return x.sub(mean_).div_(std_)

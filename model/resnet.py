@@ -42,9 +42,9 @@ class Bottleneck(nn.Module):
         c_out = 4 * channels
         self.norm = norm_relu(c_in)
         self.residual = nn.Sequential(
-            convolution(c_in, channels, 1),
+            convolution(c_in, channels, 1, stride),  # the author's place for it
             norm_relu(channels),
-            convolution(channels, channels, 3, stride),
+            convolution(channels, channels, 3),
             norm_relu(channels),
             convolution(channels, c_out, 1),
         )

@@ -15,6 +15,7 @@ from model.attending import AttendingNetwork
 LEVELS = ("conv7", "conv10", "conv13")
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)  # conv1 to conv15
 DROPOUT = {1: 0.3, 3: 0.4, 5: 0.4, 6: 0.4, 8: 0.4, 9: 0.4, 11: 0.4, 12: 0.4, 14: 0.4, 15: 0.4}
+LARGEST_INPUT = 1024  # some 30 GB of activations at width 1
 SMALLEST_INPUT = 8  # two poolings by 2 must leave conv13 a grid of at least 2 x 2; the 80 x 80 form needs 20
 
 
@@ -41,7 +42,9 @@ def conv_layer(number: int, width: float, dropout: float) -> ConvBNReLU:
 
 
 def check_images(images: Tensor, smallest: int) -> None:
-    """Raises ValueError unless ``images`` is [B, 3, H, W] with sides of at least ``smallest`` pixels."""
+    """Raises ValueError unless ``images`` is floating-point [B, 3, H, W], its sides of at least ``smallest`` pixels."""
+    if not images.is_floating_point():
+        raise ValueError(f"images must be normalised floating-point numbers, not {images.dtype}")
     if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < smallest:
         raise ValueError(
             f"images must be [batch, 3, height, width] with sides of at least {smallest} pixels, "
@@ -50,9 +53,11 @@ def check_images(images: Tensor, smallest: int) -> None:
 
 
 def check_input_size(input_size: int, smallest: int) -> None:
-    """Raises ValueError unless ``input_size`` is a whole number of at least ``smallest`` pixels."""
-    if not isinstance(input_size, int) or input_size < smallest:
-        raise ValueError(f"input_size must be a whole number of at least {smallest} pixels, not {input_size!r}")
+    """Raises ValueError unless ``input_size`` is a whole number of pixels from ``smallest`` to ``LARGEST_INPUT``."""
+    if not isinstance(input_size, int) or not smallest <= input_size <= LARGEST_INPUT:
+        raise ValueError(
+            f"input_size must be a whole number of pixels from {smallest} to {LARGEST_INPUT}, not {input_size!r}"
+        )
 
 
 def smallest_of(input_size: int) -> int:
@@ -105,11 +110,16 @@ class Trunk(nn.Module):
 
 
 class GlobalBranch(nn.Module):
-    """conv14, conv15 and FC-1: from conv13's features [B, 512, 8, 8] to the global feature g [B, 512], without ReLU."""
+    """conv14, conv15 and FC-1: from conv13's features [B, 512, 8, 8] to the global feature g [B, 512], without ReLU.
 
-    def __init__(self, width: float, dropout: float):
+    Args:
+        width, dropout: as in ``Trunk``.
+        first_pool: side of the pool that it begins with.
+    """
+
+    def __init__(self, width: float, dropout: float, first_pool: int = 2):
         super().__init__()
-        self.pool13 = nn.MaxPool2d(2, ceil_mode=True)
+        self.pool13 = nn.MaxPool2d(first_pool, ceil_mode=True)
         self.conv14 = conv_layer(14, width, dropout)
         self.pool14 = nn.MaxPool2d(2, ceil_mode=True)
         self.conv15 = conv_layer(15, width, dropout)
@@ -133,9 +143,11 @@ class AttentionVGG(AttendingNetwork):
         compatibility: "dp", "pc", "additive" (ours) or "uniform" (control).
         head: "concat", one linear layer on the joined vectors; or "indep", a linear layer a level, logits summed.
             (The author sums log-probabilities for att2-indep: the same distribution, as the softmax cancels the rest.)
+            BatchNorm on vectors, here and before conv7's projection, has eps 1e-3; the author's has 1e-5.
         width: multiplies every channel count; 1 is the paper's network.
         dropout: multiplies the paper's dropout rates (.3, .4, .5); 0 switches dropout off.
-        input_size: side of the square input in pixels; 80 pools by 5 after conv7, as the paper does on CUB.
+        input_size: side of the square input in pixels; 80 pools by 5 after conv7, as the author's att2 does on CUB
+            (his att3 attends there to a conv7 brought to 32 x 32; here its map is 80 x 80).
         scale_scores: dp only, see ``attention.DotProduct``.
         global_branch: False leaves conv14, conv15 and FC-1 out: exact under pc and uniform, whose maps ignore g.
 

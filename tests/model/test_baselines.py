@@ -2,18 +2,20 @@
 
 import pytest
 import torch
-from torch.nn.functional import adaptive_max_pool2d, max_pool2d
+from torch.nn.functional import max_pool2d
 
 import model
 
 FAMILY = ["vgg", "vgg-global", "vgg-gap", "vgg-pan"]
 
 
-def global_feature(w, x, name):
-    """conv14, conv15, FC-1."""
-    for number in (14, 15):
-        x = w.conv_norm_relu(max_pool2d(x, 2), f"{name}.conv{number}")
-    return w.linear(adaptive_max_pool2d(x, 1).flatten(1), f"{name}.fc1")
+def global_feature(w, x, name, first_pool=2):
+    """A pool, conv14, a pool, conv15, a pool, FC-1."""
+    for number, pool in ((14, first_pool), (15, 2)):
+        x = w.conv_norm_relu(max_pool2d(x, pool), f"{name}.conv{number}")
+    x = max_pool2d(x, 2)
+    assert x.shape[2:] == (1, 1)
+    return w.linear(x.flatten(1), f"{name}.fc1")
 
 
 def logits_by_hand(w, name, images, input_size):
@@ -25,7 +27,7 @@ def logits_by_hand(w, name, images, input_size):
     for number in range(1, 14):
         x = w.conv_norm_relu(x, f"trunk.conv{number}")
         if name == "vgg-pan" and number == 10:
-            g = global_feature(w, x, "global_branch.conv10")[:, :, None, None]
+            g = global_feature(w, x, "global_branch.conv10", 4)[:, :, None, None]
             c = ((x + g) * w.w["score.conv10.u.weight"]).sum(1) + w.w["score.conv10.u.bias"]
             maps["conv10"] = 1 / (1 + torch.exp(-c))
             x = x * maps["conv10"][:, None]

@@ -1,6 +1,7 @@
 """A checkpoint comes back as it was saved, or is refused in one sentence."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -124,7 +125,28 @@ def test_tensors_missing_foreign_or_of_another_shape_are_counted(saved):
     del state["classifier.bias"]
     state["classifier.weight"] = torch.zeros(3, 1)
     save_file(state, saved / WEIGHTS)
-    assert "(1 tensors missing, 1 foreign, 1 of another shape; for one, classifier.bias)" in refusal(saved)
+    assert "(1 tensors missing, 1 foreign, 1 of another shape or kind; for one, classifier.bias)" in refusal(saved)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda w: w.to(torch.int8), "1 of another shape or kind; for one, classifier.weight"),
+        (lambda w: w.to(torch.complex64), "1 of another shape or kind; for one, classifier.weight"),
+        (lambda w: w.fill_(math.nan), "not finite (for one, in classifier.weight)"),
+    ],
+)
+def test_weights_that_are_no_weights_are_refused(saved, spoil, says):
+    state = load_file(saved / WEIGHTS)
+    save_file(state | {"classifier.weight": spoil(state["classifier.weight"])}, saved / WEIGHTS)
+    assert says in refusal(saved)
+
+
+def test_a_network_is_not_allocated_before_its_weights_are_known_to_fit(saved):
+    config = json.loads((saved / CONFIG).read_text())
+    config["arguments"]["num_classes"] = 10**10  # more than any memory holds
+    (saved / CONFIG).write_text(json.dumps(config))
+    assert "2 of another shape" in refusal(saved)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +159,7 @@ def test_tensors_missing_foreign_or_of_another_shape_are_counted(saved):
         '{"architecture": "AttentionVGG"}',
         '{"arguments": {}}',
         '{"architecture": 1, "arguments": 2}',
+        pytest.param("[" * 200_000, id="deep"),
         '{"architecture": "AttendingNetwork", "arguments": {"num_classes": 3}}',
         '{"architecture": "AttentionVGG", "arguments": {"num_classes": 1000000000000}}',
         b'{"architecture": "\xff"}',
@@ -153,6 +176,8 @@ def test_a_config_that_is_no_config_is_refused(saved, content):
         ({"results": None}, "under results"),
         ({"mean": "abc"}, "under mean"),
         ({"mean": [0, 0], "std": [1, 0, 1]}, "under mean, std"),
+        ({"mean": [0, math.nan, 0], "std": [1, math.nan, 1]}, "under mean, std"),
+        ({"mean": [10**400, 0, 0], "std": [1, 1, math.inf]}, "under mean, std"),
         ({"class_names": [1, 2, 3]}, "under class_names"),
         ({"recipe": [], "dataset": 7}, "under dataset, recipe"),
         ({"class_names": ["cat"]}, "does not name each of its classes"),
@@ -192,8 +217,9 @@ def test_another_class_of_network_is_refused(saved, tmp_path):
     assert "holds the network 'OtherNetwork', not AttentionVGG" in refusal(tmp_path / "other")
     assert "holds the network 'AttentionVGG', not OtherNetwork" in refusal(saved, OtherNetwork)
     config = json.loads((saved / CONFIG).read_text())
-    (saved / CONFIG).write_text(json.dumps(config | {"architecture": "Sequential"}))
-    assert "holds the network 'Sequential', not Network" in refusal(saved, Network)
+    for name in ("Sequential", "Network"):  # foreign; the base of all, which is none
+        (saved / CONFIG).write_text(json.dumps(config | {"architecture": name}))
+        assert f"holds the network '{name}', not Network" in refusal(saved, Network)
 
 
 def test_the_registry_reads_what_is_saved_and_reports_what_is_broken(tmp_path):

@@ -139,3 +139,13 @@ def test_a_folder_comes_before_a_shipped_one_and_that_before_the_hub(server, tmp
     monkeypatch.chdir(tmp_path / "work")
     assert equal(AttentionVGG.from_pretrained("user/net"), here)
     assert not server.requests
+
+
+def test_a_full_disk_is_not_the_hubs_fault(server, tmp_path, monkeypatch):
+    publish(server, network(0), tmp_path / "net")
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+    assert refusal("user/net") == "user/net cannot be kept in the Hub's local cache: No space left on device"

@@ -15,8 +15,8 @@ def stages_by_hand(w, images):
         for i in range(18):
             name, stride = f"trunk.stage{stage}.{i}", 2 if stage > 1 and i == 0 else 1
             h = w.norm_relu(x, f"{name}.norm.0", 1e-5)
-            r = w.norm_relu(w.conv(h, f"{name}.residual.0"), f"{name}.residual.1.0", 1e-5)
-            r = w.norm_relu(w.conv(r, f"{name}.residual.2", stride), f"{name}.residual.3.0", 1e-5)
+            r = w.norm_relu(w.conv(h, f"{name}.residual.0", stride), f"{name}.residual.1.0", 1e-5)
+            r = w.norm_relu(w.conv(r, f"{name}.residual.2"), f"{name}.residual.3.0", 1e-5)
             x = w.conv(r, f"{name}.residual.4") + (w.conv(h, f"{name}.shortcut", stride) if i == 0 else x)
         outputs.append(x)
     return outputs

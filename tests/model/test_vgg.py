@@ -11,80 +11,60 @@ from model.vgg import LEVELS
 LEVELS_OF = {1: ("conv13",), 2: ("conv10", "conv13"), 3: LEVELS}
 
 
-def network(seed=0, **arguments):
-    """A narrow network in evaluation mode whose BatchNorms are not the identity."""
-    torch.manual_seed(seed)
-    net = AttentionVGG(**{"width": 0.125, **arguments})
-    for m in net.modules():
-        if isinstance(m, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
-            torch.nn.init.normal_(m.weight, 1, 0.2)
-            torch.nn.init.normal_(m.bias, 0, 0.2)
-            torch.nn.init.normal_(m.running_mean, 0, 0.2)
-            torch.nn.init.uniform_(m.running_var, 0.5, 1.5)
-    return net.eval()
+@pytest.fixture
+def network(lively):
+    """Returns a function: a narrow network in evaluation mode whose BatchNorms are not the identity."""
+
+    def make(**arguments):
+        torch.manual_seed(0)
+        return lively(AttentionVGG(**{"width": 0.125, **arguments}))
+
+    return make
 
 
-def pictures(size=32, batch=2, dtype=torch.float32):
-    return torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(3)).to(dtype)
-
-
-def written_out(net, images):
-    """The forward pass from the paper's table, with the weights of ``net`` and torch's functions alone."""
-    w = net.state_dict()
-
-    def linear(x, name):
-        return F.linear(x, w[f"{name}.weight"], w[f"{name}.bias"])
-
-    def norm_relu(x, name):
-        stats = (w[f"{name}.{key}"] for key in ("running_mean", "running_var", "weight", "bias"))
-        return F.relu(F.batch_norm(x, *stats, eps=1e-3))
-
-    def conv(x, number):
-        name = f"trunk.conv{number}" if number <= 13 else f"global_branch.conv{number}"
-        return norm_relu(F.conv2d(x, w[f"{name}.0.weight"], w[f"{name}.0.bias"], padding=1), f"{name}.1")
-
+def by_hand(w, net, images):
+    """Logits and maps, from the paper's table."""
     x, local = images, {}
     for number in range(1, 16):
-        x = conv(x, number)
+        x = w.conv_norm_relu(x, f"{'trunk' if number <= 13 else 'global_branch'}.conv{number}")
         local[f"conv{number}"] = x
         if number in (7, 10, 13, 14, 15):
             x = F.max_pool2d(x, 5 if number == 7 and net.input_size == 80 else 2)
-    g = linear(x.flatten(1), "global_branch.fc1")
+    g = w.linear(x.flatten(1), "global_branch.fc1")
 
     maps, attended, logits = {}, {}, 0
     for level in net.levels:
         l, u = local[level], g
         if l.shape[1] != g.shape[1]:
-            u = linear(norm_relu(g, f"project.{level}.0"), f"project.{level}.3")
+            u = w.linear(w.norm_relu(g, f"project.{level}.0"), f"project.{level}.3")
         u = u[:, :, None, None]
         if net.compatibility == "dp":
             c = (l * u).sum(1) / l.shape[1] ** 0.5
         elif net.compatibility == "pc":
-            c = ((l + u) * w[f"score.{level}.u.weight"]).sum(1) + w[f"score.{level}.u.bias"]
+            c = w.conv(l + u, f"score.{level}.u")[:, 0]
         elif net.compatibility == "additive":
-            h = F.conv2d(l, w[f"score.{level}.w.weight"], w[f"score.{level}.w.bias"])
-            h = torch.tanh(h + F.conv2d(u, w[f"score.{level}.v.weight"][:, :, None, None]))
-            c = (h * w[f"score.{level}.u.weight"]).sum(1)
+            v = F.conv2d(u, w.w[f"score.{level}.v.weight"][:, :, None, None])
+            c = w.conv(torch.tanh(w.conv(l, f"score.{level}.w") + v), f"score.{level}.u")[:, 0]
         else:
             c = l[:, 0] * 0
         e = torch.exp(c - c.amax((1, 2), keepdim=True))
         maps[level] = e / e.sum((1, 2), keepdim=True)
-        attended[level] = norm_relu((l * maps[level][:, None]).sum((2, 3)), f"norm.{level}.0")
+        attended[level] = w.norm_relu((l * maps[level][:, None]).sum((2, 3)), f"norm.{level}.0")
         if not isinstance(net.classifier, torch.nn.Linear):
-            logits = logits + linear(attended[level], f"classifier.{level}")
+            logits = logits + w.linear(attended[level], f"classifier.{level}")
     if isinstance(net.classifier, torch.nn.Linear):
-        logits = linear(torch.cat(list(attended.values()), 1), "classifier")
+        logits = w.linear(torch.cat(list(attended.values()), 1), "classifier")
     return logits, maps
 
 
 @pytest.mark.parametrize("compatibility", COMPATIBILITIES)
 @pytest.mark.parametrize("head", ["concat", "indep"])
 @pytest.mark.parametrize("size", [32, 80])
-def test_equals_the_network_written_out(compatibility, head, size):
+def test_equals_the_network_written_out(compatibility, head, size, network, pictures, written_out):
     net = network(compatibility=compatibility, head=head, input_size=size, num_classes=7).double()
     with torch.no_grad():
         logits, maps = net(pictures(size, dtype=torch.float64))
-        expected, expected_maps = written_out(net, pictures(size, dtype=torch.float64))
+        expected, expected_maps = by_hand(written_out(net), net, pictures(size, dtype=torch.float64))
     assert torch.allclose(logits, expected, rtol=0, atol=1e-10)
     assert {k: v.shape for k, v in maps.items()} == {
         "conv7": (2, size, size),
@@ -121,7 +101,7 @@ def test_dropout_rates_are_the_papers():
 @pytest.mark.parametrize("levels", [1, 2, 3])
 @pytest.mark.parametrize("head", ["concat", "indep"])
 @pytest.mark.parametrize("compatibility", COMPATIBILITIES)
-def test_a_logit_is_the_bias_and_one_term_a_level(levels, head, compatibility):
+def test_a_logit_is_the_bias_and_one_term_a_level(levels, head, compatibility, network, pictures):
     net = network(levels=LEVELS_OF[levels], head=head, compatibility=compatibility)
     with torch.no_grad():
         logits, attention, terms, bias = net.explain_logits(pictures())
@@ -135,7 +115,7 @@ def test_a_logit_is_the_bias_and_one_term_a_level(levels, head, compatibility):
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "additive"])
-def test_a_query_moves_dp_and_additive(compatibility):
+def test_a_query_moves_dp_and_additive(compatibility, network, pictures):
     net = network(compatibility=compatibility)
     with torch.no_grad():
         local, g = net.features(pictures())
@@ -146,7 +126,7 @@ def test_a_query_moves_dp_and_additive(compatibility):
 
 @pytest.mark.parametrize("compatibility", ["pc", "uniform"])
 @pytest.mark.parametrize("global_branch", [True, False])
-def test_no_query_moves_pc_and_uniform(compatibility, global_branch):
+def test_no_query_moves_pc_and_uniform(compatibility, global_branch, network, pictures):
     net = network(compatibility=compatibility, global_branch=global_branch)
     with torch.no_grad():
         own = net.explain_logits(pictures())
@@ -156,7 +136,7 @@ def test_no_query_moves_pc_and_uniform(compatibility, global_branch):
 
 
 @pytest.mark.parametrize("compatibility", COMPATIBILITIES)
-def test_pc_leaves_the_global_branch_without_gradient(compatibility):
+def test_pc_leaves_the_global_branch_without_gradient(compatibility, network, pictures):
     net = network(compatibility=compatibility)
     net(pictures())[0].square().sum().backward()
     branch = [p for name, p in net.named_parameters() if name.startswith(("global_branch.", "project."))]
@@ -171,7 +151,7 @@ def test_pc_leaves_the_global_branch_without_gradient(compatibility):
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("compatibility", COMPATIBILITIES)
-def test_autocast_gives_finite_maps_that_sum_to_1(compatibility, dtype):
+def test_autocast_gives_finite_maps_that_sum_to_1(compatibility, dtype, network, pictures):
     net = network(compatibility=compatibility, scale_scores=False)
     for images in (pictures(), 1e3 * pictures(), torch.zeros(2, 3, 32, 32)):
         with torch.no_grad(), torch.autocast("cpu", dtype=dtype):
@@ -183,7 +163,7 @@ def test_autocast_gives_finite_maps_that_sum_to_1(compatibility, dtype):
 
 
 @pytest.mark.parametrize(("size", "grids"), [((8, 8), (8, 4, 2)), ((33, 40), (33, 17, 9)), ((96, 64), (96, 48, 24))])
-def test_other_sizes_work_as_the_trunk_allows(size, grids):
+def test_other_sizes_work_as_the_trunk_allows(size, grids, network):
     net = network()
     with torch.no_grad():
         logits, maps = net(torch.randn(1, 3, *size))
@@ -203,7 +183,8 @@ def test_other_sizes_work_as_the_trunk_allows(size, grids):
         ({"compatibility": "additive", "global_branch": False}, "additive needs the global branch"),
         ({"width": 0}, "width must be above 0"),
         ({"num_classes": 0}, "num_classes must be at least 1"),
-        ({"input_size": 7}, "input_size must be a whole number of at least 8 pixels, not 7"),
+        ({"input_size": 7}, "input_size must be a whole number of pixels from 8 to 1024, not 7"),
+        ({"input_size": 1025}, "input_size must be a whole number of pixels from 8 to 1024, not 1025"),
         ({"input_size": 32.5}, "input_size must be a whole number"),
     ],
 )
@@ -217,8 +198,19 @@ def test_wrong_arguments_get_one_sentence(arguments, message):
     ("input_size", "shape"),
     [(32, (1, 3, 7, 32)), (32, (1, 1, 32, 32)), (32, (3, 32, 32)), (80, (1, 3, 19, 80))],
 )
-def test_images_that_do_not_fit_get_one_sentence(input_size, shape):
+def test_images_that_do_not_fit_get_one_sentence(input_size, shape, network):
     smallest = 20 if input_size == 80 else 8
     with pytest.raises(ValueError, match=f"sides of at least {smallest} pixels, not ") as e:
         network(input_size=input_size)(torch.zeros(shape))
     assert "\n" not in str(e.value)
+
+
+def test_bytes_are_no_images(network):
+    with pytest.raises(ValueError, match="must be normalised floating-point numbers, not torch.uint8"):
+        network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("shape", [(3, 64), (2, 63)])
+def test_a_query_of_another_shape_gets_one_sentence(network, pictures, shape):
+    with pytest.raises(ValueError, match=r"query must be \[2, 64\], as the images' own g, not \[\d, 6\d\]"):
+        network().explain_logits(pictures(), query=torch.zeros(shape))

@@ -105,7 +105,7 @@ def test_the_classifier_reads_what_embed_gives(name, lively, pictures):
         ("vgg-att1-concat-pc", {"scale_scores": "learnt"}, "under dp, 'learnt', not 'learnt'"),
         ("vgg-att1-concat-pc", {"levels": ("conv7",)}, "vgg-att1-concat-pc takes no levels"),
         *(
-            (name, {"input_size": 4}, "input_size must be a whole number of at least 8 pixels, not 4")
+            (name, {"input_size": 4}, "input_size must be a whole number of pixels from 8 to 1024, not 4")
             for name in ONE_OF_EACH
         ),
         *((name, {"num_classes": 0}, "num_classes must be at least 1") for name in ONE_OF_EACH),
