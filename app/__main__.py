@@ -50,6 +50,9 @@ def serve(
     except OSError as e:
         refuse(f"{checkpoints} cannot be read: {e.strerror or 'unknown reason'}.")
 
+    from app import temporary
+
+    temporary.begin()  # before gradio is imported, which asks once where its files go
     from app import ui
     from app.site import Site
 

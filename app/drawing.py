@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from app import words
 from app.explain import Networks
 from app.images import PictureError
 from app.panels import data_uri
 from model import Network
+from model.card import dataset_name
 from model.presets import crop_square, normalise, to_pixels
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
@@ -185,8 +185,8 @@ def draw(
     count, seed = whole(count, 1, MOST, "The number of pictures"), whole(seed, 0, LAST_SEED, "The seed")
     if net.info.dataset != DATASET:
         raise DrawError(
-            f"This checkpoint was trained on {words.dataset_name(net.info.dataset)}, and test pictures are drawn "
-            f"from {words.dataset_name(DATASET)} only."
+            f"This checkpoint was trained on {dataset_name(net.info.dataset)}, and test pictures are drawn "
+            f"from {dataset_name(DATASET)} only."
         )
     if not set(tests.split.classes) <= set(net.info.class_names):
         raise DrawError("This checkpoint does not know the classes of CIFAR-10, so its answers cannot be checked.")

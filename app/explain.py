@@ -125,7 +125,8 @@ class Networks:
     """The networks of a folder of checkpoints, loaded once.
 
     Attributes:
-        families: family: {compatibility: network}, in the switch's order.
+        families: family: {compatibility: network}, in the switch's order; one that does not fit in, or whose place is
+            taken, is a family of its own.
         names: (family, compatibility): the checkpoint's own name.
         gap: data set: (name, VGG-GAP), which CAM needs; not on the switch.
         others: name: network, of those that are neither on the switch nor needed, such as the controls.
@@ -151,8 +152,11 @@ class Networks:
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
             net = load_named(entry).to(device)
             if entry.compatibility in order and hasattr(net, "explain_logits"):
-                families.setdefault(entry.family, {})[entry.compatibility] = net
-                names[entry.family, entry.compatibility] = entry.name
+                there = families.get(entry.family, {})
+                fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())
+                family = entry.family if fits else entry.name
+                families.setdefault(family, {})[entry.compatibility] = net
+                names[family, entry.compatibility] = entry.name
             elif isinstance(net, VGGGAP) and entry.info.dataset not in gap:
                 gap[entry.info.dataset] = entry.name, net
             else:
@@ -233,6 +237,13 @@ def load_named(entry: Entry) -> Network:
     if len(net.info.class_names) != net.arguments["num_classes"]:
         raise CheckpointError(f"{entry.name}: config.json does not name each of its classes")
     return net
+
+
+def alike(net: Network, other: Network) -> bool:
+    """Whether the two can be compared: of the same classes and data, at the same levels and input size."""
+    shared = ("levels", "input_size")
+    same = [net.arguments.get(key) == other.arguments.get(key) for key in shared]
+    return all(same) and (net.info.class_names, net.info.dataset) == (other.info.class_names, other.info.dataset)
 
 
 def scaling(net: Network) -> bool | str:

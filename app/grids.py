@@ -15,8 +15,8 @@ from app.explain import Explanation
 SIDE = 320  # px of a map in the grid
 LEGEND = (
     "× uniform: multiples of even attention, which the line at 1 × marks. Difference: red where {} is higher, blue "
-    "where {} is, the line marks zero. Correlation (Pearson's r) over all positions: 1 is the same pattern, 0 is none "
-    "in common."
+    "where {} is, the line marks zero. Correlation (Pearson's r) of the two over all positions: 1 is the same pattern, "
+    "0 is none in common, −1 the opposite."
 )
 
 
@@ -55,7 +55,7 @@ def brief(title: str, explanation: Explanation) -> str:
 
 
 def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> str:
-    """One level: its name and correlation, a map for each explanation, and the difference."""
+    """One level: its name, a map for each explanation, and the difference of two with their correlation."""
     parts = {name: e.levels[level] for name, e in found.explanations.items()}
     scales = render.limits({name: part.attention for name, part in parts.items()}, render.View(shared=shared))
     squares = {name: e.square.resize((SIDE, SIDE)) for name, e in found.explanations.items()}
@@ -72,9 +72,9 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
     if limit < words.SEEN:
         bar, numbers = "", "no difference"
     picture = render.difference(squares[pair[0]], values, max(limit, words.SEEN))
-    cells += cell(picture, text, bar, numbers, apart)
+    cells += cell(picture, text, bar, f'{numbers}, correlation <b class="r">{r}</b>', apart)
     depth = panels.DEPTHS.get(level, "")
-    label = f'<b>{level}</b><small>{depth}</small><span>correlation <b class="r">{r}</b></span>'
+    label = f"<b>{level}</b><small>{depth}</small>"
     header = f'<div class="level" role="rowheader">{label}</div>'
     return f'<div class="row" role="row" data-level="{level}">{header}{cells}</div>'
 

@@ -9,7 +9,7 @@ from PIL import Image
 from model import pictures
 
 ADVICE = {
-    "foreign": "please use a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF",
+    "foreign": "please use a JPEG, PNG, WebP, AVIF, GIF or BMP",
     "large": f"please use a picture of at most {pictures.MAX_PIXELS // 1_000_000} million pixels",
     "memory": "please use a smaller picture",
     "gone": "please choose it again",

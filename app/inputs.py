@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
-from gradio.utils import get_upload_folder
 from PIL import Image
 
-from app import panels, render, words
+from app import panels, render, temporary, words
 from app.examples import list_examples
 from app.images import read_picture
 from app.site import Site
@@ -95,12 +93,7 @@ def example_picture(site: Site, name: str) -> str | None:
 
 def as_value(picture: Image.Image, name: str) -> str:
     """A picture as an input's value: a file whose name says what it shows."""
-    return saved(render.png(picture), words.file_name(name))
-
-
-def saved(content: bytes, name: str) -> str:
-    """A file in gradio's cache, which it sends as it is, and deletes in time."""
-    return save_bytes_to_cache(content, name, get_upload_folder())
+    return temporary.save(render.png(picture), words.file_name(name))
 
 
 def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import Tensor
 
 from app.explain import SIDE, Networks
-from app.words import dataset_name
 from model import Network
+from model.card import dataset_name
 from model.presets import crop_square, to_pixels
 
 SALIENCY, GRAD_CAM, CAM = "saliency", "grad_cam", "cam"

@@ -10,8 +10,8 @@ from pathlib import Path
 from app.drawing import FOLDER as DATA
 from app.examples import FOLDER
 from app.explain import COMPATIBILITIES, Networks
-from app.words import dataset_name
 from model import Network
+from model.card import dataset_name
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Site:
             net = next(iter(nets.values()))
             labels[family] = f"{dataset_name(net.info.dataset)}, width {net.arguments.get('width', 1.0):g}"
         alike = {label for label in labels.values() if list(labels.values()).count(label) > 1}
-        return [(f"{label} ({family})" if label in alike else label, family) for family, label in labels.items()]
+        return [(f"{family} ({label})" if label in alike else label, family) for family, label in labels.items()]
 
     def compatibility_choices(self, checkpoint: str | None = None) -> list[tuple[str, str]]:
         """(what visitors read, name) of what one checkpoint can be switched to; of any checkpoint by default."""

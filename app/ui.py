@@ -33,12 +33,20 @@ TABS = {
     "Test images": test_images.build,
     "About": about.build,
 }  # filled when first opened
+NAMED = """() => {
+  const name = () => document.querySelectorAll("fieldset:not([aria-label])").forEach((set) => {
+    const label = set.querySelector("[data-testid=block-info]");
+    if (label) set.setAttribute("aria-label", label.textContent.trim());
+  });
+  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+  name();
+}"""  # gradio's groups of radio buttons have their names beside them only
 CSS = Path(__file__).with_name("page.css")
 
 
 def build(site: Site) -> gr.Blocks:
     """The whole page, not yet served."""
-    with gr.Blocks(title=TITLE, fill_width=True, delete_cache=(3600, 3600)) as page:
+    with gr.Blocks(title=TITLE, fill_width=True) as page:
         gr.HTML(HEADER)
         with gr.Tabs() as tabs:
             with gr.Tab("Explain", id="explain"):
@@ -112,7 +120,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         share=False,
         show_error=False,  # an unforeseen error must not show a visitor the server's paths
         max_file_size="30mb",
-        state_session_capacity=200,  # visitors whose last answers are kept, some 40 MB for one who opened every tab
+        state_session_capacity=64,  # visitors whose last answers are kept, some 40 MB for one who opened every tab
         run_history=False,  # would keep visitors' pictures in their browser
         enable_monitoring=False,  # would show anyone who calls what
         ssr_mode=False,
@@ -121,4 +129,5 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         mcp_server=importlib.util.find_spec("mcp") is not None,
         theme=theme(),
         css_paths=CSS,
+        js=NAMED,
     )

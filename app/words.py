@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from app.explain import Explanation, Level
-from model.card import FULL_NAMES
+from model.card import dataset_name
 
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "centre", "middle left": "left side"}
@@ -123,14 +123,10 @@ def equation(compatibility: str, scale_scores: bool | str) -> tuple[str, str]:
     return EQUATIONS[score_name(compatibility, scale_scores)]
 
 
-def dataset_name(dataset: str) -> str:
-    return FULL_NAMES.get(dataset, dataset or "unknown data")
-
-
 def reliability(explanation: Explanation) -> str:
     """What the network can answer at all, and how often it is wrong."""
     count = len(explanation.probabilities)
     sentence = f"It knows {count} classes, those of {dataset_name(explanation.dataset)}"
     if explanation.test_error is None:
-        return f"{sentence}; its error was not measured."
-    return f"{sentence}, and names {100 * explanation.test_error:.1f} % of the test images wrong."
+        return f"{sentence}; its error on test images was not measured."
+    return f"{sentence}, and names {100 * explanation.test_error:.1f}\u00a0% of the test images wrong."

@@ -38,8 +38,8 @@ def card(name: str, config: Mapping, pictures: Mapping[str, str] | None = None) 
     parts = [
         f"---\n{front_matter(name, config)}\n---",
         f"# {name}",
-        describe(config["architecture"], config["arguments"], dataset_name(config), recipe.get("start")),
-        measurement(results, dataset_name(config)),
+        describe(config["architecture"], config["arguments"], dataset_name(config["dataset"]), recipe.get("start")),
+        measurement(results, dataset_name(config["dataset"])),
         *(f"![{text}]({file})\n\n{text}" for file, text in (pictures or {}).items()),
         "## Use",
         "In the folder of the code that it was trained with:",
@@ -66,8 +66,8 @@ def front_matter(name: str, config: Mapping) -> str:
     if "error" in results:
         result = EvalResult(
             task_type="image-classification",
-            dataset_type=HUB_NAMES.get(dataset) or re.sub(r"[^\w.-]+", "-", dataset_name(config)),
-            dataset_name=dataset_name(config),
+            dataset_type=HUB_NAMES.get(dataset) or re.sub(r"[^\w.-]+", "-", dataset_name(config["dataset"])),
+            dataset_name=dataset_name(config["dataset"]),
             dataset_split="test",
             metric_type="accuracy",
             metric_value=round(1 - results["error"], 4),
@@ -86,9 +86,8 @@ def front_matter(name: str, config: Mapping) -> str:
     return data.to_yaml().strip()
 
 
-def dataset_name(config: Mapping) -> str:
+def dataset_name(name: str) -> str:
     """What people call the data set; of a folder of pictures, the folder's own name."""
-    name = config["dataset"]
     return FULL_NAMES.get(name) or re.split(r"[/\\:]", name.rstrip("/\\"))[-1].strip() or "unknown data"
 
 

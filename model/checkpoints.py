@@ -57,13 +57,22 @@ def moderate(value: object) -> bool:
     return isinstance(value, (int, float)) and abs(value) < 1e6  # which NaN is not
 
 
+def fraction(value: object) -> bool:
+    return moderate(value) and 0 <= value <= 1
+
+
+MEASURED: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` the page and the cards show
+    **dict.fromkeys(("error", "held_out_error", "calibration"), fraction),
+    **dict.fromkeys(("test_images", "held_out_images"), lambda v: isinstance(v, int)),
+    "interval": lambda v: isinstance(v, list) and len(v) == 2 and all(map(fraction, v)),
+}
 FITS: dict[str, Callable[[object], bool]] = {  # what config.json may hold of Info
     "class_names": lambda v: isinstance(v, list) and all(isinstance(name, str) for name in v),
     "mean": three_numbers,
     "std": lambda v: three_numbers(v) and min(v) > 0,
     "dataset": lambda v: isinstance(v, str),
     "recipe": lambda v: isinstance(v, dict),
-    "results": lambda v: isinstance(v, dict),
+    "results": lambda v: isinstance(v, dict) and all(fits(v[key]) for key, fits in MEASURED.items() if key in v),
 }
 
 
@@ -151,7 +160,8 @@ class Network(nn.Module):
 class Entry:
     """One checkpoint of a registry, read from its config.json alone.
 
-    ``family`` is the name without the compatibility: dp, pc, ... of one family answer to the same switch.
+    ``family`` is the name without the compatibility, a part between dashes; where nothing else is in it, the folder's
+    around. dp, pc, ... of one family answer to the same switch.
     """
 
     name: str
@@ -180,7 +190,8 @@ def list_checkpoints(
             on_bad(e)
             continue
         name, compatibility = config.parent.name, content["arguments"].get("compatibility")
-        family = name.replace(f"-{compatibility}-", "-", 1) if compatibility else name
+        others = [part for part in name.split("-") if part != compatibility]
+        family = "-".join(others) or Path(folder).resolve().name
         entries.append(Entry(name, config.parent, family, compatibility, info_of(content)))
     return entries
 

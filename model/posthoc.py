@@ -188,17 +188,24 @@ def moved_deletion(
     maps: Tensor,
     shares: tuple[float, ...] = SHARES,
     seeds: int = 10,
+    first: int = 0,
 ) -> Tensor:
     """The same for maps moved elsewhere, a move at a time: [seeds, B, len(shares)].
 
     A map is shifted as on a torus, by at least a quarter of the side in one direction. What stands high in it stays as
     patchy as it was and differs in place alone; of a map that points nowhere half the moves fall less, half fall more.
+    Each picture's moves are its own, drawn by its number, so that pictures are independent of each other; ``first`` is
+    the number of the first one.
     """
     h, w = pictures.shape[2:]
     enlarged = to_side(maps, (h, w))
     far = [(y, x) for y in range(h) for x in range(w) if 4 * min(y, h - y) >= h or 4 * min(x, w - x) >= w]
+    draws = [
+        torch.randint(len(far), (seeds,), generator=torch.Generator().manual_seed(first + i)).tolist()
+        for i in range(len(pictures))
+    ]  # [B][seeds]
     falls = []
-    for seed in range(seeds):
-        place = far[int(torch.randint(len(far), (), generator=torch.Generator().manual_seed(seed)))]
-        falls.append(deletion(net, pictures, classes, enlarged.roll(place, dims=(1, 2)), shares, seed))
+    for seed, places in enumerate(zip(*draws, strict=True)):
+        moved = torch.stack([m.roll(far[place], dims=(0, 1)) for m, place in zip(enlarged, places, strict=True)])
+        falls.append(deletion(net, pictures, classes, moved, shares, seed))
     return torch.stack(falls)

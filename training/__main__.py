@@ -26,7 +26,7 @@ def fit(
     batch_size: Annotated[int | None, typer.Option(min=2, help="Over all processes together.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     warmup: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the steps.")] = None,
-    milestones: Annotated[str | None, typer.Option(help="Epoch:factor, such as 60:0.2,120:0.2.")] = None,
+    milestones: Annotated[str | None, typer.Option(help="Epoch:factor, such as 60:0.2,120:0.2; or none.")] = None,
     momentum: Annotated[float | None, typer.Option(min=0, max=0.999)] = None,
     nesterov: Annotated[bool | None, typer.Option()] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
@@ -41,7 +41,7 @@ def fit(
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
     scale_scores: Annotated[str | None, typer.Option(help="dp, divided by sqrt(channels): yes, no or learnt.")] = None,
     start: Annotated[str, typer.Option(help="A checkpoint to start from, its classifier aside.")] = "",
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31)] = 0,
     input_size: Annotated[int, typer.Option(min=0, help="cub and folder: side in pixels; 0 is the default.")] = 0,
     split_seed: Annotated[int, typer.Option(min=0, help="Chooses held-out pictures, and a folder's test split.")] = 0,
     holdout: Annotated[int, typer.Option(min=0, help="Hold out so many training pictures to choose settings by.")] = 0,
@@ -68,6 +68,8 @@ def fit(
     chosen = recipes.named(recipe, dataset, arch)
     names = {f.name for f in dataclasses.fields(chosen)} - {"name"}
     chosen = dataclasses.replace(chosen, **{k: given[k] for k in names & given.keys()})
+    if chosen.milestones and warmup:
+        raise ValueError("there is no warm-up where milestones set the learning rate: add --milestones none")
     place = accelerator(device)
     settings = Settings(
         arch=arch,
@@ -85,9 +87,10 @@ def fit(
     )
     with place.local_main_process_first():  # one process a machine fetches, the others find it
         pictures = data.load(dataset, data_dir, split_seed, input_size or None)
-    run = Run(settings, pictures, RunFolder(out), place, command_line())
+    folder = RunFolder(out)
+    run = Run(settings, pictures, folder, place, command_line(), begun=resume and folder.begun)
     if place.is_main_process:
-        run.folder.open(settings, resume)
+        folder.open(settings, resume)
     if resume:
         run.resume()
     run.stop_on_sigterm()
@@ -199,7 +202,7 @@ def transfer(
     checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
     dataset: Annotated[str, typer.Option(help="The other data: cifar10, cifar100, svhn, cub or folder:PATH.")] = "cub",
     data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
+    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
 ) -> None:
@@ -207,10 +210,11 @@ def transfer(
     from training import transfer as transferring
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device, dataset)
-    rows = transferring.transfer(nets, data)
-    print(transferring.table(rows, data))
+    rows, compared = transferring.transfer(nets, data)
+    print(transferring.table(rows, compared, data))
     if as_json:
-        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
+        pairs = [pair.to_json() for pair in compared]
+        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows], "pairs": pairs}))
 
 
 @app.command()
@@ -282,12 +286,17 @@ def on_same_data(
     from training.parallel import accelerator
 
     nets = {checkpoint: Network.from_pretrained(checkpoint) for checkpoint in checkpoints}
-    trained_on = {(net.info.dataset, net.info.recipe.get("split_seed", 0)) for net in nets.values()}
-    (name, seed), *others = {(dataset, 0)} if dataset else trained_on
+
+    def seed_of(net: Network) -> int:  # only a folder's test pictures depend on it
+        return net.info.recipe.get("split_seed", 0) if net.info.dataset.startswith("folder:") else 0
+
+    chosen = {split_seed} if split_seed is not None else {seed_of(net) for net in nets.values()}
+    trained_on = {(net.info.dataset, seed) for net in nets.values() for seed in chosen}
+    (name, seed), *others = {(dataset, split_seed or 0)} if dataset else trained_on
     size, *sizes = {net.arguments["input_size"] for net in nets.values()}
     if others or sizes:
         raise ValueError("these networks were trained on different data, or for pictures of different sizes")
-    pictures = data.load(name, data_dir, seed if split_seed is None else split_seed, size)
+    pictures = data.load(name, data_dir, seed, size)
     there = accelerator(device).device
     return {k: net.to(there, memory_format=torch.channels_last) for k, net in nets.items()}, pictures
 

@@ -6,8 +6,9 @@ The number is the probability of the class that the network named at first, aver
 blurred (``model.posthoc.SHARES`` above 0), then over test pictures: low where the network missed what is gone. Two
 references: random pixels, which lie apart, and the same map moved elsewhere, whose pixels lie in the same patches. A
 map says where the network looks only if its fall is below that of the moved one; ``gain`` is by how much, with a 95 %
-interval (bootstrap over pictures). Maps as in ``training.localize``, of the class that the network names; with them a
-centred Gaussian, for what a photograph shows stands in its middle, and a map that is moved does not.
+interval (bootstrap over pictures, each with moves of its own). Maps as in ``training.localize``, of the class that the
+network names; with them a centred Gaussian, for what a photograph shows stands in its middle, and a map that is moved
+does not: only what a map gains beyond it is its own.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Row:
         clean: the mean probability of the class named, before anything is blurred.
         fall, moved, random: after, the mean over shares, of the map's highest pixels, the moved map's, random ones.
         gain: ``moved`` minus ``fall``.
+        beyond: ``gain`` minus that of the centred Gaussian, picture by picture.
     """
 
     checkpoint: str
@@ -51,6 +53,7 @@ class Row:
     moved: float
     random: float
     gain: Estimate
+    beyond: Estimate
 
 
 def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
@@ -73,31 +76,44 @@ def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     device, shares = next(net.parameters()).device, SHARES[1:]
 
     def over_shares(check, *more, **settings) -> Tensor:
-        """The mean probability after ``check``, over moves too, of every picture: [N]."""
+        """The mean probability after ``check`` of every picture: [N], or [moves, N]."""
         parts = zip(*(t.split(BATCH) for t in (some.images, classes, *more)), strict=True)
-        checked = [check(net, *(t.to(device) for t in part), shares=shares, **settings).mean(-1) for part in parts]
-        return torch.cat([p.mean(0) if p.dim() > 1 else p for p in checked]).cpu()
+        checked = []
+        for i, part in enumerate(parts):
+            numbered = {"first": i * BATCH} if check is moved_deletion else {}
+            checked.append(check(net, *(t.to(device) for t in part), shares=shares, **settings, **numbered).mean(-1))
+        return torch.cat(checked, dim=-1).cpu()
 
     random = over_shares(random_deletion, seeds=DRAWS).mean().item()
-    rows = []
-    for (method, level), m in tqdm(maps.items(), name, disable=None):
-        fall, moved = over_shares(deletion, m), over_shares(moved_deletion, m, seeds=DRAWS)
-        numbers = (probability.mean().item(), fall.mean().item(), moved.mean().item(), random)
-        rows.append(Row(name, method, level, len(some), *(round(v, 4) for v in numbers), bootstrap(moved - fall)))
+    falls, moves = {}, {}  # of every picture, [N]
+    for key, m in tqdm(maps.items(), name, disable=None):
+        falls[key], moves[key] = over_shares(deletion, m), over_shares(moved_deletion, m, seeds=DRAWS).mean(0)
+    rows, plain = [], moves["Gaussian", ""] - falls["Gaussian", ""]
+    for key in maps:
+        numbers = (probability.mean().item(), falls[key].mean().item(), moves[key].mean().item(), random)
+        gain = moves[key] - falls[key]
+        estimates = bootstrap(gain), bootstrap(gain - plain)
+        rows.append(Row(name, *key, len(some), *(round(v, 4) for v in numbers), *estimates))
     return rows
+
+
+def points(estimate: Estimate) -> str:
+    """In percentage points, with its interval."""
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * v for v in (estimate.mean, estimate.low, estimate.high)))
 
 
 def table(rows: list[Row]) -> str:
     """The rows in Markdown, probabilities in per cent."""
     lines = [
-        "| checkpoint | map | at first | its pixels | the map moved | random pixels | gain over the moved map |",
-        "|---|---|--:|--:|--:|--:|---|",
+        "| checkpoint | map | at first | its pixels | the map moved | random pixels "
+        "| gain over the moved map | more than the Gaussian gains |",
+        "|---|---|--:|--:|--:|--:|---|---|",
     ]
     for row in rows:
         title = f"{row.method} {row.level}".strip()
         numbers = " | ".join(f"{100 * v:.1f}" for v in (row.clean, row.fall, row.moved, row.random))
-        gain, low, high = (100 * v for v in (row.gain.mean, row.gain.low, row.gain.high))
-        lines.append(f"| `{row.checkpoint}` | {title} | {numbers} | {gain:+.1f} ({low:+.1f} to {high:+.1f}) |")
+        beyond = "" if row.method == "Gaussian" else points(row.beyond)
+        lines.append(f"| `{row.checkpoint}` | {title} | {numbers} | {points(row.gain)} | {beyond} |")
     shares = ", ".join(f"{100 * share:.0f}" for share in SHARES[1:])
     return "\n".join(
         [

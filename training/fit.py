@@ -113,13 +113,20 @@ class Run:
         folder: where the run is kept.
         accelerator: this process's share of the work and its device.
         command: how the run was started, for the card.
+        begun: its weights will come from the folder's state, so the checkpoint that it started from is not needed.
 
     Raises:
         RunError: fewer training pictures than one batch, or a batch that the processes cannot share equally.
     """
 
     def __init__(
-        self, settings: Settings, data: Dataset, folder: RunFolder, accelerator: Accelerator, command: str = ""
+        self,
+        settings: Settings,
+        data: Dataset,
+        folder: RunFolder,
+        accelerator: Accelerator,
+        command: str = "",
+        begun: bool = False,
     ):
         self.settings, self.recipe, self.data = settings, settings.recipe, data
         self.folder, self.accelerator, self.command = folder, accelerator, command
@@ -132,7 +139,8 @@ class Run:
         if self.recipe.batch_size % self.world:
             raise RunError(f"a batch of {self.recipe.batch_size} cannot be shared equally by {self.world} processes")
         self.train = train.to(self.device)
-        self.net = build(settings, data)  # the bare network; self.wrapped is what runs
+        first = dataclasses.replace(settings, start="") if begun else settings
+        self.net = build(first, data)  # the bare network; self.wrapped is what runs
         self.average = {k: v.to(self.device, copy=True) for k, v in self.net.state_dict().items()}
         if self.world > 1:
             self.net = share_batch_statistics(self.net, self.device)

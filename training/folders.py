@@ -1,7 +1,7 @@
 """Anyone's own pictures: ``folder:PATH``, one folder a class.
 
 PATH/train/<class>/* and PATH/test/<class>/*     with a test split
-PATH/<class>/*                                   without: a fifth of each class becomes the test split
+PATH/<class>/*                                   without: about a fifth becomes the test split
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def load_folder(path: Path, size: int, seed: int) -> tuple[Split, Split, tuple[s
     """Reads class folders: (train, test, class names). Files that hold no picture are named on stderr and skipped.
 
     Which pictures are test pictures depends on the seed and each file's own name, so it stays as it is when others are
-    added or go.
+    added or go (see ``choose_test`` for classes of a few pictures).
 
     Raises:
         DataError: no such folder, fewer than two classes, or a class without any picture to learn from.
@@ -82,15 +82,20 @@ def read_split(path: Path, names: tuple[str, ...], size: int) -> tuple[Split, li
 
 
 def choose_test(files: list[Path], labels: list[int], path: Path, seed: int) -> torch.Tensor:
-    """Which pictures are for testing, bool [N]: the same share of every class that has two pictures or more."""
+    """Which pictures are for testing, bool [N]: each by itself, with a probability of ``TEST_SHARE``.
 
-    def rank(i: int) -> str:
-        return hashlib.sha256(b"%d/%s" % (seed, os.fsencode(files[i].relative_to(path).as_posix()))).hexdigest()
+    A class of two pictures or more has at least one in each split; only there does a picture depend on others.
+    """
+
+    def rank(i: int) -> float:
+        digest = hashlib.sha256(b"%d/%s" % (seed, os.fsencode(files[i].relative_to(path).as_posix()))).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64
 
     classes, chosen = {}, torch.zeros(len(files), dtype=torch.bool)
     for i, label in enumerate(labels):
         classes.setdefault(label, []).append(i)
     for members in classes.values():
-        count = max(1, round(TEST_SHARE * len(members))) if len(members) > 1 else 0
-        chosen[sorted(members, key=rank)[:count]] = True
+        members.sort(key=rank)
+        below = sum(rank(i) < TEST_SHARE for i in members)
+        chosen[members[: min(max(1, below), len(members) - 1)]] = True
     return chosen

@@ -13,7 +13,6 @@ import math
 from dataclasses import asdict, dataclass
 from itertools import combinations
 
-import torch
 from scipy.stats import binomtest
 from torch import Tensor
 
@@ -70,33 +69,35 @@ def wrong(net: Network, data: Dataset) -> Tensor:
     return predict(net, data.test, net.info.mean, net.info.std).argmax(1) != data.test.labels.cpu()
 
 
+def pair(wrongs: dict[str, Tensor], first: str, second: str) -> Pair:
+    """Two networks, from what each names wrong, {name: bool [N]}."""
+    x, y = wrongs[first], wrongs[second]
+    return Pair(first, second, int((x & ~y).sum()), int((y & ~x).sum()), len(x))
+
+
 def pairs(wrongs: dict[str, Tensor]) -> list[Pair]:
-    """Every pair of networks, from what each names wrong, {name: bool [N]}."""
-    return [
-        Pair(a, b, int((x & ~y).sum()), int((y & ~x).sum()), len(x))
-        for (a, x), (b, y) in combinations(wrongs.items(), 2)
-    ]
+    """Every pair of networks."""
+    return [pair(wrongs, *two) for two in combinations(wrongs, 2)]
 
 
 def table(wrongs: dict[str, Tensor]) -> str:
     """Errors, then every pair, in Markdown."""
     lines = ["| network | error |", "|---|--:|"]
     lines += [f"| `{name}` | {100 * x.double().mean():.2f} % |" for name, x in wrongs.items()]
-    lines += [
-        "",
-        "| first | second | only the first wrong | only the second wrong | first − second | 95 % interval | p |",
-    ]
+    return "\n".join([*lines, "", pair_table(pairs(wrongs))])
+
+
+def pair_table(compared: list[Pair]) -> str:
+    """Pairs of networks asked about the same pictures, in Markdown."""
+    lines = ["| first | second | only the first wrong | only the second wrong | first − second | 95 % interval | p |"]
     lines += ["|---|---|--:|--:|--:|---|--:|"]
-    for pair in pairs(wrongs):
+    for pair in compared:
         low, high = pair.interval
         lines.append(
             f"| `{pair.first}` | `{pair.second}` | {pair.only_first} | {pair.only_second} "
             f"| {100 * pair.difference:+.2f} | {100 * low:+.2f} to {100 * high:+.2f} "
             f"| {'< .001' if pair.p < 0.001 else f'{pair.p:.3f}'} |"
         )
-    images = len(next(iter(wrongs.values()), torch.empty(0)))
-    lines += [
-        "",
-        f"{images:,} test pictures, the same for all; differences in % points; p: exact McNemar test, two-sided.",
-    ]
-    return "\n".join(lines)
+    images = compared[0].images if compared else 0
+    same = "test pictures, the same for all; differences in % points; p: exact McNemar test, two-sided."
+    return "\n".join([*lines, "", f"{images:,} {same}"])

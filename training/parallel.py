@@ -23,7 +23,9 @@ def accelerator(device: str) -> Accelerator:
         raise ValueError("there is no CUDA device here")
     # Under pc nothing depends on the global branch, so its parameters stay without a gradient.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-    return Accelerator(cpu=device == "cpu", kwargs_handlers=[unused])
+    torch.backends.cudnn.allow_tf32 = False  # what is called float32 is float32
+    # The precision is the run's own: neither a saved `accelerate config` nor --mixed_precision changes it.
+    return Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unused])
 
 
 class SumOverProcesses(torch.autograd.Function):

@@ -13,15 +13,17 @@ import platform
 import shlex
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from model.checkpoints import CONFIG, WEIGHTS, CheckpointError, Network, write_atomically
+from model.checkpoints import CONFIG, WEIGHTS, CheckpointError, Network, read_config, write_atomically
 from training.recipes import Recipe
 
 STATE, SETTINGS, METRICS, CURVES = "state.pt", "settings.json", "metrics.jsonl", "curves.png"
+EVENTS = "events.out.tfevents.run"
 
 
 class RunError(ValueError):
@@ -66,7 +68,11 @@ class RunFolder:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.events = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether a state was saved, to go on from."""
+        return (self.path / STATE).exists()
 
     def open(self, settings: Settings, resume: bool) -> None:
         """Prepares the folder for a run, or checks that the run in it is the one to go on with.
@@ -84,19 +90,28 @@ class RunFolder:
         plain = json.loads(json.dumps(dataclasses.asdict(settings)))
         file = self.path / SETTINGS
         try:
-            if (self.path / STATE).exists():
+            if self.begun:
                 if not resume:
                     raise RunError(f"{self.path} already holds a run: --resume goes on with it, or name another --out")
                 there = self.read_settings()
                 if other := [k for k in plain if there.get(k) != plain[k]]:
                     raise RunError(f"{self.path} holds a run with other settings ({', '.join(other)}: see {SETTINGS})")
-            elif not file.exists() and any((self.path / name).exists() for name in (CONFIG, WEIGHTS)):
+            elif self.holds_checkpoint():
                 raise RunError(f"{self.path} holds a checkpoint, which a run would overwrite: name another --out")
             else:
                 self.path.mkdir(parents=True, exist_ok=True)
                 write_atomically(file, (json.dumps(plain, indent=1) + "\n").encode())
         except OSError as e:
             raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
+
+    def holds_checkpoint(self) -> bool:
+        """Whether there is one that is not what a run left before its first state was saved."""
+        if not (self.path / SETTINGS).exists():
+            return any((self.path / name).exists() for name in (CONFIG, WEIGHTS))
+        try:
+            return bool(read_config(self.path).get("results"))
+        except CheckpointError:
+            return False
 
     def read_settings(self) -> dict:
         """settings.json; raises RunError where it is missing or damaged."""
@@ -115,7 +130,7 @@ class RunFolder:
             RunError: the file is damaged.
         """
         file = self.path / STATE
-        if not file.exists():
+        if not self.begun:
             return None
         try:
             return torch.load(file, map_location="cpu", weights_only=True)
@@ -149,7 +164,7 @@ class RunFolder:
             raise RunError(f"{e}; what it held is intact") from e
 
     def save_history(self, history: list[dict]) -> None:
-        """Writes metrics.jsonl and curves.png, and adds the last epoch to the TensorBoard events.
+        """Writes metrics.jsonl, curves.png and the TensorBoard events.
 
         Raises:
             RunError: they cannot be written; those before are still there.
@@ -157,19 +172,26 @@ class RunFolder:
         try:
             write_atomically(self.path / METRICS, "".join(json.dumps(row) + "\n" for row in history).encode())
             write_atomically(self.path / CURVES, curves(history))
-            self.log_to_tensorboard(history[-1])
+            write_atomically(self.path / EVENTS, events(history))
         except OSError as e:
             raise RunError(f"{self.path} cannot be written ({e.strerror or e}); what it held is intact") from e
 
-    def log_to_tensorboard(self, row: dict) -> None:
-        """Adds one epoch; where it is done again after a resume, the new numbers hide the old."""
-        from torch.utils.tensorboard import SummaryWriter
 
-        if self.events is None:
-            self.events = SummaryWriter(self.path, purge_step=row["epoch"])
-        for key in row.keys() - {"epoch", "side", "seconds"}:
-            self.events.add_scalar(key, row[key], row["epoch"])
-        self.events.flush()
+def events(history: list[dict]) -> bytes:
+    """The epochs as TensorBoard's event file, which is small enough to be written whole each time."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    buffer = io.BytesIO()
+    writer = RecordWriter(buffer)
+    when = time.time() - sum(row["seconds"] for row in history)
+    writer.write(Event(wall_time=when, file_version="brain.Event:2").SerializeToString())
+    for row in history:
+        when += row["seconds"]
+        shown = [Summary.Value(tag=k, simple_value=row[k]) for k in sorted(row.keys() - {"epoch", "side", "seconds"})]
+        writer.write(Event(wall_time=when, step=row["epoch"], summary=Summary(value=shown)).SerializeToString())
+    return buffer.getvalue()
 
 
 def curves(history: list[dict]) -> bytes:
@@ -199,16 +221,25 @@ def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
     else:
         names = [line.split(":", 1)[1].strip() for line in cpuinfo().splitlines() if line.startswith("model name")]
         hardware = f"{names[0] if names else platform.machine()} CPU, {torch.get_num_threads()} threads"
-    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD"]
-    try:
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = ""
     return {
         "hardware": hardware + (f", {processes} processes" if processes > 1 else ""),
         "versions": f"Python {platform.python_version()}, torch {torch.__version__}",
-        "commit": commit,
+        "commit": commit(),
     }
+
+
+def commit() -> str:
+    """The commit of the code, and whether it was changed since; "" where git knows of none."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changes = git("status", "--porcelain", "--untracked-files=no", ".", "../model")
+        return git("rev-parse", "--short=12", "HEAD") + (" with changes" if changes else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def cpuinfo() -> str:

@@ -4,8 +4,8 @@
 
 Of an attention network that is the attended vectors of all its levels (the paper's cross-domain experiment). The
 classifier is a logistic regression on standardised features; its penalty is chosen by cross-validation on the training
-split, and the test split is measured once. Two controls: the same network with its first, random weights (and batch
-statistics of these very pictures), and the bare pixels.
+split, and the test split is measured once. Two controls: the same network with random weights (and batch statistics of
+these very pictures), and the bare pixels. What differs is compared picture by picture, as in ``training.paired``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from model import Network
 from model.presets import normalise
 from training.data import DataError, Dataset, Split
 from training.evaluate import wilson
+from training.paired import Pair, pair, pair_table
 
 PENALTIES = tuple(float(c) for c in np.logspace(-5, 1, 7))  # scikit-learn's C: the smaller, the stronger
 FOLDS = 3
@@ -75,8 +77,8 @@ def untrained(net: Network, images: Tensor, mean, std) -> Network:
     return fresh.eval()
 
 
-def probe(train: np.ndarray, test: np.ndarray, data: Dataset) -> tuple[float, float]:
-    """The test error of a linear classifier on features [N, D] of both splits, and the penalty that it chose.
+def probe(train: np.ndarray, test: np.ndarray, data: Dataset) -> tuple[Tensor, float]:
+    """What a linear classifier on features [N, D] of both splits names wrong, bool [N], and the penalty that it chose.
 
     Raises:
         DataError: a class has too few training pictures to choose by.
@@ -98,12 +100,12 @@ def probe(train: np.ndarray, test: np.ndarray, data: Dataset) -> tuple[float, fl
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # weak penalties end early, and are judged as they are
         search.fit(train, labels)
-    error = 1 - search.score(test, data.test.labels.numpy())
-    return float(error), search.best_params_["logisticregression__C"]
+    wrong = torch.from_numpy(search.predict(test)) != data.test.labels
+    return wrong, search.best_params_["logisticregression__C"]
 
 
-def transfer(nets: dict[str, Network], data: Dataset) -> list[Row]:
-    """Every network's rows, trained and untrained, then the pixels'.
+def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[Pair]]:
+    """Every network's rows, trained and untrained, then the pixels'; and what is compared.
 
     Args:
         nets: {name: network}, in evaluation mode.
@@ -112,11 +114,12 @@ def transfer(nets: dict[str, Network], data: Dataset) -> list[Row]:
     Raises:
         DataError: see ``probe``.
     """
-    rows = []
+    rows, wrongs = [], {}
 
     def measure(checkpoint: str, features: str, train: np.ndarray, test: np.ndarray) -> None:
-        error, c = probe(train, test, data)
-        images = len(data.test)
+        wrong, c = probe(train, test, data)
+        wrongs[f"{checkpoint} {features}".strip()] = wrong
+        error, images = wrong.double().mean().item(), len(data.test)
         rows.append(
             Row(checkpoint, features, train.shape[1], round(error, 6), wilson(error, images), images, round(c, 6))
         )
@@ -127,11 +130,13 @@ def transfer(nets: dict[str, Network], data: Dataset) -> list[Row]:
         for features, kind in {"trained": net, "untrained": fresh}.items():
             measure(name, features, *(embed(kind, split, mean, std) for split in (data.train, data.test)))
     measure("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))
-    return rows
+    against = [*(f"{name} trained" for name in nets), "pixels"]
+    compared = [*combinations(against, 2), *((f"{name} trained", f"{name} untrained") for name in nets)]
+    return rows, [pair(wrongs, *two) for two in compared]
 
 
-def table(rows: list[Row], data: Dataset) -> str:
-    """The rows in Markdown."""
+def table(rows: list[Row], compared: list[Pair], data: Dataset) -> str:
+    """The rows, and what is compared, in Markdown."""
     lines = ["| features of | weights | numbers a picture | test error | 95 % interval |", "|---|---|--:|--:|---|"]
     for row in rows:
         low, high = (100 * v for v in row.interval)
@@ -143,5 +148,7 @@ def table(rows: list[Row], data: Dataset) -> str:
         f"{data.name}, {len(data.class_names)} classes at {data.input_size} x {data.input_size}: "
         f"{len(data.train):,} training and {len(data.test):,} test pictures; "
         f"whoever always names the commonest class errs in {chance:.1f} %.",
+        "",
+        pair_table(compared),
     ]
     return "\n".join(lines)

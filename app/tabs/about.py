@@ -11,7 +11,7 @@ from app.explain import COMPATIBILITIES, Networks, scaling
 from app.inputs import Front
 from app.site import Site
 from model import VGGPAN, Network
-from model.card import PAPER
+from model.card import PAPER, dataset_name
 from model.vgg import CHANNELS
 
 BLOCKS = (  # layers, grid at 32 x 32, what happens after
@@ -51,7 +51,7 @@ def equations(networks: Networks) -> str:
         if name in served
     )
     return f"""<section><h2>How attention is computed</h2>
-<p>At three layers each position i holds a <em>local feature</em> <i>l{I}</i>; the end of the network gives one
+<p>At up to three layers each position i holds a <em>local feature</em> <i>l{I}</i>; the end of the network gives one
 <em>global feature</em> <i>g</i>. A compatibility scores every position:</p><ul class="scores">{scores}</ul>
 <p>A softmax over all positions turns scores into weights that sum to 1, the weights add the local features up, and the
 class is read from these sums alone:</p>
@@ -101,7 +101,7 @@ def checkpoint_row(title: str, net: Network) -> str:
     parameters = sum(p.numel() for p in net.parameters())
     return (
         f'<tr><th scope="row">{escape(title)}</th><td class="error">{measured(net)}</td>'
-        f"<td>{escape(words.dataset_name(net.info.dataset))}</td><td>{attends(net)}</td>"
+        f"<td>{escape(dataset_name(net.info.dataset))}</td><td>{attends(net)}</td>"
         f"<td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td></tr>"
     )
 

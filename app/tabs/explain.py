@@ -8,7 +8,7 @@ from html import escape
 import gradio as gr
 from PIL import Image
 
-from app import download, panels, render, words
+from app import download, panels, render, temporary, words
 from app.asking import Shown, ask_once, follow
 from app.endpoints import endpoint, given, hidden_switch
 from app.examples import list_examples
@@ -21,15 +21,14 @@ from app.inputs import (
     offer_examples,
     picture_input,
     picture_with_examples,
-    saved,
     switched,
 )
 from app.site import Site
 from app.sliders import slider
-from model import LEVELS
 
 START = "Choose an example, or upload, paste or photograph something."
-SHOWN = 1 + 3 * len(LEVELS)  # components that an answer fills
+CARDS = 3  # no network attends at more levels
+SHOWN = 1 + 3 * CARDS  # components that an answer fills
 
 
 def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
@@ -53,7 +52,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
                 scale = gr.Radio([("Own", False), ("Shared", True)], value=False, label="Colour scale", min_width=150)
                 save = gr.Button("Download all", size="sm", elem_id="save", min_width=90, scale=0)
             with gr.Row(elem_id="maps"):
-                cards = [map_card(level) for level in LEVELS]
+                cards = [map_card() for _ in range(CARDS)]
             gr.HTML(f'<p class="note">{panels.LEGEND}</p>', elem_id="legend")
             zipped = gr.DownloadButton(visible="hidden", elem_id="zipped")
 
@@ -121,7 +120,7 @@ def known(request: gr.Request, parameter: str, there: list[str], default: str | 
     return default
 
 
-def map_card(level: str) -> tuple[gr.HTML, gr.Image, gr.HTML]:
+def map_card() -> tuple[gr.HTML, gr.Image, gr.HTML]:
     """One level's title, overlay and numbers."""
     with gr.Column(elem_classes="card", min_width=200):
         title = gr.HTML(elem_classes="card-title")
@@ -131,66 +130,68 @@ def map_card(level: str) -> tuple[gr.HTML, gr.Image, gr.HTML]:
             container=False,
             interactive=False,
             buttons=["fullscreen", "download"],
-            alt_text=f"Attention of {level}: no picture yet",
+            alt_text="Attention: no picture yet",
             elem_classes="overlay",
         )
         return title, overlay, gr.HTML(elem_classes="numbers")
 
 
 def drawn(explanation: Explanation, view: render.View, about: str) -> list:
-    """Values for the answer and every card; a level that the network does not attend at stays empty."""
+    """Values for the answer and every card, the network's levels first; cards that are left over stay empty."""
     scales = render.limits(explanation.maps, view)
     values = [panels.answer(explanation, about)]
-    for name in LEVELS:
-        level = explanation.levels.get(name)
-        if level is None:
-            values += ["", gr.Image(value=None, visible=False), ""]
-            continue
+    for name, level in explanation.levels.items():
         picture = render.overlay(explanation.square, level.attention, scales[name], view)
         values += [
             panels.title(name, level),
             gr.Image(value=jpeg(picture, f"{name}.jpg"), alt_text=words.alt(name, level), visible=True),
             panels.card(name, level, explanation.logit, scales[name], view),
         ]
-    return values
+    return values + empty_cards(CARDS - len(explanation.levels))
+
+
+def empty_cards(count: int) -> list:
+    return ["", gr.Image(value=None, visible=False), ""] * count
 
 
 def jpeg(picture: Image.Image, name: str) -> str:
     """A file for the page. A PNG would take longer than all else; the zip has them."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=95, subsampling=0)
-    return saved(buffer.getvalue(), name)
+    return temporary.save(buffer.getvalue(), name)
 
 
 def nothing(sentence: str) -> list:
     """Values for the answer and every card when there is no answer."""
-    return [sentence, *[value for _ in LEVELS for value in ("", gr.Image(value=None, visible=False), "")]]
+    return [sentence, *empty_cards(CARDS)]
 
 
 def add_endpoint(site: Site) -> None:
     """The public ``/explain``."""
     image = picture_input(visible=False)
     switch = hidden_switch(site)
-    pictures = [gr.Image(format="png", label=f"{level} over the picture", visible=False) for level in LEVELS]
+    labels = ("first", "second", "third")
+    pictures = [gr.Image(format="png", label=f"{which} level over the picture", visible=False) for which in labels]
 
     def explain(image: str | bytes, checkpoint: str, compatibility: str):
         """Classifies a picture and shows, layer by layer, where the network's attention lies.
 
         Args:
-            image: the picture; its centred square is used.
+            image: the picture, as gradio_client's handle_file gives it; its centred square is used.
             checkpoint: the family of networks.
             compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive.
 
         Returns:
             First one JSON object: class, probability, probabilities, logit, logit_bias, levels (grid, map, which sums
             to 1, peak_x_uniform, entropy from 0 to 1, logit), checkpoint, compatibility, seconds. The logit is
-            logit_bias plus the levels' logits. Then one picture a level: its map over the picture's square.
+            logit_bias plus the levels' logits. Then a picture of each level, in their order: its map over the
+            picture's square.
         """
         found = site.networks.explain(given(image), checkpoint, compatibility)
         view = render.View()
         scales = render.limits(found.maps, view)
-        drawn = {k: render.overlay(found.square, v.attention, scales[k], view) for k, v in found.levels.items()}
-        return found.to_json(), *(drawn.get(name) for name in LEVELS)
+        drawn = [render.overlay(found.square, v.attention, scales[k], view) for k, v in found.levels.items()]
+        return found.to_json(), *drawn, *[None] * (CARDS - len(drawn))
 
     explanation = gr.JSON(label="explanation", visible=False)
     endpoint(explain, [image, *switch], [explanation, *pictures], "explain")

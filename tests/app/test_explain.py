@@ -102,6 +102,42 @@ def test_no_such_weights(networks, picture):
             networks.explain(picture, family, compatibility)
 
 
+def test_what_does_not_fit_into_a_family_is_one_of_its_own(tmp_path, picture):
+    """The same place twice, and a network of another input size: both are served, and nothing is lost."""
+    make_checkpoints(tmp_path, ("dp",))
+    net = AttentionVGG.from_pretrained(tmp_path / "vgg-att3-dp-cifar10-s")
+    net.save_pretrained(tmp_path / FAMILY)
+    other = AttentionVGG(width=0.125, compatibility="pc", input_size=48)
+    other.save_pretrained(tmp_path / "vgg-att3-pc-cifar10-s", net.info)
+    networks = Networks.load(tmp_path)
+    assert {family: list(nets) for family, nets in networks.families.items()} == {
+        FAMILY: ["dp"],
+        "vgg-att3-dp-cifar10-s": ["dp"],
+        "vgg-att3-pc-cifar10-s": ["pc"],
+    }
+    assert set(networks.every) == {FAMILY, "vgg-att3-dp-cifar10-s", "vgg-att3-pc-cifar10-s"}
+    assert networks.explain(picture, "vgg-att3-pc-cifar10-s", "pc").seen.size == (48, 48)
+
+
+@pytest.mark.parametrize(("arch", "levels"), [("resnet164-att2-concat-pc", 2), ("vgg-att1-concat-dp", 1)])
+def test_a_network_of_other_levels_fills_the_first_cards(tmp_path, picture, arch, levels):
+    import model
+    from app.render import View
+    from app.tabs.explain import CARDS, SHOWN, drawn
+
+    make_checkpoints(tmp_path, ("dp",))
+    info = AttentionVGG.from_pretrained(tmp_path / "vgg-att3-dp-cifar10-s").info
+    net = model.build(arch, width=0.125)
+    net.save_pretrained(tmp_path / "other", info)
+    found = Networks.load(tmp_path).explain(picture, "other", net.compatibility)
+    values = drawn(found, View(), "")
+    titles, pictures = values[1::3], values[2::3]
+    assert len(values) == SHOWN and len(found.levels) == levels
+    for title, name in zip(titles, found.levels, strict=False):
+        assert f"<h3>{name} " in title
+    assert [p.visible for p in pictures] == [True] * levels + [False] * (CARDS - levels)
+
+
 def test_a_new_compatibility_appears_by_itself(tmp_path, picture):
     make_checkpoints(tmp_path, ("additive", "dp", "uniform"))
     networks = Networks.load(tmp_path)

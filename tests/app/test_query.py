@@ -70,7 +70,7 @@ def test_asking_oneself_moves_nothing(networks, picture):
     assert all(r == pytest.approx(1, abs=1e-6) for r in found.correlations(PAIR).values())
     assert note(found).endswith("moved no map.")
     shown = grids.grid(found, TITLES, PAIR, False)
-    assert shown.count("<span>no difference</span>") == len(found.levels) and "0.00 × apart" not in shown
+    assert shown.count("<span>no difference, correlation ") == len(found.levels) and "0.00 × apart" not in shown
 
 
 def test_under_pc_nothing_moves_and_a_sentence_says_why(networks, picture, other):

@@ -100,6 +100,14 @@ def test_every_control_is_shown_whole(open_page, width):
         assert page.locator("#view .head span", has_text=name).bounding_box()["height"] < 30  # on one line
 
 
+def test_groups_of_choices_have_names(open_page):
+    page = open_page()
+    for name in ("Compatibility", "Drawing", "Colour scale"):
+        assert page.get_by_role("group", name=name, exact=True).is_visible()
+    page.get_by_role("tab", name="Test images", exact=True).click()
+    page.get_by_role("group", name="Pictures", exact=True).wait_for()  # a tab that is filled when first opened
+
+
 def test_upload(open_page, picture_file):
     page = open_page()
     before = state(page)

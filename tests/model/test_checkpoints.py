@@ -174,6 +174,10 @@ def test_a_config_that_is_no_config_is_refused(saved, content):
     ("change", "says"),
     [
         ({"results": None}, "under results"),
+        ({"results": {"error": None}}, "under results"),
+        ({"results": {"error": 8.17}}, "under results"),
+        ({"results": {"error": 0.1, "interval": [0.05]}}, "under results"),
+        ({"results": {"held_out_error": 0.1, "held_out_images": "many"}}, "under results"),
         ({"mean": "abc"}, "under mean"),
         ({"mean": [0, 0], "std": [1, 0, 1]}, "under mean, std"),
         ({"mean": [0, math.nan, 0], "std": [1, math.nan, 1]}, "under mean, std"),
@@ -238,6 +242,17 @@ def test_the_registry_reads_what_is_saved_and_reports_what_is_broken(tmp_path):
     assert len(list_checkpoints(tmp_path, bad.append)) == 2 and "vgg-cifar10-s" in str(bad[0])
     with pytest.raises(CheckpointError):
         list_checkpoints(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "family"),
+    [(("run-dp", "run-pc"), "run"), (("dp-run", "pc-run"), "run"), (("dp", "pc"), "runs"), (("dp-a", "pc-a"), "a")],
+)
+def test_a_family_is_the_name_without_the_compatibility_wherever_it_stands(tmp_path, names, family):
+    for name, compatibility in zip(names, ("dp", "pc"), strict=True):
+        network(compatibility=compatibility).save_pretrained(tmp_path / "runs" / name, INFO)
+    entries = list_checkpoints(tmp_path / "runs")
+    assert [(e.family, e.compatibility) for e in entries] == [(family, "dp"), (family, "pc")]
 
 
 def test_the_card_states_the_measured_error_and_no_other(saved, tmp_path):

@@ -239,10 +239,15 @@ def test_a_moved_maps_deletion_is_that_of_the_shifted_maps(tiny, photos):
     falls = moved_deletion(net, photos, CLASSES, maps, shares, seeds=4)
     assert falls.shape == (4, 2, 3) and torch.equal(falls, moved_deletion(net, photos, CLASSES, maps, shares, seeds=4))
     enlarged = interpolate(maps[:, None], (16, 16), mode="bilinear")[:, 0]
-    for seed, one in enumerate(falls):  # one of the moves by a quarter of the side or more, the same for every picture
+    for seed, one in enumerate(falls):  # each picture by a quarter of the side or more
         places = [p for p in product(range(16), range(16)) if any(4 <= i <= 12 for i in p)]
         shifted = [deletion(net, photos, CLASSES, enlarged.roll(p, (1, 2)), shares, seed) for p in places]
-        assert torch.isclose(torch.stack(shifted), one, atol=1e-6).all(dim=(1, 2)).any()
+        assert torch.isclose(torch.stack(shifted), one, atol=1e-6).all(2).any(0).all()
+    second = moved_deletion(net, photos[1:], CLASSES[1:], maps[1:], shares, seeds=4, first=1)  # whatever comes with it
+    assert torch.allclose(second, falls[:, 1:], atol=1e-6)
+    same = [tensor[:1].expand(2, *tensor.shape[1:]) for tensor in (photos, CLASSES, maps)]
+    twice = moved_deletion(net, *same, shares, seeds=4)
+    assert not torch.allclose(twice[:, 0], twice[:, 1], atol=1e-4)  # not all pictures by the same moves
     own = deletion(net, photos, CLASSES, maps, shares)
     assert torch.allclose(falls[..., [0, 2]], own[:, [0, 2]].expand(4, -1, -1), atol=1e-6)  # these leave no choice
     assert (falls[..., 1] - own[:, 1]).abs().amin(1).max() > 1e-4

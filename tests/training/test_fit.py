@@ -230,6 +230,7 @@ def refused(monkeypatch, capsys, *arguments, data_dir, out):
     ("arguments", "says"),
     [
         (["--stages", "16"], "stages are written like"),
+        (["--recipe", "paper", "--warmup", "0.5"], "there is no warm-up where milestones set the learning rate"),
         (["--milestones", "soon"], "milestones are written like"),
         (["--arch", "vgg-att9"], "vgg-att9"),
         (["--recipe", "slow"], "there are fast and paper"),
@@ -264,6 +265,41 @@ def test_a_checkpoint_that_is_no_run_is_never_overwritten(uninterrupted, data_di
         "config.json",
         "model.safetensors",
     ]
+
+
+def test_a_finished_run_is_never_overwritten_though_its_state_is_gone(
+    uninterrupted, data_dir, tmp_path, monkeypatch, capsys
+):
+    shutil.copytree(uninterrupted, tmp_path / "kept")
+    (tmp_path / "kept" / "state.pt").unlink()  # as of a run that was published and fetched
+    before = weights(tmp_path / "kept")
+    for more in ([], ["--resume"]):
+        said = refused(monkeypatch, capsys, "--stages", "16x1", *more, data_dir=data_dir, out=tmp_path / "kept")
+        assert "holds a checkpoint, which a run would overwrite" in said
+    assert same(before, weights(tmp_path / "kept"))
+
+
+def test_accelerates_own_precision_changes_nothing(monkeypatch):
+    from training.parallel import accelerator
+
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    net = torch.nn.Linear(2, 2)
+    wrapped = accelerator("cpu").prepare(net)
+    assert wrapped(torch.ones(1, 2)).dtype == torch.float32 and net(torch.ones(1, 2)).dtype == torch.float32
+
+
+def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path, monkeypatch):
+    import model
+    from training import fit
+    from training.data import load
+    from training.parallel import accelerator
+    from training.recipes import named
+    from training.run_folder import RunFolder, Settings
+
+    monkeypatch.setattr(fit, "start_from", lambda *_: pytest.fail("it was looked for"))
+    settings = Settings("vgg-att1-concat-pc", "cifar10", named("fast", "cifar10", ""), width=0.03125, start="gone")
+    run = fit.Run(settings, load("cifar10", data_dir), RunFolder(tmp_path), accelerator("cpu"), begun=True)
+    assert run.settings.start == "gone" and isinstance(run.net, model.AttentionVGG)
 
 
 def test_a_run_may_start_from_a_pruned_checkpoint(tmp_path):
@@ -334,7 +370,7 @@ def test_a_run_that_can_write_no_more_says_so_and_goes_on_later(uninterrupted, d
     assert same(weights(out), weights(uninterrupted)) and rows(out) == rows(uninterrupted)
 
 
-def test_a_full_disk_leaves_the_last_good_state(uninterrupted, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_the_last_good_state(tmp_path, monkeypatch):
     from training import run_folder
 
     folder = run_folder.RunFolder(tmp_path)

@@ -38,6 +38,10 @@ def test_stages_of_another_form_are_refused(text):
         parse_stages(text)
 
 
+def test_no_milestones_are_read():
+    assert parse_milestones("none") == ()
+
+
 def test_milestones_are_read():
     assert parse_milestones("60:0.2,120:0.2") == ((60, 0.2), (120, 0.2))
 
@@ -80,7 +84,7 @@ def test_every_network_starts_under_every_recipe(arch, recipe, tmp_path, monkeyp
     class Started(Exception):
         pass
 
-    def start(settings, pictures, *_):
+    def start(settings, pictures, *_, **__):
         with torch.device("meta"):
             started.append(build(settings, pictures))
         raise Started

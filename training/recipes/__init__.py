@@ -106,12 +106,14 @@ def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def parse_milestones(text: str) -> tuple[tuple[int, float], ...]:
-    """Reads "60:0.2,120:0.2": multiply the rate by 0.2 from epoch 60 on, and again from 120 on.
+    """Reads "60:0.2,120:0.2": multiply the rate by 0.2 from epoch 60 on, and again from 120 on. "none" is one-cycle.
 
     Raises:
         ValueError: the text is not of that form.
     """
+    if text == "none":
+        return ()
     try:
         return tuple((int(epoch), float(factor)) for epoch, factor in (part.split(":") for part in text.split(",")))
     except ValueError:
-        raise ValueError(f"milestones are written like 60:0.2,120:0.2 (epoch:factor), not {text!r}") from None
+        raise ValueError(f"milestones are written like 60:0.2,120:0.2 (epoch:factor) or none, not {text!r}") from None

@@ -34,9 +34,8 @@ def initialise(net: nn.Module) -> None:
     """The author's first weights: convolutions N(0, 2 / (9 n_out)), u with std sqrt 2, BatchNorm scales U(0, 1)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
-            one = module.out_channels == 1 and module.kernel_size == (1, 1)  # u
-            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
-            module.weight.normal_(0, math.sqrt(2) if one else math.sqrt(2 / fan_out))
+            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]  # of u 1, hence sqrt 2
+            module.weight.normal_(0, math.sqrt(2 / fan_out))
             if module.bias is not None:
                 module.bias.zero_()
         elif isinstance(module, nn.modules.batchnorm._BatchNorm):

@@ -1,0 +1,79 @@
+"""Visitors' files: in a folder of this server's own, an hour long, and gone when the server ends.
+
+Gradio's own ``delete_cache`` knows only the files that pass through a component's output, and nothing after a crash.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import stat
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+PREFIX = "learn-to-pay-attention-"
+AGE = 3600  # seconds a file stays; one that is asked for again is as good as new
+PAUSE = 600  # seconds between two sweeps
+
+
+def begin() -> Path:
+    """Makes this server's folder, tells gradio of it, and sweeps it and what servers before this one left behind.
+
+    Call it in the main thread, before gradio is imported. From then on SIGTERM ends the server as an interrupt does, so
+    that the folder is removed.
+    """
+    around = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    around.mkdir(parents=True, exist_ok=True)
+    own = Path(tempfile.mkdtemp(prefix=PREFIX, dir=around)).resolve()  # which only its owner may read
+    os.environ["GRADIO_TEMP_DIR"] = str(own)
+    atexit.register(shutil.rmtree, own, ignore_errors=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=sweep_on, args=[around], daemon=True).start()
+    return own
+
+
+def sweep_on(around: Path) -> None:
+    while True:
+        sweep(around)
+        time.sleep(PAUSE)
+
+
+def sweep(around: Path) -> None:
+    """Removes files and folders older than ``AGE`` from the folders in ``around`` that servers of this user made."""
+    oldest = time.time() - AGE
+    for folder in around.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # another server's may vanish meanwhile
+            made = folder.lstat()
+            if not stat.S_ISDIR(made.st_mode) or made.st_uid != os.getuid():
+                continue
+            for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+                with contextlib.suppress(OSError):
+                    if path.lstat().st_mtime < oldest:
+                        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+            if made.st_mtime < oldest and str(folder.resolve()) != os.environ.get("GRADIO_TEMP_DIR"):
+                folder.rmdir()  # where it is empty
+
+
+def save(content: bytes, name: str) -> str:
+    """The path of a file of this name and content, which gradio sends as it is.
+
+    All who ask for the same share one file: it appears whole, and each time it is asked for it is as good as new.
+    """
+    from gradio.utils import get_upload_folder
+
+    folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    try:
+        os.utime(file)
+    except FileNotFoundError:
+        beside = folder / f".{threading.get_ident()}"
+        beside.write_bytes(content)
+        os.replace(beside, file)
+    return str(file)

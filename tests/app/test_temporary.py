@@ -1,0 +1,87 @@
+"""Visitors' files: swept by age, whole when they appear, and gone when the server ends, however it ends."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+
+from app import temporary
+from tests.app.serving import FAMILY, Server
+from tests.conftest import REPO
+
+OLD = time.time() - temporary.AGE - 60
+
+
+def file(path: Path, old: bool) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"a picture")
+    if old:
+        os.utime(path, (OLD, OLD))
+    return path
+
+
+def test_a_sweep_takes_what_is_old_from_our_folders_alone(tmp_path, monkeypatch):
+    own = tmp_path / f"{temporary.PREFIX}own"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(own))
+    new, old = file(own / "a" / "new.png", False), file(own / "b" / "old.png", True)
+    left = file(tmp_path / f"{temporary.PREFIX}dead" / "c" / "old.png", True)  # by a server that was killed
+    others = file(tmp_path / "gradio" / "old.png", True), file(tmp_path / "old.png", True)
+    outside = file(tmp_path / "outside" / "old.png", True)
+    (tmp_path / f"{temporary.PREFIX}link").symlink_to(outside.parent)
+    (own / "link").symlink_to(outside.parent)
+    temporary.sweep(tmp_path)
+    assert new.exists() and not old.exists() and not left.exists()
+    assert outside.exists() and all(f.exists() for f in others)
+    for folder in (own / "a", own / "b", own, left.parent, left.parent.parent):
+        os.utime(folder, (OLD, OLD))  # empty for an hour
+    temporary.sweep(tmp_path)
+    assert new.exists() and not old.parent.exists() and not left.parent.parent.exists()
+
+
+def test_a_saved_file_is_shared_and_as_good_as_new_when_asked_for_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    path = Path(temporary.save(b"pixels", "cat.png"))
+    assert path.name == "cat.png" and path.read_bytes() == b"pixels" and path.is_relative_to(tmp_path)
+    os.utime(path, (OLD, OLD))
+    inode = path.stat().st_ino
+    assert temporary.save(b"pixels", "cat.png") == str(path)
+    assert path.stat().st_mtime > OLD + 60 and path.stat().st_ino == inode
+    assert temporary.save(b"others", "cat.png") != str(path)
+
+
+def test_a_file_that_many_save_at_once_is_always_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    content, torn = os.urandom(1_000_000), []
+
+    def visitor():
+        for _ in range(20):
+            path = Path(temporary.save(content, "cat.png"))
+            torn.extend([1] if path.read_bytes() != content else [])
+
+    threads = [threading.Thread(target=visitor) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not torn and [f.name for f in tmp_path.rglob("*") if f.is_file()] == ["cat.png"]
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGINT"])
+def test_nothing_is_left_when_the_server_ends(checkpoints, picture_file, tmp_path, end):
+    server = Server([sys.executable, "-m", "app", "--checkpoints", str(checkpoints)], tmp_path, cwd=REPO)
+    try:
+        asked = Client(server.url, verbose=False, download_files=False)
+        asked.predict(handle_file(picture_file), FAMILY, "dp", api_name="/explain")
+        (own,) = (tmp_path / "gradio").iterdir()
+        assert own.name.startswith(temporary.PREFIX) and any(f.is_file() for f in own.rglob("*"))
+        assert own.stat().st_mode & 0o077 == 0  # nobody else may read
+        server.process.send_signal(getattr(signal, end))
+        assert server.process.wait(60) == 0
+    finally:
+        server.stop()
+    assert not list((tmp_path / "gradio").iterdir())
