@@ -80,11 +80,11 @@ def furthest(found: Others) -> str:
     """Which map's place matters most to the network, averaged over the shares."""
     name, fall, moved = found.attending.furthest
     if fall >= moved:
-        return "On this picture no map falls below itself moved elsewhere, on average."
+        return "Here no map's pixels matter more than those of the same map moved elsewhere."
     return (
-        f"Furthest below itself moved: <b>{titled(found, name)[0]}</b>, which leaves {panels.per_cent(fall)} on "
-        f"average against {panels.per_cent(moved)}, and falls more than {found.attending.steeper[name]} of its "
-        f"{DRAWS} moves."
+        f"Here the place of <b>{titled(found, name)[0]}</b> matters most: {panels.per_cent(fall)} on average, against "
+        f"{panels.per_cent(moved)} for the same map moved elsewhere; of {DRAWS} moves {found.attending.steeper[name]} "
+        "cost less."
     )
 
 
