@@ -173,7 +173,7 @@ def check(
     side, shares, count = pixels.shape[2:], posthoc.SHARES[1:], len(maps)
     enlarged = torch.cat([posthoc.to_side(m, side) for m in maps.values()])  # [M, H, W]
     each = net, pixels.expand(count, -1, -1, -1), classes.expand(count), enlarged, shares
-    falls, moved = posthoc.deletion(*each), posthoc.moved_deletion(*each, DRAWS)
+    falls, moved = posthoc.deletion(*each), posthoc.moved_deletion(*each, DRAWS, [0] * count)  # the same moves
     random = posthoc.random_deletion(net, pixels, classes, shares, DRAWS)[0]
     clean = probability.tolist()
     return Checked(

@@ -13,6 +13,8 @@ network is in evaluation mode, as ``from_pretrained`` gives it. No hooks: one ne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from captum.attr import Saliency
 from torch import Tensor
@@ -188,21 +190,21 @@ def moved_deletion(
     maps: Tensor,
     shares: tuple[float, ...] = SHARES,
     seeds: int = 10,
-    first: int = 0,
+    numbers: Sequence[int] | None = None,
 ) -> Tensor:
     """The same for maps moved elsewhere, a move at a time: [seeds, B, len(shares)].
 
     A map is shifted as on a torus, by at least a quarter of the side in one direction. What stands high in it stays as
     patchy as it was and differs in place alone; of a map that points nowhere half the moves fall less, half fall more.
-    Each picture's moves are its own, drawn by its number, so that pictures are independent of each other; ``first`` is
-    the number of the first one.
+    Each picture's moves are its own, drawn by its number, so that pictures are independent of each other; their
+    ``numbers`` are 0, 1, 2 ... where nothing else is said.
     """
     h, w = pictures.shape[2:]
     enlarged = to_side(maps, (h, w))
     far = [(y, x) for y in range(h) for x in range(w) if 4 * min(y, h - y) >= h or 4 * min(x, w - x) >= w]
     draws = [
-        torch.randint(len(far), (seeds,), generator=torch.Generator().manual_seed(first + i)).tolist()
-        for i in range(len(pictures))
+        torch.randint(len(far), (seeds,), generator=torch.Generator().manual_seed(number)).tolist()
+        for number in (range(len(pictures)) if numbers is None else numbers)
     ]  # [B][seeds]
     falls = []
     for seed, places in enumerate(zip(*draws, strict=True)):

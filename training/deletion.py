@@ -80,7 +80,7 @@ def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
         parts = zip(*(t.split(BATCH) for t in (some.images, classes, *more)), strict=True)
         checked = []
         for i, part in enumerate(parts):
-            numbered = {"first": i * BATCH} if check is moved_deletion else {}
+            numbered = {"numbers": range(i * BATCH, i * BATCH + len(part[0]))} if check is moved_deletion else {}
             checked.append(check(net, *(t.to(device) for t in part), shares=shares, **settings, **numbered).mean(-1))
         return torch.cat(checked, dim=-1).cpu()
 

@@ -12,7 +12,7 @@ from tests.browser.test_tabs import open_tab
 from tests.browser.test_test_images import LATE
 from tests.conftest import REPO
 
-SMALL, OTHER = "CIFAR-10, width 0.25 (vgg-att3-cifar10-s)", "CIFAR-10, width 0.25 (vgg-att3-cifar10-x)"
+SMALL, OTHER = "vgg-att3-cifar10-s (CIFAR-10, width 0.25)", "vgg-att3-cifar10-x (CIFAR-10, width 0.25)"
 
 
 @pytest.fixture(scope="module")

@@ -169,8 +169,9 @@ def test_tabs_begin_with_what_was_chosen_last_on_explain(open_page):
     expect(held(page)).to_have_attribute("alt", "Picture: ship", timeout=SLOW)
     open_tab(page, "Explain")
     expect(page.locator("#ask .image-frame img")).to_have_attribute("alt", "Picture: frog")
-    with page.expect_event("requestfinished", lambda request: "queue/data" in request.url):  # what opening it asked
+    with page.expect_response(lambda response: "queue/join" in response.url):  # what opening it asks
         open_tab(page, "Attack")
+    page.wait_for_timeout(2000)  # and is told: the stream of answers may be shared, so its end says nothing
     expect(held(page)).to_have_attribute("alt", "Picture: ship")  # nothing new was chosen on Explain
     open_tab(page, "Explain")
     page.locator("#ask .thumbnails").get_by_role("button", name="Example: cat", exact=True).click()

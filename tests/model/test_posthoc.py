@@ -243,7 +243,9 @@ def test_a_moved_maps_deletion_is_that_of_the_shifted_maps(tiny, photos):
         places = [p for p in product(range(16), range(16)) if any(4 <= i <= 12 for i in p)]
         shifted = [deletion(net, photos, CLASSES, enlarged.roll(p, (1, 2)), shares, seed) for p in places]
         assert torch.isclose(torch.stack(shifted), one, atol=1e-6).all(2).any(0).all()
-    second = moved_deletion(net, photos[1:], CLASSES[1:], maps[1:], shares, seeds=4, first=1)  # whatever comes with it
+    second = moved_deletion(
+        net, photos[1:], CLASSES[1:], maps[1:], shares, seeds=4, numbers=[1]
+    )  # whatever comes with it
     assert torch.allclose(second, falls[:, 1:], atol=1e-6)
     same = [tensor[:1].expand(2, *tensor.shape[1:]) for tensor in (photos, CLASSES, maps)]
     twice = moved_deletion(net, *same, shares, seeds=4)
