@@ -34,12 +34,14 @@ def begin() -> Path:
     os.environ["GRADIO_TEMP_DIR"] = str(own)
     atexit.register(shutil.rmtree, own, ignore_errors=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    threading.Thread(target=sweep_on, args=[around], daemon=True).start()
+    threading.Thread(target=sweep_on, args=[around, own], daemon=True).start()
     return own
 
 
-def sweep_on(around: Path) -> None:
+def sweep_on(around: Path, own: Path) -> None:
     while True:
+        with contextlib.suppress(OSError):
+            os.utime(own)  # so that no server's sweep takes it for one left behind
         sweep(around)
         time.sleep(PAUSE)
 
@@ -56,7 +58,7 @@ def sweep(around: Path) -> None:
                 with contextlib.suppress(OSError):
                     if path.lstat().st_mtime < oldest:
                         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-            if made.st_mtime < oldest and str(folder.resolve()) != os.environ.get("GRADIO_TEMP_DIR"):
+            if made.st_mtime < oldest:
                 folder.rmdir()  # where it is empty
 
 

@@ -25,9 +25,8 @@ def file(path: Path, old: bool) -> Path:
     return path
 
 
-def test_a_sweep_takes_what_is_old_from_our_folders_alone(tmp_path, monkeypatch):
+def test_a_sweep_takes_what_is_old_from_our_folders_alone(tmp_path):
     own = tmp_path / f"{temporary.PREFIX}own"
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(own))
     new, old = file(own / "a" / "new.png", False), file(own / "b" / "old.png", True)
     left = file(tmp_path / f"{temporary.PREFIX}dead" / "c" / "old.png", True)  # by a server that was killed
     others = file(tmp_path / "gradio" / "old.png", True), file(tmp_path / "old.png", True)
@@ -41,6 +40,20 @@ def test_a_sweep_takes_what_is_old_from_our_folders_alone(tmp_path, monkeypatch)
         os.utime(folder, (OLD, OLD))  # empty for an hour
     temporary.sweep(tmp_path)
     assert new.exists() and not old.parent.exists() and not left.parent.parent.exists()
+
+
+def test_a_server_that_nobody_asked_for_long_keeps_its_folder(tmp_path, monkeypatch):
+    own = tmp_path / f"{temporary.PREFIX}own"
+    own.mkdir()
+    os.utime(own, (OLD, OLD))
+
+    def once(seconds):
+        raise InterruptedError
+
+    monkeypatch.setattr(temporary.time, "sleep", once)
+    with pytest.raises(InterruptedError):
+        temporary.sweep_on(tmp_path, own)
+    assert own.exists()
 
 
 def test_a_saved_file_is_shared_and_as_good_as_new_when_asked_for_again(tmp_path, monkeypatch):
