@@ -10,6 +10,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+import model
 from model import Network
 from model.presets import normalise
 from tests.conftest import REPO
@@ -83,3 +84,27 @@ def test_one_network_is_refused():
     command = [sys.executable, "-m", "training", "compare", "vgg-att3-dp-cifar10-s"]
     done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=300)
     assert done.returncode == 2 and "two checkpoints or more" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "given", "asked"),
+    [("cifar10", None, 0), ("folder:own", None, None), ("folder:own", 5, 5)],
+    ids=["a built-in test split is the same for all", "a folder's is not", "unless told which"],
+)
+def test_networks_of_other_split_seeds(tmp_path, monkeypatch, dataset, given, asked):
+    from training.__main__ import on_same_data
+
+    names = []
+    for seed in (0, 1):
+        net = model.build("vgg-att1-concat-pc", width=0.0625)
+        net.info = model.Info(tuple("abcdefghij"), dataset=dataset, recipe={"split_seed": seed})
+        net.save_pretrained(tmp_path / str(seed))
+        names.append(str(tmp_path / str(seed)))
+    loaded = []
+    monkeypatch.setattr(data, "load", lambda *arguments: loaded.append(arguments))
+    if asked is None:
+        with pytest.raises(ValueError, match="trained on different data"):
+            on_same_data(names, tmp_path, given, "cpu")
+    else:
+        nets, _ = on_same_data(names, tmp_path, given, "cpu")
+        assert list(nets) == names and loaded == [(dataset, tmp_path, asked, 32)]
