@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -52,6 +53,7 @@ def serve(
 
     from app import temporary
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as an interrupt does: nothing is left behind
     temporary.begin()  # before gradio is imported, which asks once where its files go
     from app import ui
     from app.site import Site

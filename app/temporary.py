@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import signal
 import stat
 import tempfile
 import threading
@@ -25,15 +24,13 @@ PAUSE = 600  # seconds between two sweeps
 def begin() -> Path:
     """Makes this server's folder, tells gradio of it, and sweeps it and what servers before this one left behind.
 
-    Call it in the main thread, before gradio is imported. From then on SIGTERM ends the server as an interrupt does, so
-    that the folder is removed.
+    Call it before gradio is imported. The folder is removed when the interpreter ends.
     """
     around = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
     around.mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix=PREFIX, dir=around)).resolve()  # which only its owner may read
     os.environ["GRADIO_TEMP_DIR"] = str(own)
     atexit.register(shutil.rmtree, own, ignore_errors=True)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     threading.Thread(target=sweep_on, args=[around, own], daemon=True).start()
     return own
 

@@ -15,7 +15,7 @@ from model.attending import AttendingNetwork
 LEVELS = ("conv7", "conv10", "conv13")
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)  # conv1 to conv15
 DROPOUT = {1: 0.3, 3: 0.4, 5: 0.4, 6: 0.4, 8: 0.4, 9: 0.4, 11: 0.4, 12: 0.4, 14: 0.4, 15: 0.4}
-LARGEST_INPUT = 1024  # some 30 GB of activations at width 1
+LARGEST_INPUT = 1024  # a config.json that asks for more is mistaken, and the page would bring uploads to that side
 SMALLEST_INPUT = 8  # two poolings by 2 must leave conv13 a grid of at least 2 x 2; the 80 x 80 form needs 20
 
 

@@ -78,16 +78,17 @@ def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     def over_shares(check, *more, **settings) -> Tensor:
         """The mean probability after ``check`` of every picture: [N], or [moves, N]."""
         parts = zip(*(t.split(BATCH) for t in (some.images, classes, *more)), strict=True)
-        checked = []
-        for i, part in enumerate(parts):
-            numbered = {"numbers": range(i * BATCH, i * BATCH + len(part[0]))} if check is moved_deletion else {}
-            checked.append(check(net, *(t.to(device) for t in part), shares=shares, **settings, **numbered).mean(-1))
+        checked = [check(net, *(t.to(device) for t in part), shares=shares, **settings).mean(-1) for part in parts]
         return torch.cat(checked, dim=-1).cpu()
+
+    def moved_by_number(net, pictures, classes, maps, numbers, shares) -> Tensor:
+        return moved_deletion(net, pictures, classes, maps, shares, DRAWS, numbers.tolist())
 
     random = over_shares(random_deletion, seeds=DRAWS).mean().item()
     falls, moves = {}, {}  # of every picture, [N]
     for key, m in tqdm(maps.items(), name, disable=None):
-        falls[key], moves[key] = over_shares(deletion, m), over_shares(moved_deletion, m, seeds=DRAWS).mean(0)
+        falls[key] = over_shares(deletion, m)
+        moves[key] = over_shares(moved_by_number, m, torch.arange(len(some))).mean(0)
     rows, plain = [], moves["Gaussian", ""] - falls["Gaussian", ""]
     for key in maps:
         numbers = (probability.mean().item(), falls[key].mean().item(), moves[key].mean().item(), random)
