@@ -6,7 +6,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from app import grids, panels
+from app import grids, panels, render, temporary
 from app.asking import answer_when_changed
 from app.attack import ATTACKED, CLEAN, METHODS, PAIR, STRONGEST, Attack, attack
 from app.endpoints import endpoint, given, hidden_switch
@@ -112,7 +112,7 @@ def add_endpoint(site: Site) -> None:
         if epsilon not in range(STRONGEST + 1):
             raise gr.Error(f"Epsilon must be a whole number from 0 to {STRONGEST}.", print_exception=False)
         made = attack(site.networks, given(image), checkpoint, compatibility, method, int(epsilon))
-        return made.to_json(), made.found.explanations[ATTACKED].seen
+        return made.to_json(), temporary.save(render.png(made.found.explanations[ATTACKED].seen), "attacked.png")
 
     outputs = [
         gr.JSON(label="attack", visible=False),

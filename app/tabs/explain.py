@@ -190,7 +190,10 @@ def add_endpoint(site: Site) -> None:
         found = site.networks.explain(given(image), checkpoint, compatibility)
         view = render.View()
         scales = render.limits(found.maps, view)
-        drawn = [render.overlay(found.square, v.attention, scales[k], view) for k, v in found.levels.items()]
+        drawn = [
+            temporary.save(render.png(render.overlay(found.square, level.attention, scales[name], view)), f"{name}.png")
+            for name, level in found.levels.items()
+        ]
         return found.to_json(), *drawn, *[None] * (CARDS - len(drawn))
 
     explanation = gr.JSON(label="explanation", visible=False)

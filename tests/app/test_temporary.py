@@ -84,6 +84,22 @@ def test_a_file_that_many_save_at_once_is_always_whole(tmp_path, monkeypatch):
     assert not torn and [f.name for f in tmp_path.rglob("*") if f.is_file()] == ["cat.png"]
 
 
+@pytest.mark.parametrize("name", ["explain", "attack"])
+def test_an_endpoints_file_is_not_written_again_while_others_may_be_reading_it(server, picture_file, name):
+    asked = Client(server.url, verbose=False, download_files=False)
+
+    def served() -> Path:
+        _, picture, *_ = asked.predict(image=handle_file(picture_file), api_name=f"/{name}")
+        return Path(picture["path"])
+
+    path = served()
+    path.write_bytes(b"marked")
+    try:
+        assert served() == path and path.read_bytes() == b"marked"
+    finally:
+        path.unlink()
+
+
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGINT"])
 def test_nothing_is_left_when_the_server_ends(checkpoints, picture_file, tmp_path, end):
     server = Server([sys.executable, "-m", "app", "--checkpoints", str(checkpoints)], tmp_path, cwd=REPO)
