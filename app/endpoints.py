@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -12,6 +13,27 @@ from app.gpu import on_gpu
 from app.images import PictureError, read_picture
 from app.site import Site
 from model import CheckpointError
+
+UNTAKEN = (
+    "A value of this request could not be taken: a picture is sent as a file that was uploaded (in Python by "
+    "gradio_client's handle_file) or as a public address, a number as a number."
+)
+
+
+def refuse_in_a_sentence(page: gr.Blocks) -> None:
+    """Answers values that gradio refuses in a sentence; by itself it answers ``null`` and logs a traceback."""
+    take = page.preprocess_data
+
+    @functools.wraps(take)
+    async def taken(*args: Any, **kwargs: Any) -> list:
+        try:
+            return await take(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as e:
+            raise gr.Error(UNTAKEN, print_exception=False) from e
+
+    page.preprocess_data = taken
 
 
 def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:

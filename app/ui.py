@@ -13,6 +13,7 @@ for variable in ("NO_PROXY", "no_proxy"):
 
 import gradio as gr  # noqa: E402
 
+from app.endpoints import refuse_in_a_sentence  # noqa: E402
 from app.inputs import Front  # noqa: E402
 from app.site import Site  # noqa: E402
 from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
@@ -55,6 +56,7 @@ def build(site: Site) -> gr.Blocks:
                 with gr.Tab(name, id=name.lower().replace(" ", "-")) as tab:
                     build_tab(tab, site, front)
         gr.HTML(FOOTER)
+    refuse_in_a_sentence(page)
     return page.queue(max_size=64, default_concurrency_limit=2)
 
 

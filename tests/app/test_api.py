@@ -128,20 +128,33 @@ def test_hostile_uploads_get_a_sentence_and_nothing_else(server, content, name):
 @pytest.mark.parametrize(
     "arguments",
     [
+        {"image": "cat.png"},
+        {"image": [1]},
         {"image": file("/etc/passwd")},
+        {"image": {"url": "http://127.0.0.1:9/cat.png", **file("http://127.0.0.1:9/cat.png")}},
         {"image": {"path": "x", "url": "data:image/png;base64,%%%"}},
         {"image": None},
         {"image": "DISC", "compatibility": "uniform"},
         {"image": "DISC", "checkpoint": "../../etc"},
         {"image": "DISC", "checkpoint": ["x"], "compatibility": {}},
     ],
-    ids=["passwd", "bad base64", "no picture", "no such compatibility", "no such checkpoint", "no text"],
+    ids=[
+        "a name",
+        "no file",
+        "passwd",
+        "this machine",
+        "bad base64",
+        "no picture",
+        "no such compatibility",
+        "no such checkpoint",
+        "no text",
+    ],
 )
-def test_bad_arguments_are_refused_without_paths(server, picture_file, arguments):
+def test_bad_arguments_are_refused_in_a_sentence_without_paths(server, picture_file, arguments):
     if arguments["image"] == "DISC":
         arguments = {**arguments, "image": file(upload(server.url, "disc.png", picture_file.read_bytes()))}
     event, data = call(server.url, **arguments)
-    assert event == "error"
+    assert event == "error" and json.loads(data)["error"].endswith(".")
     assert not any(word in data for word in ("Traceback", "site-packages", "/tmp", str(picture_file.parent), "root:"))
     log = server.log.read_text()
     assert 'File "' not in log and "disc" not in log
