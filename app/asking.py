@@ -92,6 +92,7 @@ def answer_when_changed(
     ask: Callable[..., Any],
     draw: Callable[..., str],
     start: str,
+    slow: bool = False,
 ) -> gr.HTML:
     """An answer that follows its inputs; the networks are asked once a question, and pictures read by us alone.
 
@@ -101,7 +102,8 @@ def answer_when_changed(
         view: inputs that ``draw`` takes after what ``ask`` found.
         ask: pictures and settings to whatever ``draw`` draws; may raise PictureError or CheckpointError.
         draw: gives HTML.
-        start: the sentence that stands there while a picture is missing.
+        start: the sentence that stands there until there is an answer.
+        slow: an answer takes seconds, so how many is shown meanwhile.
     """
     answer = gr.HTML(panels.message(start))
     shown = gr.State(None, time_to_live=3600)
@@ -118,7 +120,7 @@ def answer_when_changed(
         kept, inputs, said = after
         return [kept, *inputs, said or draw(kept.found, *values[len(asked) :])]
 
-    follow([*asked, *view], shown, show, [shown, *pictures, answer], answer)
+    follow([*asked, *view], shown, show, [shown, *pictures, answer], answer, slow)
     return answer
 
 
@@ -128,6 +130,7 @@ def follow(
     show: Callable[..., list],
     outputs: list[gr.components.Component],
     progress: gr.components.Component,
+    slow: bool = False,
 ) -> None:
     """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest question wins.
 
@@ -137,6 +140,7 @@ def follow(
         show: gives the outputs' values.
         outputs: what it fills.
         progress: where the visitor sees that an answer is on its way.
+        slow: and for how many seconds it has been.
     """
     number, newest = gr.Number(0, visible=False), gr.State([0])  # one list a visitor, changed in place
 
@@ -155,6 +159,6 @@ def follow(
         js=NUMBER,
         api_visibility="private",
         trigger_mode="always_last",
-        show_progress="minimal",
+        show_progress="full" if slow else "minimal",
         show_progress_on=progress,
     )

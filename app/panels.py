@@ -11,6 +11,7 @@ from PIL import Image
 from app import render, words
 from app.examples import Example
 from app.explain import Explanation, Level
+from model import Network
 
 DEPTHS = {"conv7": "early layer", "conv10": "middle layer", "conv13": "late layer"}
 
@@ -73,7 +74,7 @@ def split_rows(explanation: Explanation) -> str:
 def card(name: str, level: Level, logit: float, scale: tuple[float, float], view: render.View) -> str:
     """Below a map: its colour scale and its numbers."""
     h, w = level.grid
-    share = f" ({words.minus(f'{100 * level.logit / logit:.0f} %')})" if logit > 0 else ""
+    share = f" ({words.minus(f'{round(100 * level.logit / logit)} %')})" if logit > 0 else ""
     shown = ""
     if view.keep < 100:
         area = render.kept(render.enlarge(level.attention, 160, view.smooth), view.keep).mean()
@@ -102,9 +103,9 @@ def title(name: str, level: Level) -> str:
     return f"<h3>{name} <small>{DEPTHS.get(name, '')}</small></h3><p>{escape(place)}</p>"
 
 
-def method(compatibility: str, scale_scores: bool | str) -> str:
+def method(net: Network) -> str:
     """The equation in use, and what pc cannot do."""
-    formula, whose = words.equation(compatibility, scale_scores)
+    formula, whose = words.equation(net)
     return (
         f'<div class="method"><p class="formula">{formula} <small>{whose}</small></p>'
         f'<p class="note">a = softmax of c over all positions. {words.PC_LIMIT}</p></div>'

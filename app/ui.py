@@ -35,13 +35,14 @@ TABS = {
     "About": about.build,
 }  # filled when first opened
 NAMED = """() => {
-  const name = () => document.querySelectorAll("fieldset:not([aria-label])").forEach((set) => {
+  const name = () => document.querySelectorAll("fieldset").forEach((set) => {
     const label = set.querySelector("[data-testid=block-info]");
     if (label) set.setAttribute("aria-label", label.textContent.trim());
+    set.querySelectorAll("input[type=radio]").forEach((radio, i, all) => { radio.name = all[0].name; });
   });
   new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
   name();
-}"""  # gradio's groups of radio buttons have their names beside them only
+}"""  # to gradio, a group of radio buttons has its name beside it only, and each button is a group by itself
 CSS = Path(__file__).with_name("page.css")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from app.explain import Explanation, Level
+from model import Network
 from model.card import dataset_name
 
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
@@ -15,11 +16,12 @@ PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "cen
 PLACES["middle right"] = "right side"
 
 SEEN = 0.005  # x uniform: two maps no further apart are told to be the same
+FEW = 12  # classes, up to which a sentence names each
 EVEN = 1.25  # x uniform: below it no ninth of the picture stands out
 
 PC_LIMIT = (
-    "Under Parametrised (pc) the global feature g cannot move a map: it adds the same number at every position, "
-    "and the softmax cancels it."
+    "Under Parametrised (pc) the global feature g cannot move a map: it adds the same number, ⟨u, g⟩, at every "
+    "position, and the softmax cancels it."
 )
 EQUATIONS = {
     "dp": ("<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩ / √<i>d</i>", "the paper's, divided by √d"),
@@ -29,6 +31,10 @@ EQUATIONS = {
         "the paper's, times a factor τ learnt by each layer",
     ),
     "pc": ("<i>c<sub>i</sub></i> = ⟨<i>u</i>, <i>l<sub>i</sub></i> + <i>g</i>⟩", "as in the paper"),
+    "pc, without g": (
+        "<i>c<sub>i</sub></i> = ⟨<i>u</i>, <i>l<sub>i</sub></i>⟩",
+        "the paper's, less ⟨<i>u</i>, <i>g</i>⟩",
+    ),
     "additive": (
         "<i>c<sub>i</sub></i> = ⟨<i>u</i>, tanh(<i>W l<sub>i</sub></i> + <i>V g</i>)⟩",
         "ours, after Bahdanau et al.: g counts",
@@ -80,7 +86,7 @@ def alt(name: str, level: Level, whose: str = "") -> str:
 
 def signed(number: float, plus: bool = False) -> str:
     """Two decimals, with a minus sign as wide as the digits; ``plus`` gives positive ones a sign too."""
-    return minus(f"{number:{'+' if plus else ''}.2f}")
+    return minus(f"{round(number, 2) + 0.0:{'+' if plus else ''}.2f}")  # + 0.0: no minus before a nought
 
 
 def correlation(r: float | None) -> str:
@@ -112,21 +118,24 @@ def called(file: str) -> str:
     return Path(file).stem.replace("_", " ")
 
 
-def score_name(compatibility: str, scale_scores: bool | str) -> str:
-    """The key of a compatibility's formula."""
-    scaled = {True: "dp", False: "dp, unscaled", "learnt": "dp, learnt"}[scale_scores]
-    return scaled if compatibility == "dp" else compatibility
+def score_name(net: Network) -> str:
+    """The key of the formula by which a network scores positions."""
+    compatibility = net.arguments["compatibility"]
+    if compatibility == "dp":
+        return {True: "dp", False: "dp, unscaled", "learnt": "dp, learnt"}[net.arguments.get("scale_scores", True)]
+    return "pc, without g" if compatibility == "pc" and not net.arguments.get("global_branch", True) else compatibility
 
 
-def equation(compatibility: str, scale_scores: bool | str) -> tuple[str, str]:
-    """The compatibility's formula as HTML, and whose it is."""
-    return EQUATIONS[score_name(compatibility, scale_scores)]
+def equation(net: Network) -> tuple[str, str]:
+    """The formula as HTML, and whose it is."""
+    return EQUATIONS[score_name(net)]
 
 
 def reliability(explanation: Explanation) -> str:
     """What the network can answer at all, and how often it is wrong."""
-    count = len(explanation.probabilities)
-    sentence = f"It knows {count} classes, those of {dataset_name(explanation.dataset)}"
+    *names, last = explanation.probabilities
+    known = f": {', '.join(names)} and {last}" if len(names) < FEW else f", {len(names) + 1} of them"
+    sentence = f"It knows only the classes of {dataset_name(explanation.dataset)}{known}"
     if explanation.test_error is None:
         return f"{sentence}; its error on test images was not measured."
-    return f"{sentence}, and names {100 * explanation.test_error:.1f}\u00a0% of the test images wrong."
+    return f"{sentence}; it names {100 * explanation.test_error:.1f}\u00a0% of the test images wrong."

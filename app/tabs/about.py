@@ -7,7 +7,7 @@ from html import escape
 import gradio as gr
 
 from app import words
-from app.explain import COMPATIBILITIES, Networks, scaling
+from app.explain import COMPATIBILITIES, Networks
 from app.inputs import Front
 from app.site import Site
 from model import VGGPAN, Network
@@ -43,7 +43,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 def equations(networks: Networks) -> str:
     """The scores that are served here; dp in the form that its weights were trained with."""
     nets = [pair for family in networks.families.values() for pair in family.items()]
-    served = {words.score_name(c, scaling(net)): c for c, net in nets}
+    served = {words.score_name(net): c for c, net in nets}
     scores = "".join(
         f'<li><b>{escape(COMPATIBILITIES[served[name]])}</b><span class="formula">{formula}</span>'
         f"<small>{escape(whose)}</small></li>"
@@ -52,7 +52,8 @@ def equations(networks: Networks) -> str:
     )
     return f"""<section><h2>How attention is computed</h2>
 <p>At up to three layers each position i holds a <em>local feature</em> <i>l{I}</i>; the end of the network gives one
-<em>global feature</em> <i>g</i>. A compatibility scores every position:</p><ul class="scores">{scores}</ul>
+<em>global feature</em> <i>g</i>, projected where a layer has fewer channels than it. A compatibility scores every
+position:</p><ul class="scores">{scores}</ul>
 <p>A softmax over all positions turns scores into weights that sum to 1, the weights add the local features up, and the
 class is read from these sums alone:</p>
 <p class="formula steps"><span><i>a{I}</i> = exp <i>c{I}</i> / Σ<sub>j</sub> exp <i>c</i><sub>j</sub></span>
@@ -113,7 +114,7 @@ def attends(net: Network) -> str:
     compatibility = net.arguments.get("compatibility", "none")
     if compatibility not in COMPATIBILITIES:
         return {"uniform": "uniform: all alike (a control)", "none": "no attention"}[compatibility]
-    return f"{compatibility}: {words.equation(compatibility, scaling(net))[0]}"
+    return f"{compatibility}: {words.equation(net)[0]}"
 
 
 def measured(net: Network) -> str:

@@ -22,7 +22,7 @@ from app.inputs import (
 from app.site import Site
 from app.sliders import slider
 
-START = "Choose a picture to attack."
+START = "What an attack does comes here once a picture is chosen."
 TITLES = {CLEAN: "The picture as it is (clean)", ATTACKED: "The picture after the attack (attacked)"}
 EPSILON = 2  # at first: of 255
 
@@ -97,7 +97,7 @@ def add_endpoint(site: Site) -> None:
 
         Args:
             image: the picture; its centred square is used.
-            checkpoint: the family of networks.
+            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
             compatibility: dp, pc or additive.
             method: fgsm (one step, Goodfellow et al. 2015) or pgd (ten steps, Madry et al. 2018).
             epsilon: how far a pixel's value may move, a whole number of steps of 1 / 255, 0 to 16.

@@ -24,7 +24,7 @@ from app.inputs import (
 )
 from app.site import Site
 
-START = "Choose a picture to see it through every compatibility."
+START = "The maps of every compatibility come here once a picture is chosen."
 
 
 def build(tab: gr.Tab, site: Site, front: Front) -> None:
@@ -79,7 +79,7 @@ def add_endpoint(site: Site) -> None:
 
         Args:
             image: the picture; its centred square is used.
-            checkpoint: the family of networks.
+            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
 
         Returns:
             One JSON object: checkpoint; answers, by compatibility, each as /explain gives it; and pairs, each with of,

@@ -12,7 +12,7 @@ from app import download, panels, render, temporary, words
 from app.asking import Shown, ask_once, follow
 from app.endpoints import endpoint, given, hidden_switch
 from app.examples import list_examples
-from app.explain import Explanation, scaling
+from app.explain import Explanation
 from app.gpu import on_gpu
 from app.inputs import (
     INTERNAL,
@@ -26,7 +26,7 @@ from app.inputs import (
 from app.site import Site
 from app.sliders import slider
 
-START = "Choose an example, or upload, paste or photograph something."
+START = "The answer comes here once a picture is chosen: an example, or one that you upload, paste or photograph."
 CARDS = 3  # no network attends at more levels
 SHOWN = 1 + 3 * CARDS  # components that an answer fills
 
@@ -63,7 +63,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         view = render.View(opacity / 100, smooth, shared, keep)
         available = site.networks.families[checkpoint]
         compatibility = site.nearest(checkpoint, compatibility)
-        how = panels.method(compatibility, scaling(available[compatibility]))
+        how = panels.method(available[compatibility])
         after = ask_once(before, {image.label: file}, [checkpoint, compatibility], ask, START)
         if after is None:
             return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
@@ -178,7 +178,7 @@ def add_endpoint(site: Site) -> None:
 
         Args:
             image: the picture, as gradio_client's handle_file gives it; its centred square is used.
-            checkpoint: the family of networks.
+            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
             compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive.
 
         Returns:

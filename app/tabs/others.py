@@ -15,7 +15,7 @@ from app.inputs import Front, begin_as_explain, network_switch, offer_examples, 
 from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
 from app.site import Site
 
-START = "Choose a picture to see what other explanations highlight."
+START = "What other explanations highlight comes here, some seconds after a picture is chosen."
 DRAWN = 320  # px of a map
 QUOTED = 0.2  # the share that a card says in words
 KINDS = {
@@ -44,7 +44,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             def asked(picture, checkpoint, compatibility) -> Others:
                 return explain_otherwise(site.networks, picture, checkpoint, site.nearest(checkpoint, compatibility))
 
-            answer_when_changed([image], [*switch], [], asked, draw, START)
+            answer_when_changed([image], [*switch], [], asked, draw, START, slow=True)
     begin_as_explain(tab, site, front, image, *switch)
     offer_examples(tab.select, site, strip)
     add_endpoint(site)
@@ -179,7 +179,7 @@ def add_endpoint(site: Site) -> None:
 
         Args:
             image: the picture; its centred square is used.
-            checkpoint: the family of networks.
+            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
             compatibility: dp, pc or additive.
 
         Returns:

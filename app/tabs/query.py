@@ -26,7 +26,7 @@ from app.inputs import (
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.site import Site
 
-START = "Choose two pictures: one to look at, one that asks."
+START = "The maps come here once two pictures are chosen: one to look at, one that asks."
 HEIGHT = 140  # px of an input, so that the switch below both is seen without scrolling
 FIRST = 3  # the example that asks at first
 TITLES = {OWN: "Asked by itself (own)", QUERIED: "Asked by the second picture (queried)"}
@@ -73,7 +73,7 @@ def add_endpoint(site: Site) -> None:
         Args:
             image: the picture looked at; its centred square is used.
             query: the picture that asks; its centred square is used.
-            checkpoint: the family of networks.
+            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
             compatibility: dp, pc or additive; under pc nothing can move.
 
         Returns:

@@ -15,6 +15,10 @@ from app.endpoints import endpoint, hidden_switch
 from app.inputs import INTERNAL, Front, as_value, begin_as_explain, network_switch, switched
 from app.site import Site
 
+TO_EXPLAIN = """() => {
+  window.scrollTo(0, 0);
+  document.querySelector("[role=tab][aria-selected=true]").focus({preventScroll: true});
+}"""
 START = "Twelve pictures of the test set are being drawn."
 ENLARGED = 128  # px; four times what the network saw
 CLICK_ON_PICTURE = """element.addEventListener("click", (event) => {
@@ -64,7 +68,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         return gr.Tabs(selected="explain"), value, *switched(site, checkpoint, compatibility)
 
     opened = answer.click(explain, [checkpoint, compatibility], [front.tabs, *front.chosen], **INTERNAL)
-    opened.success(None, None, None, js="() => window.scrollTo(0, 0)")
+    opened.success(None, None, None, js=TO_EXPLAIN)
     add_endpoint(site, tests)
 
 
@@ -107,7 +111,7 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
             which: random takes every picture drawn; wrong goes on until enough are found that are named wrong.
             count: how many pictures, 1 to 100.
             seed: a whole number from 0 on; the same one draws in the same order.
-            checkpoint: the family of networks.
+            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
             compatibility: dp, pc or additive.
 
         Returns:

@@ -10,6 +10,7 @@ from PIL import Image
 from app import download, panels, render, words
 from app.explain import Level
 from app.render import View
+from model import AttentionVGG
 
 GREY = Image.new("RGB", (640, 640), (128, 128, 128))
 
@@ -115,15 +116,34 @@ def test_even_attention_highlights_nothing():
 def test_words_are_careful(networks, picture):
     family = next(iter(networks.families))
     found = networks.explain(picture, family, "dp")
-    said = panels.answer(found) + words.PC_LIMIT + panels.LEGEND + panels.method("pc", True)
+    said = panels.answer(found) + words.PC_LIMIT + panels.LEGEND + panels.method(networks.network(family, "pc"))
     said += "".join(words.alt(k, v) + panels.title(k, v) for k, v in found.levels.items())
     assert "because" not in said.lower()
 
 
-def test_equation_says_whether_dp_is_scaled():
-    assert "√" in words.equation("dp", True)[0] and "√" not in words.equation("dp", False)[0]
-    assert "τ" in words.equation("dp", "learnt")[0]
-    assert "ours" in words.equation("additive", True)[1]
+def equation(**arguments) -> str:
+    return " ".join(words.equation(AttentionVGG(width=0.0625, **arguments)))
+
+
+def test_equation_is_that_of_the_network():
+    assert "√" in equation(compatibility="dp") and "√" not in equation(compatibility="dp", scale_scores=False)
+    assert "τ" in equation(compatibility="dp", scale_scores="learnt")
+    assert "ours" in equation(compatibility="additive")
+    assert "</i> + <i>g</i>" in equation(compatibility="pc")
+    pruned = equation(compatibility="pc", global_branch=False)
+    assert "</i> + <i>g</i>" not in pruned and "less" in pruned
+
+
+@pytest.mark.parametrize("number, said", [(-0.004, "+0.00"), (0.004, "+0.00"), (-0.006, "−0.01"), (1.5, "+1.50")])
+def test_no_nought_has_a_minus_sign(number, said):
+    assert words.signed(number, plus=True) == said
+
+
+def test_what_the_network_knows_is_named_where_that_is_short(networks, picture):
+    found = networks.explain(picture, next(iter(networks.families)), "dp")
+    assert "airplane, automobile, bird" in words.reliability(found) and "ship and truck;" in words.reliability(found)
+    many = dataclasses.replace(found, probabilities={f"class {i}": 0.01 for i in range(100)})
+    assert "100 of them" in words.reliability(many) and "class 3" not in words.reliability(many)
 
 
 def test_class_names_cannot_inject(networks, picture):

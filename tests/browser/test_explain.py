@@ -81,12 +81,43 @@ def test_fits_without_scrolling(open_page):
         assert box["y"] >= 0 and box["y"] + box["height"] <= 800 and box["x"] + box["width"] <= 1280, part
 
 
-def test_on_a_phone_the_class_is_in_sight_and_the_controls_are_above_the_maps(open_page):
+def test_on_a_phone_the_class_and_the_first_map_are_in_sight_and_what_needs_more_reading_is_last(open_page):
     page = open_page(width=390)
-    named = page.locator(".answer h2").bounding_box()
-    assert named["y"] + named["height"] <= 800
-    tops = [page.locator(part).first.bounding_box()["y"] for part in (".answer", "#view", "#maps", "#legend")]
-    assert tops == sorted(tops)
+    parts = (".answer h2", "#maps img", "#legend", "#view", ".answer h3", ".answer .seen", ".method")
+    tops = [page.locator(part).first.bounding_box()["y"] for part in parts]
+    assert tops == sorted(tops) and tops[1] < 780
+    widths = [page.locator(part).first.bounding_box()["width"] for part in ("#view", ".answer > .seen")]
+    assert widths[0] == pytest.approx(widths[1], abs=1)
+
+
+@pytest.mark.parametrize("width", [768, 901, 950, 1280])
+def test_the_three_maps_are_of_one_size_in_one_row(open_page, width):
+    page = open_page(width=width)
+    boxes = [image.bounding_box() for image in page.locator("#maps img").all()]
+    assert len({(round(box["y"]), round(box["width"])) for box in boxes}) == 1
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_compatibility_is_switched_by_arrow_keys_and_focus_is_seen(open_page):
+    page = open_page()
+    page.get_by_role("radio", name="Dot product (dp)", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    settled(page, "pc")
+    chosen = page.get_by_role("radio", name="Parametrised (pc)", exact=True)
+    expect(chosen).to_be_focused()
+    expect(chosen).to_be_checked()
+    slider = page.locator("#view input[type=range]").first
+    for part in (chosen, slider):
+        part.focus()
+        page.keyboard.press("Shift+Tab")  # there and back, so that the focus came by keyboard
+        page.keyboard.press("Tab")
+        expect(part).to_be_focused()
+        assert part.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+
+
+def test_a_single_checkpoint_is_not_offered_to_pick(open_page):
+    page = open_page()
+    expect(page.get_by_label("Checkpoint").and_(page.locator(":visible"))).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1280, 1024, 390])
@@ -272,7 +303,7 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
 def test_clearing_asks_for_a_picture(open_page):
     page = open_page()
     page.get_by_role("button", name="Remove Image").click()
-    expect(page.locator(".message")).to_contain_text("Choose an example", timeout=120_000)
+    expect(page.locator(".message")).to_contain_text("once a picture is chosen", timeout=120_000)
     expect(page.locator("#maps img")).to_have_count(0)
 
 

@@ -87,7 +87,9 @@ def test_a_picture_opens_in_explain_with_the_same_answer(drawn):
         expect(answer).to_have_text(re.compile(rf"{named}\s+{re.escape(probability)}"), timeout=SLOW)
         told = f"Test picture {button.get_attribute('data-index')}, labelled {label}."
         expect(page.locator(".answer:visible")).to_contain_text(told)
-        expect(page.get_by_role("tab", name="Explain", exact=True)).to_have_attribute("aria-selected", "true")
+        explain = page.get_by_role("tab", name="Explain", exact=True)
+        expect(explain).to_have_attribute("aria-selected", "true")
+        expect(explain).to_be_focused()
         page.locator("#maps img:visible").nth(2).wait_for()
         open_tab(page, "Test images")  # the draw is still there
         expect(page.locator(".drawn button:visible")).to_have_count(12, timeout=SLOW)
