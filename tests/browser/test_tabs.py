@@ -28,7 +28,7 @@ def open_tab(page: Page, name: str) -> None:
 def choose(page: Page, content: bytes, which: int = 0) -> None:
     """Uploads in place of the picture that stands in one of the tab's inputs, both of which are filled."""
     page.locator(".ask:visible").get_by_role("button", name="Remove Image").nth(which).click()
-    expect(page.locator(".message:visible")).to_contain_text("Choose", timeout=60_000)
+    expect(page.locator(".message:visible")).to_contain_text("chosen", timeout=60_000)
     page.locator(".ask:visible input[type=file]").nth(which).set_input_files(
         {"name": "a.png", "mimeType": "image/png", "buffer": content}
     )
