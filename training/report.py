@@ -2,7 +2,7 @@
 
     python -m training report
 
-The page serves assets/checkpoints. assets/seeds holds the same networks trained from other seeds, for docs/results.md:
+The page serves assets/checkpoints. assets/seeds holds what it does not, such as second seeds, for docs/results.md:
 how far two trainings of one network lie apart can only be seen by training it twice. One file of measured numbers a
 checkpoint feeds its card, the page and these tables, so they cannot disagree.
 """
