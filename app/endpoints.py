@@ -31,7 +31,8 @@ def refuse_in_a_sentence(page: gr.Blocks) -> None:
         except gr.Error:
             raise
         except Exception as e:
-            raise gr.Error(UNTAKEN, print_exception=False) from e
+            foreseen = isinstance(e, ValueError)  # pydantic's and gradio's refusals are; anything else is logged
+            raise gr.Error(UNTAKEN, print_exception=not foreseen) from e
 
     page.preprocess_data = taken
 

@@ -109,8 +109,8 @@ def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
 
 def checkpoint_picker(site: Site) -> gr.Dropdown:
     choices = site.checkpoint_choices()
-    there = True if len(choices) > 1 else "hidden"  # nothing to pick; its value is still the tab's
-    return gr.Dropdown(choices, value=site.first_checkpoint, label="Checkpoint", filterable=False, visible=there)
+    shown = len(choices) > 1 or "hidden"  # where there is nothing to pick, its value is still the tab's
+    return gr.Dropdown(choices, value=site.first_checkpoint, label="Checkpoint", filterable=False, visible=shown)
 
 
 def switched(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.Radio]:
