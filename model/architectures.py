@@ -106,9 +106,11 @@ def measure(names: list[str], rounds: int, batch: int) -> list[Row]:
     return [*rows.values()]
 
 
-def ratio(times: list[float], to: list[float]) -> float:
-    """The median over rounds of one time over another."""
-    return statistics.median(a / b for a, b in zip(times, to, strict=True))
+def ratio(times: list[float], to: list[float], digits: int) -> str:
+    """One time over another, round by round: the median, and the lowest to the highest."""
+    ratios = [a / b for a, b in zip(times, to, strict=True)]
+    middle, low, high = (f"{f(ratios):.{digits}f}" for f in (statistics.median, min, max))
+    return f"{middle} ({low} to {high})"
 
 
 def machine() -> str:
@@ -141,9 +143,9 @@ def document(names: list[str], rounds: int, batch: int) -> str:
     lines = [
         INTRODUCTION,
         f"Forward time: processor time on one thread, float32, {batch} picture{'s' * (batch > 1)} a pass, relative to "
-        f"`vgg` in the same round ({1000 * statistics.median(vgg.forward) / batch:.1f} ms a picture); median of "
-        f"{rounds} interleaved rounds. The last column is what attention costs: the whole forward pass over "
-        "`features()` alone, which is the trunk and, under dp and additive, the global branch.",
+        f"`vgg` in the same round ({1000 * statistics.median(vgg.forward) / batch:.1f} ms a picture); median, lowest "
+        f"and highest of {rounds} interleaved rounds. The last column is what attention costs: the whole forward pass "
+        "over `features()` alone, which is the trunk and, under dp and additive, the global branch.",
         "",
         f"Measured on {machine()}.",
         "",
@@ -152,9 +154,9 @@ def document(names: list[str], rounds: int, batch: int) -> str:
     ]
     for row in rows:
         if row.name in names:
-            own = f"{ratio(row.forward, row.trunk):.3f}" if row.trunk else ""
+            own = ratio(row.forward, row.trunk, 3) if row.trunk else ""
             lines.append(
                 f"| `{row.name}` | {row.parameters:,} | {row.multiply_adds / 1e6:,.1f} | {row.maps} "
-                f"| {ratio(row.forward, vgg.forward):.2f} | {own} |"
+                f"| {ratio(row.forward, vgg.forward, 2)} | {own} |"
             )
     return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ The logits are the sum of the terms and the bias.
 
 from __future__ import annotations
 
+import copy
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -126,11 +127,12 @@ class AttendingNetwork(Network):
         Raises:
             ValueError: the compatibility needs the branch (dp, additive).
         """
-        net = type(self)(**{**self.arguments, "global_branch": False})
-        kept = net.state_dict().keys()
-        net.load_state_dict({k: v for k, v in self.state_dict().items() if k in kept})
-        net.info = self.info
-        return net.train(self.training)
+        if self.uses_global:
+            raise ValueError(f"{self.compatibility} needs the global branch; only pc and uniform can do without it")
+        net = copy.deepcopy(self)
+        net.arguments = {**net.arguments, "global_branch": False}
+        net.global_branch, net.project = None, nn.ModuleDict()
+        return net
 
     def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it.

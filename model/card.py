@@ -33,12 +33,13 @@ def card(name: str, config: Mapping, pictures: Mapping[str, str] | None = None) 
         Markdown behind a YAML head; the head has a model-index where a test error was measured.
     """
     results, recipe = config["results"], config["recipe"]
+    trained_on = dataset_name(config["dataset"]) if config["dataset"] else ""
     facts = {label: recipe.get(key) for key, label in RECIPE_FACTS.items()}
     careful = " A map highlights where the attended features lie; it is no proof of why a class was chosen."
     parts = [
         f"---\n{front_matter(name, config)}\n---",
         f"# {name}",
-        describe(config["architecture"], config["arguments"], dataset_name(config["dataset"]), recipe.get("start")),
+        describe(config["architecture"], config["arguments"], trained_on, recipe.get("start")),
         measurement(results, dataset_name(config["dataset"])),
         *(f"![{text}]({file})\n\n{text}" for file, text in (pictures or {}).items()),
         "## Use",
@@ -144,9 +145,9 @@ def usage(name: str, config: Mapping) -> str:
 
 
 def describe(architecture: str, arguments: Mapping, dataset: str, start: str | None = None) -> str:
-    """One paragraph: what the network is."""
-    origin = f"trained on {dataset}, starting from {start}," if start else f"trained from scratch on {dataset},"
-    text = f"{architecture}, {origin} width {arguments.get('width', 1.0):g} (1 is the paper's)."
+    """One paragraph: what the network is, and where ``dataset`` is not empty what it was trained on."""
+    origin = f"trained on {dataset}, starting from {start}, " if start else f"trained from scratch on {dataset}, "
+    text = f"{architecture}, {origin if dataset else ''}width {arguments.get('width', 1.0):g} (1 is the paper's)."
     if arguments.get("compatibility"):
         text += (
             f" Attention at {', '.join(arguments['levels'])}, compatibility {arguments['compatibility']}, "

@@ -272,6 +272,14 @@ def all_subclasses(cls: type) -> set[type]:
     return {cls, *(s for c in cls.__subclasses__() for s in all_subclasses(c))}
 
 
+def sweep(folder: Path, names: tuple[str, ...]) -> None:
+    """Removes what a killed ``write_atomically`` left of files of these names; nobody may be writing them."""
+    for file in folder.glob(".*"):
+        name, _, drawn = file.name[1:].rpartition(".")
+        if name in names and len(drawn) == 8:
+            file.unlink(missing_ok=True)
+
+
 def write_atomically(file: Path, content: bytes) -> None:
     """Writes ``content`` beside ``file``, flushes it, then renames: a reader sees the old file or the new one."""
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as f:

@@ -115,7 +115,10 @@ def to_side(maps: Tensor, side: tuple[int, int]) -> Tensor:
 
 
 def ranks(maps: Tensor, seed: int = 0) -> Tensor:
-    """The place of each pixel of [B, H, W] in its map's order, 0 for the highest; equal ones in random order."""
+    """The place of each pixel of [B, H, W] in its map's order, 0 for the highest.
+
+    Equal ones come in a random order, which is the same for every map of the batch.
+    """
     flat = maps.flatten(1).cpu()
     shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed))
     order = shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]
@@ -173,14 +176,26 @@ def deletion(
 
 
 def random_deletion(
-    net: Network, pictures: Tensor, classes: Tensor, shares: tuple[float, ...] = SHARES, seeds: int = 10
+    net: Network,
+    pictures: Tensor,
+    classes: Tensor,
+    shares: tuple[float, ...] = SHARES,
+    seeds: int = 10,
+    numbers: Sequence[int] | None = None,
 ) -> Tensor:
     """The same for pixels drawn at random, the mean over ``seeds`` draws: [B, len(shares)].
 
-    Random pixels lie scattered, a map's in patches; so the two differ in shape as well as in place.
+    Random pixels lie scattered, a map's in patches; so the two differ in shape as well as in place. Each picture's
+    draws are its own, as in ``moved_deletion``.
     """
-    flat = torch.ones(len(pictures), *pictures.shape[2:], device=pictures.device)
-    return torch.stack([deletion(net, pictures, classes, flat, shares, seed) for seed in range(seeds)]).mean(0)
+    noise = [torch.rand(seeds, *pictures.shape[2:], generator=g) for g in generators(len(pictures), numbers)]
+    draws = torch.stack(noise, 1).to(pictures.device)  # [seeds, B, H, W]
+    return torch.stack([deletion(net, pictures, classes, maps, shares) for maps in draws]).mean(0)
+
+
+def generators(count: int, numbers: Sequence[int] | None) -> list[torch.Generator]:
+    """One for each of ``count`` pictures, seeded by its number: 0, 1, 2 ... where nothing else is said."""
+    return [torch.Generator().manual_seed(number) for number in (range(count) if numbers is None else numbers)]
 
 
 def moved_deletion(
@@ -202,10 +217,7 @@ def moved_deletion(
     h, w = pictures.shape[2:]
     enlarged = to_side(maps, (h, w))
     far = [(y, x) for y in range(h) for x in range(w) if 4 * min(y, h - y) >= h or 4 * min(x, w - x) >= w]
-    draws = [
-        torch.randint(len(far), (seeds,), generator=torch.Generator().manual_seed(number)).tolist()
-        for number in (range(len(pictures)) if numbers is None else numbers)
-    ]  # [B][seeds]
+    draws = [torch.randint(len(far), (seeds,), generator=g).tolist() for g in generators(len(pictures), numbers)]
     falls = []
     for seed, places in enumerate(zip(*draws, strict=True)):
         moved = torch.stack([m.roll(far[place], dims=(0, 1)) for m, place in zip(enlarged, places, strict=True)])

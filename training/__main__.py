@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from contextlib import nullcontext
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,7 +53,7 @@ def fit(
     save_every: Annotated[int, typer.Option(min=0, help="Save the state every so many steps, too.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
 ) -> None:
-    """Train a network from scratch; the averaged weights of the last epoch are the checkpoint in --out."""
+    """Train a network from scratch; the checkpoint in --out is that of the last epoch."""
     given = {k: v for k, v in locals().items() if v is not None}
     from training import data, recipes
     from training.fit import Run, Stopped, choose_precision
@@ -89,15 +91,17 @@ def fit(
         pictures = data.load(dataset, data_dir, split_seed, input_size or None)
     folder = RunFolder(out)
     run = Run(settings, pictures, folder, place, command_line(), begun=resume and folder.begun)
-    if place.is_main_process:
-        folder.open(settings, resume)
-    if resume:
-        run.resume()
-    run.stop_on_sigterm()
-    try:
-        run.fit(show=sys.stderr.isatty(), save_every=save_every)
-    except Stopped:
-        place.print(f"stopped in epoch {run.epoch + 1}; --resume goes on from here", flush=True)
+    if run.last_side != pictures.input_size and place.is_main_process:
+        side = f"the last epochs are at {run.last_side} pixels a side, the result is measured at {pictures.input_size}"
+        print(f"note: {side}", file=sys.stderr, flush=True)
+    with folder.open(settings, resume) if place.is_main_process else nullcontext():
+        if resume:
+            run.resume()
+        run.stop_on_sigterm()
+        try:
+            run.fit(show=sys.stderr.isatty(), save_every=save_every)
+        except Stopped:
+            place.print(f"stopped in epoch {run.epoch + 1}; --resume goes on from here", flush=True)
 
 
 @app.command()
@@ -119,7 +123,7 @@ def evaluate(
     from training.parallel import accelerator
 
     net = Network.from_pretrained(checkpoint).to(accelerator(device).device, memory_format=torch.channels_last)
-    name = dataset or net.info.dataset
+    name = dataset or trained_on(checkpoint, net)
     seed = net.info.recipe.get("split_seed", 0) if split_seed is None else split_seed
     measured = measuring.evaluate(net, data.load(name, data_dir, seed, net.arguments["input_size"]))
     low, high = (100 * v for v in measured.interval)
@@ -291,14 +295,25 @@ def on_same_data(
         return net.info.recipe.get("split_seed", 0) if net.info.dataset.startswith("folder:") else 0
 
     chosen = {split_seed} if split_seed is not None else {seed_of(net) for net in nets.values()}
-    trained_on = {(net.info.dataset, seed) for net in nets.values() for seed in chosen}
-    (name, seed), *others = {(dataset, split_seed or 0)} if dataset else trained_on
+    named = {dataset} if dataset else {trained_on(checkpoint, net) for checkpoint, net in nets.items()}
+    (name, seed), *others = product(named, {split_seed or 0} if dataset else chosen)
     size, *sizes = {net.arguments["input_size"] for net in nets.values()}
     if others or sizes:
         raise ValueError("these networks were trained on different data, or for pictures of different sizes")
     pictures = data.load(name, data_dir, seed, size)
     there = accelerator(device).device
     return {k: net.to(there, memory_format=torch.channels_last) for k, net in nets.items()}, pictures
+
+
+def trained_on(checkpoint: str, net: Any) -> str:
+    """The data set that a network was trained on.
+
+    Raises:
+        ValueError: the checkpoint does not say.
+    """
+    if not net.info.dataset:
+        raise ValueError(f"{checkpoint} does not say what it was trained on; evaluate and transfer take a --dataset")
+    return net.info.dataset
 
 
 @app.command()
@@ -316,6 +331,13 @@ def main() -> None:
         app()
     except ValueError as e:  # CheckpointError, DataError, RunError, PushError and bad arguments
         print(f"error: {e}", file=sys.stderr)
+        sys.exit(2)
+    except (MemoryError, RuntimeError) as e:
+        from accelerate.utils.memory import should_reduce_batch_size as of_memory
+
+        if not isinstance(e, MemoryError) and not of_memory(e):
+            raise
+        print("error: there is not enough memory: smaller batches, pictures or widths need less", file=sys.stderr)
         sys.exit(2)
 
 

@@ -4,8 +4,9 @@
 
 The textbook step reads pictures through a DataLoader with worker processes and per-picture torchvision transforms, in
 the default memory format and float32. Ours augments whole batches on the device, in channels_last, in the precision
-that ``fit`` chooses. Both do the same augmentation and the same SGD step. Rounds alternate; medians are reported. The
-share is of the machine's own rate for a large matrix product in the same precision, measured in the same run.
+that ``fit`` chooses. Both do the same augmentation and the same SGD step; ours averages the weights besides. Rounds
+alternate; medians are reported. The share is of the machine's own rate for a large matrix product in the same
+precision, measured in the same run.
 """
 
 from __future__ import annotations

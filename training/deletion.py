@@ -84,17 +84,21 @@ def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     def moved_by_number(net, pictures, classes, maps, numbers, shares) -> Tensor:
         return moved_deletion(net, pictures, classes, maps, shares, DRAWS, numbers.tolist())
 
-    random = over_shares(random_deletion, seeds=DRAWS).mean().item()
+    def random_by_number(net, pictures, classes, numbers, shares) -> Tensor:
+        return random_deletion(net, pictures, classes, shares, DRAWS, numbers.tolist())
+
+    numbers = torch.arange(len(some))
+    random = over_shares(random_by_number, numbers).mean().item()
     falls, moves = {}, {}  # of every picture, [N]
     for key, m in tqdm(maps.items(), name, disable=None):
         falls[key] = over_shares(deletion, m)
-        moves[key] = over_shares(moved_by_number, m, torch.arange(len(some))).mean(0)
+        moves[key] = over_shares(moved_by_number, m, numbers).mean(0)
     rows, plain = [], moves["Gaussian", ""] - falls["Gaussian", ""]
     for key in maps:
-        numbers = (probability.mean().item(), falls[key].mean().item(), moves[key].mean().item(), random)
+        means = (probability.mean().item(), falls[key].mean().item(), moves[key].mean().item(), random)
         gain = moves[key] - falls[key]
         estimates = bootstrap(gain), bootstrap(gain - plain)
-        rows.append(Row(name, *key, len(some), *(round(v, 4) for v in numbers), *estimates))
+        rows.append(Row(name, *key, len(some), *(round(v, 4) for v in means), *estimates))
     return rows
 
 

@@ -29,7 +29,7 @@ from training.data import Dataset, hold_out
 from training.evaluate import draw_confusion, evaluate, measure, predict
 from training.parallel import share_batch_statistics
 from training.recipes import Recipe, paper
-from training.run_folder import RunError, RunFolder, Settings, cpuinfo, environment
+from training.run_folder import CONFUSION, RunError, RunFolder, Settings, cpuinfo, environment
 
 
 class Stopped(Exception):
@@ -50,7 +50,8 @@ def build(settings: Settings, data: Dataset) -> Network:
 
     Raises:
         ValueError: no network has that name, or an argument does not suit it.
-        CheckpointError: the checkpoint to start from does not fit.
+        CheckpointError: the checkpoint to start from cannot be loaded.
+        RunError: it does not fit.
     """
     torch.manual_seed(settings.seed)
     net = model.build(
@@ -116,7 +117,11 @@ class Run:
         begun: its weights will come from the folder's state, so the checkpoint that it started from is not needed.
 
     Raises:
-        RunError: fewer training pictures than one batch, or a batch that the processes cannot share equally.
+        ValueError: no network has that name, or an argument does not suit it.
+        DataError: fewer training pictures than are to be held out.
+        CheckpointError: the checkpoint to start from cannot be loaded.
+        RunError: it does not fit; or there are fewer training pictures than one batch, or a batch that the processes
+            cannot share equally.
     """
 
     def __init__(
@@ -155,25 +160,38 @@ class Run:
     def steps(self) -> int:
         return self.steps_per_epoch * self.recipe.epochs
 
+    def side(self, epoch: int) -> int:
+        """Side of the pictures of an epoch, in pixels."""
+        return self.pixels(self.recipe.side(epoch)) or self.data.input_size
+
+    @property
+    def last_side(self) -> int:
+        return self.side(self.recipe.epochs - 1)
+
     def resume(self) -> None:
         """Takes up the folder's saved state, if there is one; the first process reads it for all.
 
         Raises:
-            RunError: the state is damaged or of another version.
+            RunError: the state is damaged, of another version, or was trained on other data.
         """
         state = self.folder.load_state() if self.accelerator.is_main_process else None
         (state,) = broadcast_object_list([state])
         if state is None:
             return
         try:
-            self.net.load_state_dict(state["net"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.average = {k: v.to(self.device) for k, v in state["average"].items()}
-            self.epoch, self.history, self.partial = state["epoch"], state["history"], state["partial"]
-            self.command = state["command"]
-            self.environment = {k: both(state["environment"][k], v) for k, v in self.environment.items()}
-        except (KeyError, ValueError, RuntimeError) as e:
+            if same_data := state["data"] == self.data.fingerprint:
+                self.net.load_state_dict(state["net"])
+                self.optimiser.load_state_dict(state["optimiser"])
+                self.average = {k: v.to(self.device) for k, v in state["average"].items()}
+                self.epoch, self.history, self.partial = state["epoch"], state["history"], state["partial"]
+                self.command = state["command"]
+                self.environment = {k: both(state["environment"][k], v) for k, v in self.environment.items()}
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as e:
             raise RunError(f"the state in {self.folder.path} is of another version, so the run cannot go on") from e
+        if not same_data:
+            raise RunError(
+                f"{self.data.name} has changed since the run in {self.folder.path} began, so it cannot go on"
+            )
 
     def save_state(self) -> None:
         state = {
@@ -185,13 +203,14 @@ class Run:
             "partial": self.partial,
             "command": self.command,
             "environment": self.environment,
+            "data": self.data.fingerprint,
         }
         if self.accelerator.is_main_process:
             self.folder.save_state(state)
         self.accelerator.wait_for_everyone()
 
     def averaged_network(self) -> Network:
-        """A copy of the network with the averaged weights, which are the ones kept, and what is known about them."""
+        """A copy with the weights that are kept, averaged where the recipe averages, and what is known about them."""
         if self.world == 1:
             net = copy.deepcopy(self.net)
         else:  # without the shared batch statistics
@@ -243,7 +262,7 @@ class Run:
             Stopped: asked to; the state is saved.
             RunError: the loss is not finite.
         """
-        r, side = self.recipe, self.pixels(self.recipe.side(self.epoch)) or self.data.input_size
+        r, side = self.recipe, self.side(self.epoch)
         seed = self.settings.seed * 100_003 + self.epoch
         torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: each process its own
         generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
@@ -269,8 +288,8 @@ class Run:
                 index = order[i * r.batch_size : (i + 1) * r.batch_size]
                 sums += self.step(self.epoch * self.steps_per_epoch + i, *self.batch(index, side, generator))
                 last = i + 1 == self.steps_per_epoch
-                if show and (i % 10 == 9 or last):
-                    loss, wrong, seen = sums.tolist()
+                if i % 10 == 9 or last:
+                    loss, wrong, seen = self.reduced(sums).tolist()
                     bar.update((i + 1) * r.batch_size - bar.n)
                     bar.set_postfix(loss=f"{loss / seen:.3f}", error=f"{100 * wrong / seen:.1f} %")
                 stop = self.everyone_stops()
@@ -286,7 +305,6 @@ class Run:
                     self.partial = None
                     if stop:
                         raise Stopped
-        loss, wrong, seen = self.reduced(sums).tolist()
         seconds = time.perf_counter() - began
         return {
             "epoch": self.epoch + 1,
@@ -391,7 +409,7 @@ class Run:
             measured = evaluate(net, self.data)
             print(f"test error {100 * measured.error:.2f} % of {measured.images:,} pictures", flush=True)
             results = measured.summary()
-            draw_confusion(measured, self.folder.path / "confusion.png")
+            draw_confusion(measured, self.folder.path / CONFUSION)
         net.info = dataclasses.replace(net.info, results=results)
         self.folder.save_checkpoint(net)
 

@@ -31,7 +31,8 @@ def load_folder(path: Path, size: int, seed: int) -> tuple[Split, Split, tuple[s
     """
     if not path.is_dir():
         raise DataError(
-            f"there is no folder {path}, here or in --data-dir; it must hold one folder of pictures for each class"
+            f"there is no folder {path} here, nor in --data-dir, which may name where it lies; "
+            "it must hold one folder of pictures for each class"
         )
     if folders(path / "train"):
         if not folders(path / "test"):

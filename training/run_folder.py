@@ -14,16 +14,21 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
-from model.checkpoints import CONFIG, WEIGHTS, CheckpointError, Network, read_config, write_atomically
+from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network, read_config, sweep, write_atomically
 from training.recipes import Recipe
 
 STATE, SETTINGS, METRICS, CURVES = "state.pt", "settings.json", "metrics.jsonl", "curves.png"
-EVENTS = "events.out.tfevents.run"
+EVENTS, CONFUSION, LOCK = "events.out.tfevents.run", "confusion.png", ".lock"
+BEST = "best"
+FILES = (STATE, SETTINGS, METRICS, CURVES, EVENTS, CONFUSION, CONFIG, WEIGHTS, CARD)
 
 
 class RunError(ValueError):
@@ -74,8 +79,9 @@ class RunFolder:
         """Whether a state was saved, to go on from."""
         return (self.path / STATE).exists()
 
-    def open(self, settings: Settings, resume: bool) -> None:
-        """Prepares the folder for a run, or checks that the run in it is the one to go on with.
+    @contextmanager
+    def open(self, settings: Settings, resume: bool) -> Iterator[None]:
+        """Holds the folder for one run, new or the one in it; a second one, of any process, is refused meanwhile.
 
         A run that stopped before its first state was saved left nothing to go on with, and counts as none.
 
@@ -84,9 +90,27 @@ class RunFolder:
             resume: go on with the run in the folder, if there is one.
 
         Raises:
-            RunError: the folder cannot be written, holds another run or a checkpoint that is no run's, or (without
-                ``resume``) holds any run.
+            RunError: the folder cannot be written, is in use, holds another run or a checkpoint that is no run's, or
+                (without ``resume``) holds any run.
         """
+        lock = FileLock(self.path / LOCK)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(f"{self.path} is in use: another run is training in it") from None
+        except OSError as e:
+            raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
+        try:
+            self.begin(settings, resume)
+            yield
+        finally:
+            with suppress(OSError):
+                (self.path / LOCK).unlink()
+            lock.release()  # the kernel's, so a killed run leaves none behind
+
+    def begin(self, settings: Settings, resume: bool) -> None:
+        """Writes the settings of a new run, or compares those of the run in the folder; see ``open``."""
         plain = json.loads(json.dumps(dataclasses.asdict(settings)))
         file = self.path / SETTINGS
         try:
@@ -99,8 +123,9 @@ class RunFolder:
             elif self.holds_checkpoint():
                 raise RunError(f"{self.path} holds a checkpoint, which a run would overwrite: name another --out")
             else:
-                self.path.mkdir(parents=True, exist_ok=True)
                 write_atomically(file, (json.dumps(plain, indent=1) + "\n").encode())
+            for folder in (self.path, self.path / BEST):
+                sweep(folder, FILES)
         except OSError as e:
             raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
 
@@ -159,7 +184,7 @@ class RunFolder:
         try:
             net.save_pretrained(self.path)
             if best:
-                net.save_pretrained(self.path / "best")
+                net.save_pretrained(self.path / BEST)
         except CheckpointError as e:
             raise RunError(f"{e}; what it held is intact") from e
 

@@ -44,6 +44,12 @@ def test_a_data_set_of_ones_own_is_valid_and_shows_no_path(config, dataset, name
     assert "someone" not in str(read_card)
 
 
+def test_what_is_not_known_is_not_claimed(config):
+    text = card("net", {**config, "dataset": "", "results": {}})
+    assert "AttentionVGG, width 0.0625" in text and "trained" not in text.split("## Use")[0]
+    assert "trained from scratch on CIFAR-10" in card("net", config)
+
+
 def test_only_the_test_split_makes_a_model_index(config):
     held_out = {"held_out_error": 0.25, "held_out_images": 5000}
     read_card = read("net", {**config, "results": held_out})

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import model
 from model import Info, Network
 from model.__main__ import app
-from model.architectures import multiply_adds
+from model.architectures import multiply_adds, ratio
 from model.checkpoints import WEIGHTS
 from model.vgg import AttentionVGG
 
@@ -53,6 +53,15 @@ def test_a_pruned_checkpoint_answers_exactly_the_same(name, saved, tmp_path, pic
     assert all(torch.equal(actual.attention[k], expected.attention[k]) for k in expected.attention)
     assert all(torch.equal(actual.terms[k], expected.terms[k]) for k in expected.terms)
     assert (tmp_path / "pruned" / WEIGHTS).stat().st_size < (tmp_path / name / WEIGHTS).stat().st_size
+
+
+def test_pruning_keeps_precision_layout_and_the_network_itself():
+    net = AttentionVGG(compatibility="pc", width=1 / 16).to(torch.float64, memory_format=torch.channels_last).eval()
+    before, pruned = {*net.state_dict()}, net.pruned()
+    kernel = pruned.trunk.conv2[0].weight
+    assert kernel.dtype == torch.float64 and kernel.is_contiguous(memory_format=torch.channels_last)
+    assert kernel.data_ptr() != net.trunk.conv2[0].weight.data_ptr() and not pruned.training
+    assert before == {*net.state_dict()} > {*pruned.state_dict()} and net.arguments["global_branch"]
 
 
 def test_pruning_drops_a_quarter_of_the_papers_network():
@@ -129,6 +138,11 @@ def test_multiply_adds_equal_the_count_by_hand():
 def test_the_table_has_a_line_a_network():
     result = run("table", "--match", "vgg-gap", "--rounds", 1, "--batch", 1)
     assert result.exit_code == 0, result.output
-    assert re.search(r"^\| `vgg-gap` \| 14,728,266 \| [\d,.]+ \| conv13 8 x 8 \| [\d.]+ \|  \|$", result.stdout, re.M)
+    assert re.search(
+        r"^\| `vgg-gap` \| 14,728,266 \| [\d,.]+ \| conv13 8 x 8 \| [\d.]+ \([\d.]+ to [\d.]+\) \|  \|$",
+        result.stdout,
+        re.M,
+    )
+    assert ratio([1.0, 8.0, 3.0], [2.0, 2.0, 2.0], 2) == "1.50 (0.50 to 4.00)"
     assert "`vgg-gap`" in result.stdout and result.stdout.count("\n| `vgg-gap` | 14") == 1
     assert "no network's name contains 'x'" in str(run("table", "--match", "x").exception)

@@ -255,6 +255,19 @@ def test_a_moved_maps_deletion_is_that_of_the_shifted_maps(tiny, photos):
     assert (falls[..., 1] - own[:, 1]).abs().amin(1).max() > 1e-4
 
 
+def test_random_pixels_are_each_pictures_own(tiny, photos):
+    net = tiny("vgg-att1-concat-pc")
+    shares = (0.0, 0.2, 1.0)
+    together = random_deletion(net, photos, CLASSES, shares, seeds=3)
+    second = random_deletion(net, photos[1:], CLASSES[1:], shares, seeds=3, numbers=[1])  # whatever comes with it
+    assert together.shape == (2, 3) and torch.allclose(second, together[1:], atol=1e-6)
+    same = [tensor[:1].expand(2, *tensor.shape[1:]) for tensor in (photos, CLASSES)]
+    twice = random_deletion(net, *same, shares, seeds=3)
+    assert not torch.isclose(*twice[:, 1], atol=1e-6) and torch.allclose(twice[0, ::2], twice[1, ::2], atol=1e-6)
+    one, other = (random_deletion(net, photos[:1], CLASSES[:1], shares, seeds=1, numbers=[n]) for n in (0, 7))
+    assert not torch.allclose(one, other, atol=1e-6)
+
+
 def test_deletion_of_a_batch_is_that_of_each_picture(tiny, photos):
     net = tiny("vgg-att1-concat-pc")
     maps = torch.rand(2, 4, 4, generator=torch.Generator().manual_seed(2))

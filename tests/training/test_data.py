@@ -1,5 +1,6 @@
 """Every data set becomes the tensors that its files hold, or is refused in one sentence."""
 
+import dataclasses
 import hashlib
 import http.server
 import os
@@ -18,7 +19,7 @@ from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from training.birds import FOLDER, cub_records
-from training.data import DataError, Split, channel_statistics, hold_out, load
+from training.data import DataError, Dataset, Split, channel_statistics, hold_out, load
 from training.folders import choose_test
 
 
@@ -440,6 +441,19 @@ def test_statistics_are_those_of_the_pixels_over_many_parts():
     pixels = images.double() / 255
     assert mean == pytest.approx(pixels.mean((0, 2, 3)).tolist(), abs=5.1e-5)
     assert std == pytest.approx(pixels.std((0, 2, 3), correction=0).tolist(), abs=5.1e-5)
+
+
+def test_the_fingerprint_is_that_of_equal_data_alone():
+    def make(pixel=0, label=0, name="b", count=3):
+        images = torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
+        images[-1, -1, -1, -1] = pixel
+        train, test = Split(images, torch.tensor([label] * count)), Split(images[:1] + 1, torch.tensor([1]))
+        return Dataset("some", train, test, ("a", name), (0.5,) * 3, (0.2,) * 3)
+
+    others = [make(pixel=1), make(label=1), make(name="c"), make(count=2)]
+    others.append(dataclasses.replace(make(), test=make().train))
+    assert make().fingerprint == make().fingerprint
+    assert len({make().fingerprint, *(other.fingerprint for other in others)}) == 6
 
 
 def test_held_out_pictures_are_random_and_the_seed_fixes_them():

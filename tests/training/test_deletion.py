@@ -40,7 +40,7 @@ def test_numbers_by_a_loop(cifar10):
         sums["clean"] += probability.item()
         sums["fall"] += deletion(net, x, named, a, SHARES[1:]).mean().item()
         sums["moved"] += moved_deletion(net, x, named, a, SHARES[1:], DRAWS, [number]).mean().item()
-        sums["random"] += random_deletion(net, x, named, SHARES[1:], DRAWS).mean().item()
+        sums["random"] += random_deletion(net, x, named, SHARES[1:], DRAWS, [number]).mean().item()
     row = rows["attention", "conv13"]
     assert (row.checkpoint, row.images) == ("dp", COUNT)
     for name, total in sums.items():

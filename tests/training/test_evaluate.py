@@ -91,6 +91,18 @@ def test_a_bad_checkpoint_gets_one_sentence_and_exit_code_2(damage, untrained, d
     assert "model.safetensors" in err and "Traceback" not in err and len(err.strip().splitlines()) == 1
 
 
+def test_data_that_are_not_named_or_not_found_get_one_sentence(tmp_path, data_dir, monkeypatch, capsys):
+    net = AttentionVGG(width=1 / 32)
+    for folder in ("one", "two"):
+        net.save_pretrained(tmp_path / folder, Info(tuple("abcdefghij"), dataset="folder:own"))
+    net.save_pretrained(tmp_path / "nameless", Info(tuple("abcdefghij")))
+    for names, says in ((["nameless", "one"], "does not say what it was trained on"), (["one", "two"], "--data-dir")):
+        nets = [tmp_path / name for name in names]
+        for command in (["evaluate", nets[0]], ["compare", *nets]):
+            err = run(monkeypatch, capsys, *command, "--data-dir", data_dir, code=2)
+            assert says in err and len(err.strip().splitlines()) == 1
+
+
 def test_another_data_set_is_refused(tmp_path, data_dir, monkeypatch, capsys):
     AttentionVGG(width=0.03125, num_classes=3).save_pretrained(tmp_path, Info(class_names=NAMES, dataset="cifar10"))
     err = run(monkeypatch, capsys, "evaluate", tmp_path, "--data-dir", data_dir, code=2)

@@ -16,6 +16,7 @@ import termios
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -221,7 +222,8 @@ def refused(monkeypatch, capsys, *arguments, data_dir, out):
     monkeypatch.setattr(sys, "argv", command)
     with pytest.raises(SystemExit) as exit:
         main()
-    err = capsys.readouterr().err.strip()
+    lines = capsys.readouterr().err.strip().splitlines()
+    err = "\n".join(line for line in lines if not line.startswith("note: "))
     assert exit.value.code == 2 and "Traceback" not in err and len(err.splitlines()) == 1, err
     return err
 
@@ -232,6 +234,7 @@ def refused(monkeypatch, capsys, *arguments, data_dir, out):
         (["--stages", "16"], "stages are written like"),
         (["--recipe", "paper", "--warmup", "0.5"], "there is no warm-up where milestones set the learning rate"),
         (["--milestones", "soon"], "milestones are written like"),
+        (["--stages", "100000x1"], "sides of 8 to 1024"),
         (["--arch", "vgg-att9"], "vgg-att9"),
         (["--recipe", "slow"], "there are fast and paper"),
         (["--dataset", "mnist"], "mnist"),
@@ -254,6 +257,31 @@ def test_a_loss_that_is_not_finite_is_never_saved(data_dir, tmp_path, monkeypatc
     assert "not finite" in refused(monkeypatch, capsys, *arguments, data_dir=data_dir, out=tmp_path)
     net = torch.load(tmp_path / "state.pt", weights_only=True)["net"]
     assert all(v.isfinite().all() for v in net.values())
+
+
+def test_a_loss_that_is_not_finite_is_noticed_within_ten_steps(data_dir, tmp_path, monkeypatch, capsys):
+    from training.fit import Run
+
+    steps, step = [], Run.step
+    monkeypatch.setattr(Run, "step", lambda *arguments: steps.append(0) or step(*arguments))
+    refused(monkeypatch, capsys, "--lr", "1e20", "--stages", "16x1", data_dir=data_dir, out=tmp_path)
+    assert len(steps) == 10 < 384 // 32
+
+
+def test_too_little_memory_gets_one_sentence(data_dir, tmp_path, monkeypatch, capsys):
+    from training.fit import Run
+
+    monkeypatch.setattr(Run, "step", lambda *_: torch.empty(2**50))
+    assert "not enough memory" in refused(monkeypatch, capsys, "--stages", "16x1", data_dir=data_dir, out=tmp_path)
+
+
+def test_a_last_stage_at_another_side_than_the_pictures_is_told(data_dir, tmp_path):
+    said = [
+        finish(start("--stages", f"{side}x1", "--limit", "32", data_dir=data_dir, out=tmp_path / side))[1]
+        for side in ("16", "32", "0")
+    ]
+    assert "the last epochs are at 16 pixels a side, the result is measured at 32" in said[0]
+    assert not any("note:" in other for other in said[1:])
 
 
 def test_a_checkpoint_that_is_no_run_is_never_overwritten(uninterrupted, data_dir, tmp_path, monkeypatch, capsys):
@@ -335,12 +363,64 @@ def test_a_run_is_never_overwritten_by_accident(uninterrupted, data_dir, monkeyp
     assert same(before, weights(uninterrupted))
 
 
+def test_one_run_a_folder_and_what_a_killed_one_left_goes(uninterrupted, data_dir, tmp_path, monkeypatch, capsys):
+    out, stages = tmp_path / "run", ["--stages", "16x2,32x1"]
+    process = start(*stages, data_dir=data_dir, out=out)
+    wait_for(out / "state.pt", process)
+    process.send_signal(signal.SIGSTOP)  # or it might end meanwhile
+    for more in ([], ["--resume"]):
+        said = refused(monkeypatch, capsys, *stages, *more, data_dir=data_dir, out=out)
+        assert "is in use: another run is training in it" in said
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    (out / "best").mkdir(exist_ok=True)
+    for half_written in (".state.pt.abcdefgh", "best/.model.safetensors.a_0bcdef"):
+        (out / half_written).write_bytes(b"half")
+    (out / ".own.abcdefgh").touch()
+    finish(start(*stages, "--resume", data_dir=data_dir, out=out))
+    assert same(weights(out), weights(uninterrupted))
+    assert [file.name for file in out.rglob(".*")] == [".own.abcdefgh"]
+
+
+def test_a_run_does_not_go_on_with_other_pictures(tmp_path, monkeypatch, capsys):
+    """A folder of pictures, to which one is added."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+
+    def add(name, number):
+        (tmp_path / "own" / name).mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "own" / name / f"{number}.png")
+
+    for number in range(20):
+        add("red", number)
+        add("blue", number)
+    out, command = tmp_path / "run", ["--dataset", "folder:own", "--limit", "0", "--batch-size", "8"]
+    command += ["--stages", "16x1", "--holdout", "4"]
+    finish(start(*command, data_dir=tmp_path, out=out))
+    before = weights(out)
+    finish(start(*command, "--resume", data_dir=tmp_path, out=out))  # nothing is left to do
+    add("red", 20)
+    said = refused(monkeypatch, capsys, *command, "--resume", data_dir=tmp_path, out=out)
+    assert "folder:own has changed since the run in" in said and same(before, weights(out))
+    (tmp_path / "own" / "red" / "20.png").unlink()
+    add("green", 0)
+    add("green", 1)
+    said = refused(monkeypatch, capsys, *command, "--resume", data_dir=tmp_path, out=out)
+    assert "folder:own has changed since the run in" in said and same(before, weights(out))
+
+
 def test_a_damaged_state_gets_one_sentence(data_dir, tmp_path, monkeypatch, capsys):
     finish(start("--stages", "16x1", data_dir=data_dir, out=tmp_path / "run"))
     state = tmp_path / "run" / "state.pt"
     state.write_bytes(state.read_bytes()[:1000])
     said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
     assert "state.pt is damaged" in said
+    for foreign in ([1, 2], {"net": 1}):
+        torch.save(foreign, state)
+        said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
+        assert "is of another version" in said
     (tmp_path / "run" / "settings.json").write_text("[]")
     said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
     assert "settings.json is missing or damaged" in said

@@ -32,7 +32,7 @@ def test_stages_give_each_epoch_its_side():
         recipe.side(3)
 
 
-@pytest.mark.parametrize("text", ["", "16", "16x", "4x2", "16x0", "16x2;32x1", "axb"])
+@pytest.mark.parametrize("text", ["", "16", "16x", "4x2", "16x0", "16x2;32x1", "axb", "1025x1", "-16x1"])
 def test_stages_of_another_form_are_refused(text):
     with pytest.raises(ValueError, match="stages are written like"):
         parse_stages(text)
@@ -40,6 +40,16 @@ def test_stages_of_another_form_are_refused(text):
 
 def test_no_milestones_are_read():
     assert parse_milestones("none") == ()
+
+
+@pytest.mark.parametrize("text", ["", "soon", "60", "0:-1", "0:0", "-1:0.5", "5:nan", "5:inf"])
+def test_milestones_of_another_form_are_refused(text):
+    with pytest.raises(ValueError, match="milestones are written like"):
+        parse_milestones(text)
+
+
+def test_digits_are_not_mirrored_by_our_recipe():
+    assert named("fast", "cifar10", "vgg").flip and not named("fast", "svhn", "vgg").flip
 
 
 def test_milestones_are_read():
@@ -50,7 +60,8 @@ def test_the_papers_recipe():
     cifar = named("paper", "cifar10", "vgg-att3-concat-pc")
     assert (cifar.lr, cifar.batch_size, cifar.epochs, cifar.weight_decay) == (0.1, 128, 300, 5e-4)
     assert cifar.decay_all and cifar.flip and cifar.crop == 0 and cifar.dropout == 1 and cifar.ema == 0
-    assert cifar.rate(26, 300) == pytest.approx(0.05) and cifar.rate(299, 300) == pytest.approx(0.1 / 2**11)
+    assert [cifar.rate(epoch, 300) for epoch in (0, 23, 24, 48, 49)] == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025])
+    assert cifar.rate(298, 300) == pytest.approx(0.1 / 2**11) and cifar.rate(299, 300) == pytest.approx(0.1 / 2**12)
     assert named("paper", "svhn", "vgg").lr == 0.01
     cub = named("paper", "cub", "vgg-att2-concat-pc")
     assert cub.epochs == 320 and [round(cub.rate(e, 320), 4) for e in (0, 30, 60, 90, 120)] == [

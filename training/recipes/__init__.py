@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from model.vgg import LARGEST_INPUT
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def named(name: str, dataset: str, arch: str) -> Recipe:
     from training.recipes import fast, paper
 
     if name == "fast":
-        return fast.RECIPE
+        return fast.recipe(dataset)
     if name == "paper":
         return paper.recipe(dataset, arch)
     raise ValueError(f"there is no recipe called {name!r}; there are fast and paper")
@@ -100,8 +103,9 @@ def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
         stages = tuple((int(side), int(epochs)) for side, epochs in (part.split("x") for part in text.split(",")))
     except ValueError:
         stages = ()
-    if not stages or any((side < 8 and side != 0) or epochs < 1 for side, epochs in stages):
-        raise ValueError(f"stages are written like 16x4,24x3,32x3 (pixels x epochs, sides of 8 or more), not {text!r}")
+    if not stages or any(not (8 <= side <= LARGEST_INPUT or side == 0) or epochs < 1 for side, epochs in stages):
+        form = f"16x4,24x3,32x3 (pixels x epochs, sides of 8 to {LARGEST_INPUT})"
+        raise ValueError(f"stages are written like {form}, not {text!r}")
     return stages
 
 
@@ -114,6 +118,10 @@ def parse_milestones(text: str) -> tuple[tuple[int, float], ...]:
     if text == "none":
         return ()
     try:
-        return tuple((int(epoch), float(factor)) for epoch, factor in (part.split(":") for part in text.split(",")))
+        pairs = tuple((int(epoch), float(factor)) for epoch, factor in (part.split(":") for part in text.split(",")))
     except ValueError:
-        raise ValueError(f"milestones are written like 60:0.2,120:0.2 (epoch:factor) or none, not {text!r}") from None
+        pairs = ()
+    if not pairs or any(epoch < 0 or not 0 < factor < math.inf for epoch, factor in pairs):
+        form = "60:0.2,120:0.2 (epoch:factor, factors above 0)"
+        raise ValueError(f"milestones are written like {form} or none, not {text!r}")
+    return pairs

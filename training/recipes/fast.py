@@ -5,19 +5,23 @@
 One-cycle: a short warm-up, then a straight line to 0, which beats steps when epochs are few. Progressive resizing: the
 trunk is convolutional and the global branch ends in an adaptive pool, so early epochs at 16 and 24 pixels are sound and
 cost a quarter and a half of a full one. No dropout: the paper's rates are made for 300 epochs. Weight decay spares
-biases and norms. The averaged weights (EMA) are the ones kept.
+biases and norms. The averaged weights (EMA) are the ones kept. SVHN is not mirrored, for digits have a direction.
 """
 
 from training.recipes import Recipe
 
-RECIPE = Recipe(
-    name="fast",
-    stages=((16, 6), (24, 4), (32, 5)),
-    lr=0.12,
-    warmup=0.15,
-    nesterov=True,
-    label_smoothing=0.1,
-    ema=0.999,
-    dropout=0.0,
-    crop=4,
-)
+
+def recipe(dataset: str) -> Recipe:
+    """Our settings for a data set."""
+    return Recipe(
+        name="fast",
+        stages=((16, 6), (24, 4), (32, 5)),
+        lr=0.12,
+        warmup=0.15,
+        nesterov=True,
+        label_smoothing=0.1,
+        ema=0.999,
+        dropout=0.0,
+        flip=dataset != "svhn",
+        crop=4,
+    )
