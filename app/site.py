@@ -24,9 +24,11 @@ class Site:
 
     @property
     def first_checkpoint(self) -> str:
-        """The small one (its name ends in -s) that errs least, or the least erring of all where none is small."""
-        errors = {f: min(map(error, nets.values())) for f, nets in self.networks.families.items()}
-        return min(errors, key=lambda family: (not family.endswith("-s"), errors[family]))
+        """The small one (-s in its name) that errs least, or the least erring of all where none is small."""
+        return min(self.networks.families, key=lambda family: ("s" not in family.split("-"), self.least_error(family)))
+
+    def least_error(self, checkpoint: str) -> float:
+        return min(map(error, self.networks.families[checkpoint].values()))
 
     def first_compatibility(self, checkpoint: str) -> str:
         """The one under which the checkpoint errs least."""
@@ -37,8 +39,9 @@ class Site:
         """(what visitors read, family) of every checkpoint."""
         labels = {}
         for family, nets in self.networks.families.items():
-            net = next(iter(nets.values()))
-            labels[family] = f"{dataset_name(net.info.dataset)}, width {net.arguments.get('width', 1.0):g}"
+            net, least = next(iter(nets.values())), self.least_error(family)
+            measured = f", error from {100 * least:.1f} %" if least < math.inf else ""
+            labels[family] = f"{dataset_name(net.info.dataset)}, width {net.arguments.get('width', 1.0):g}{measured}"
         alike = {label for label in labels.values() if list(labels.values()).count(label) > 1}
         return [(f"{family} ({label})" if label in alike else label, family) for family, label in labels.items()]
 

@@ -23,6 +23,7 @@ def network(error: float | None) -> AttentionVGG:
         ({"x-l": {"dp": 0.06, "pc": 0.05}, "y-l": {"dp": 0.055}}, "x-l", "pc"),
         ({"x-s": {"dp": None, "pc": 0.3}, "y-s": {"dp": None}}, "x-s", "pc"),
         ({"x-s": {"dp": None, "pc": None}}, "x-s", "dp"),
+        ({"x-l": {"dp": 0.05}, "x-s": {"dp": 0.08}, "x-s-long": {"dp": 0.06}}, "x-s-long", "dp"),
     ],
 )
 def test_the_best_small_one(errors, family, compatibility):
@@ -30,6 +31,13 @@ def test_the_best_small_one(errors, family, compatibility):
     site = Site(Networks(families))
     assert (site.first_checkpoint, site.first_compatibility(family)) == (family, compatibility)
     assert site.nearest(family, "additive") == compatibility and site.nearest(family, "dp") == "dp"
+
+
+def test_the_picker_tells_data_width_and_the_least_error():
+    families = {"x-s": {"dp": network(0.0817), "pc": network(0.084)}, "x-s-long": {"dp": network(0.0581)}}
+    labels = [label for label, _ in Site(Networks(families)).checkpoint_choices()]
+    assert labels == [f"unknown data, width 0.01, error from {least} %" for least in ("8.2", "5.8")]
+    assert Site(Networks({"x": {"dp": network(None)}})).checkpoint_choices() == [("unknown data, width 0.01", "x")]
 
 
 def test_checkpoints_that_read_alike_are_told_apart(networks):
