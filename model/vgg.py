@@ -147,7 +147,7 @@ class AttentionVGG(AttendingNetwork):
         width: multiplies every channel count; 1 is the paper's network.
         dropout: multiplies the paper's dropout rates (.3, .4, .5); 0 switches dropout off.
         input_size: side of the square input in pixels; 80 pools by 5 after conv7, as the author's att2 does on CUB
-            (his att3 attends there to a conv7 brought to 32 x 32; here its map is 80 x 80).
+            (the author's att3 attends there to a conv7 brought to 32 x 32; here its map is 80 x 80).
         scale_scores: dp only, see ``attention.DotProduct``.
         global_branch: False leaves conv14, conv15 and FC-1 out: exact under pc and uniform, whose maps ignore g.
 
