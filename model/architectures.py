@@ -48,8 +48,8 @@ alike.
   author's has 1e-5. The shipped checkpoints learnt with 1e-3.
 - At 80 x 80 (`input_size=80`, CUB-200 in the paper) the pool after conv7 is 5 x 5, as the author's att2 and progressive
   attention have it, so that all maps behind it keep the sizes below. Two differ there: conv7's map in att3 is 80 x 80
-  (the author's is brought to 32 x 32), and `vgg` (the author's pools by 2 after conv7, after conv12 too, and by 3 at the
-  end). Other sizes work from 8 pixels a side (20 for the 80 x 80 form).
+  (the author's is brought to 32 x 32), and `vgg` (the author's pools by 2 after conv7, after conv12 too, and by 3 at
+  the end). Other sizes work from 8 pixels a side (20 for the 80 x 80 form).
 """
 
 
