@@ -178,6 +178,25 @@ def deletion(
 
 
 @app.command()
+def maps(
+    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    pictures: Annotated[int, typer.Option(min=2, help="How many test pictures, drawn at random.")] = 2000,
+    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
+    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+) -> None:
+    """Measure how sharp maps are, and how far the picture, and another picture's query, moves them."""
+    from training.maps import described, table
+
+    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
+    rows = [row for name, net in nets.items() for row in described(name, net, data, pictures)]
+    print(table(rows))
+    if as_json:
+        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
+
+
+@app.command()
 def robustness(
     checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
     attack: Annotated[str, typer.Option(help="fgsm or pgd.")] = "fgsm",
