@@ -39,7 +39,7 @@ def serve(
 
     try:
         device = str(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
-        torch.empty(1, device=device)
+        torch.ones(1, device=device).item()
     except (RuntimeError, AssertionError):
         refuse(f"There is no device {device} here: leave --device out, or say cpu.")
     try:

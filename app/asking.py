@@ -79,8 +79,8 @@ def ask_once(
         except (PictureError, CheckpointError) as e:
             return None, untouched, panels.message(str(e))
     told = [
-        gr.skip() if file in before.question else gr.Image(alt_text=f"{label}: {words.called(file)}")
-        for label, file in files.items()
+        gr.skip() if before.question[i : i + 1] == (file,) else gr.Image(alt_text=f"{label}: {words.called(file)}")
+        for i, (label, file) in enumerate(files.items())
     ]
     return before.then(question, found), told, ""
 

@@ -44,10 +44,10 @@ class Comparison:
         """Pearson's r of the two maps over all positions; None where one of them is even."""
         return correlation(*(self.explanations[name].levels[level].attention for name in pair))
 
-    def to_json(self, maps: bool = True) -> dict:
+    def to_json(self) -> dict:
         """Every answer as ``Explanation.to_json`` gives it, and each pair's correlations by level."""
         return {
-            "answers": {name: e.to_json(maps) for name, e in self.explanations.items()},
+            "answers": {name: e.to_json() for name, e in self.explanations.items()},
             "pairs": [{"of": list(pair), "correlation": self.correlations(pair)} for pair in self.pairs],
         }
 

@@ -192,7 +192,7 @@ def draw(
         raise DrawError("This checkpoint does not know the classes of CIFAR-10, so its answers cannot be checked.")
     order = np.random.RandomState(seed).permutation(len(tests))  # numpy promises the same order in every version
     looked_through, images = 0, []
-    for image in answers(net, tests, order, CHUNK if which == "wrong" else min(count, CHUNK)):
+    for image in answers(networks, net, tests, order, CHUNK if which == "wrong" else min(count, CHUNK)):
         looked_through += 1
         if which == "random" or not image.right:
             images.append(image)
@@ -204,16 +204,16 @@ def draw(
     )
 
 
-def answers(net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Named]:
+def answers(networks: Networks, net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Named]:
     """What ``net`` names each test picture, in the order given, computed ``chunk`` at a time as they are taken."""
     device, size = next(net.parameters()).device, net.arguments["input_size"]
     indices = map(int, order)
     while taken := list(islice(indices, chunk)):
         pictures = [tests.picture(i) for i in taken]
         pixels = torch.stack([to_pixels(crop_square(p, size)) for p in pictures])  # [chunk, 3, size, size]
-        with torch.inference_mode():
+        with torch.inference_mode(), networks.precision(net):
             logits = net(normalise(pixels.to(device), net.info.mean, net.info.std))[0]  # [chunk, classes]
-        probabilities, best = logits.double().softmax(1).max(1)
+        probabilities, best = logits.cpu().double().softmax(1).max(1)
         for index, picture, p, k in zip(taken, pictures, probabilities.tolist(), best.tolist(), strict=True):
             yield Named(index, tests.label(index), net.info.class_names[k], p, picture)
 

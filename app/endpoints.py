@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from fastapi import Request
+from fastapi.responses import JSONResponse
 from PIL import Image
 
 from app.gpu import on_gpu
@@ -16,7 +18,7 @@ from model import CheckpointError
 
 UNTAKEN = (
     "A value of this request could not be taken: a picture is sent as a file that was uploaded (in Python by "
-    "gradio_client's handle_file) or as a public address, a number as a number."
+    "gradio_client's handle_file) or as a data: URL, a number as a number."
 )
 
 
@@ -35,6 +37,21 @@ def refuse_in_a_sentence(page: gr.Blocks) -> None:
             raise gr.Error(UNTAKEN, print_exception=not foreseen) from e
 
     page.preprocess_data = taken
+
+
+def wrong_argument(request: Request, e: Exception) -> JSONResponse:
+    """An answer of status 400 to a call that names an endpoint or an argument wrongly; to gradio it is a crash.
+
+    Raises:
+        Exception: ``e`` itself, where it is anything else.
+    """
+    called = request.url.path.partition("/call/")[2]
+    said, _, _ = str(e).strip("'").partition(". ")
+    if isinstance(e, KeyError) and called and said.strip("/") == called.removeprefix("v2/").strip("/"):
+        said = f"There is no endpoint {said}"
+    elif not called or not said.startswith(("Parameter `", "No value provided")):
+        raise e
+    return JSONResponse({"error": f"{said}. The page's footer, Use via API, lists what there is."}, 400)
 
 
 def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:

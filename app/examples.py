@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -51,9 +52,11 @@ def list_examples(folder: Path = FOLDER) -> list[Example]:
 
 
 def pictures_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    for path in sorted(folder.glob("*")):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            yield path.stem.replace("_", " "), path
+    """(name, file) of every picture; the name is the file's, without its ending where no other file has the same."""
+    files = [f for f in sorted(folder.glob("*")) if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
+    named = Counter(path.stem for path in files)
+    for path in files:
+        yield (path.stem if named[path.stem] == 1 else path.name).replace("_", " "), path
 
 
 def photographs() -> Iterator[tuple[str, Path]]:

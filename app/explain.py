@@ -165,6 +165,10 @@ class Networks:
             raise CheckpointError(f"{folder} holds no checkpoint with trained attention")
         return cls(families, names, gap, others, bf16=device.startswith("cuda"))
 
+    def precision(self, net: Network) -> torch.autocast:
+        """Inside it ``net`` answers as every tab of the page has it answer."""
+        return torch.autocast(next(net.parameters()).device.type, torch.bfloat16, enabled=self.bf16)
+
     def warm_up(self) -> None:
         """Answers once with every network on the switch, so that the first visitor does not wait for it."""
         for family, compatibility in self.names:
@@ -204,13 +208,12 @@ class Networks:
         net = self.network(checkpoint, compatibility)
         seen = crop_square(picture, net.arguments["input_size"])
         began = time.perf_counter()
-        device = next(net.parameters()).device.type
-        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=self.bf16):
+        with torch.inference_mode(), self.precision(net):
             asking = None if query is None else net.features(network_input(query, net))[1]
             out = net.explain_logits(network_input(seen, net), query=asking)
-            bias = out.bias.double().cpu()
-            maps = {level: a[0].double().cpu().numpy() for level, a in out.attention.items()}
-            terms = {level: t[0].double().cpu() for level, t in out.terms.items()}
+            bias = out.bias.cpu().double()  # in this order: not every device has float64
+            maps = {level: a[0].cpu().double().numpy() for level, a in out.attention.items()}
+            terms = {level: t[0].cpu().double() for level, t in out.terms.items()}
         logits = bias + sum(terms.values())
         seconds = time.perf_counter() - began
         best = int(logits.argmax())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from PIL import Image
@@ -16,6 +17,9 @@ ADVICE = {
 }
 
 
+READING = threading.BoundedSemaphore(2)  # a picture of the most pixels takes up to a gigabyte while it is read
+
+
 class PictureError(ValueError):
     """A file that is not shown to the network; the message is one sentence for the person who uploaded it."""
 
@@ -27,6 +31,7 @@ def read_picture(file: str | Path | bytes, enough: int = pictures.ENOUGH) -> Ima
         PictureError: not a picture, damaged, cut short, too large, or no longer there.
     """
     try:
-        return pictures.read_picture(file, enough)
+        with READING:
+            return pictures.read_picture(file, enough)
     except pictures.BadPicture as e:
         raise PictureError(f"This file is {e}: {ADVICE.get(e.reason, 'please use another one')}.") from None

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder, is_in_or_equal
+from gradio_client.utils import is_http_url_like
 from PIL import Image
 
 from app import panels, render, temporary, words
@@ -16,6 +18,7 @@ from app.examples import list_examples
 from app.images import read_picture
 from app.site import Site
 
+LARGEST = 30_000_000  # bytes of an upload
 INTERNAL = {"api_visibility": "private", "show_progress": "hidden"}
 CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-example]");
@@ -24,33 +27,57 @@ CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
 
 
 def unopened(self: gr.Image, data: Any) -> str | bytes | None:
-    """The path of an upload, or the content of a ``data:`` URL that a program sent."""
+    """The path of an upload, or the content of a ``data:`` URL that a program sent.
+
+    Gradio looks whether a path was uploaded only where the value says that it is a file, which a program may leave out.
+
+    Raises:
+        gr.Error: the content is larger than an upload may be.
+        ValueError: the path is not of an upload.
+    """
     if data is None:
         return None
     if data.url and data.url.startswith("data:"):
+        if len(data.url) > LARGEST * 4 // 3 + 100:  # base64
+            too_large = f"This picture has more than {LARGEST // 10**6} MB: please use a smaller one."
+            raise gr.Error(too_large, print_exception=False)
         try:
             return base64.b64decode(data.url.partition(",")[2])
         except ValueError:
             return b""
+    if not data.path or not is_in_or_equal(data.path, get_upload_folder()):
+        raise ValueError("not an upload")
     return data.path
 
 
-def with_preprocess(component: type, name: str, preprocess: Callable) -> type:
-    """A component that hands values over in another way.
+async def uploads_only(self: gr.Image, where: str) -> str | None:
+    """Gradio would fetch a web address whole, of any size, into memory.
+
+    Raises:
+        ValueError: it is a web address.
+    """
+    if is_http_url_like(where):
+        raise ValueError("not an upload")
+    return await gr.Image.async_move_resource_to_block_cache(self, where)
+
+
+def altered(component: type, name: str, **methods: Callable) -> type:
+    """A component with other methods.
 
     A class statement would run gradio's metaclass, which writes a .pyi beside this file: a server may not be allowed
     to, and nobody needs it.
     """
-    body = {"__module__": __name__, "is_template": True, "preprocess": preprocess}
-    return ABCMeta.__new__(type(component), name, (component,), body)
+    return ABCMeta.__new__(
+        type(component), name, (component,), {"__module__": __name__, "is_template": True, **methods}
+    )
 
 
 # Hands over the upload unopened, as ``images.read_picture`` is the only reader of visitors' files: gradio's own
 # preprocess opens it first, and its errors are not written for visitors.
-Upload = with_preprocess(gr.Image, "Upload", unopened)
+Upload = altered(gr.Image, "Upload", preprocess=unopened, async_move_resource_to_block_cache=uploads_only)
 # Gradio refuses what is not among the choices that the server offered last; a visitor may have chosen before those
 # came. Whoever takes the value says what becomes of one that is not there.
-Switch = with_preprocess(gr.Radio, "Switch", lambda self, value: value)
+Switch = altered(gr.Radio, "Switch", preprocess=lambda self, value: value)
 
 
 def picture_input(label: str = "Picture", height: int = 250, **settings: Any) -> gr.Image:

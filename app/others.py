@@ -196,5 +196,5 @@ def mean(fall: tuple[float, ...]) -> float:
 
 def spread(values: Tensor) -> np.ndarray:
     """A map as float64 [H, W] that sums to 1, so that maps of any unit compare; one that is 0 everywhere stays."""
-    a = values.double().cpu().numpy()
+    a = values.cpu().double().numpy()
     return a / (a.sum() or 1.0)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 PREFIX = "learn-to-pay-attention-"
 AGE = 3600  # seconds a file stays; one that is asked for again is as good as new
-PAUSE = 600  # seconds between two sweeps
+PAUSE = 60  # seconds between two sweeps
+LARGEST = 2_000_000_000  # bytes of all files together; beyond, the oldest go before their hour is over
 
 
 def begin() -> Path:
@@ -44,7 +45,10 @@ def sweep_on(around: Path, own: Path) -> None:
 
 
 def sweep(around: Path) -> None:
-    """Removes files and folders older than ``AGE`` from the folders in ``around`` that servers of this user made."""
+    """Removes files and folders older than ``AGE`` from the folders in ``around`` that servers of this user made.
+
+    Of a folder whose files have more than ``LARGEST`` bytes together, the oldest files go too.
+    """
     oldest = time.time() - AGE
     for folder in around.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # another server's may vanish meanwhile
@@ -57,6 +61,24 @@ def sweep(around: Path) -> None:
                         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
             if made.st_mtime < oldest:
                 folder.rmdir()  # where it is empty
+            shrink(folder)
+
+
+def shrink(folder: Path) -> None:
+    """Removes the oldest files of a folder until the others have at most ``LARGEST`` bytes together."""
+    files = []
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if not stat.S_ISDIR(status.st_mode):
+                files.append((status.st_mtime, status.st_size, path))
+    excess = sum(size for _, size, _ in files) - LARGEST
+    for _, size, path in sorted(files):
+        if excess <= 0:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+            excess -= size
 
 
 def save(content: bytes, name: str) -> str:

@@ -13,8 +13,8 @@ for variable in ("NO_PROXY", "no_proxy"):
 
 import gradio as gr  # noqa: E402
 
-from app.endpoints import refuse_in_a_sentence  # noqa: E402
-from app.inputs import Front  # noqa: E402
+from app.endpoints import refuse_in_a_sentence, wrong_argument  # noqa: E402
+from app.inputs import LARGEST, Front  # noqa: E402
 from app.site import Site  # noqa: E402
 from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
 from model.card import PAPER  # noqa: E402
@@ -25,7 +25,7 @@ HEADER = f"""<header><h1>{TITLE}</h1>
 FOOTER = f"""<footer><p>A map highlights where the features of an answer were taken from; it does not prove why the
 class was chosen. After Jetley, Lord, Lee and Torr,
 <a href="{PAPER}" target="_blank" rel="noopener">Learn To Pay Attention</a>, ICLR 2018.
-Pictures stay on this server and are deleted within two hours.</p></footer>"""
+Pictures stay on this server and are deleted within two hours of your last click.</p></footer>"""
 TABS = {
     "Side by side": compare.build,
     "Query": query.build,
@@ -122,8 +122,9 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         quiet=True,
         share=False,
         show_error=False,  # an unforeseen error must not show a visitor the server's paths
-        max_file_size="30mb",
-        state_session_capacity=64,  # visitors whose last answers are kept, some 40 MB for one who opened every tab
+        max_file_size=LARGEST,
+        state_session_capacity=64,  # whose last answers are kept, some 40 MB for one who opened every tab
+        app_kwargs={"exception_handlers": {TypeError: wrong_argument, KeyError: wrong_argument}},
         run_history=False,  # would keep visitors' pictures in their browser
         enable_monitoring=False,  # would show anyone who calls what
         ssr_mode=False,

@@ -24,7 +24,10 @@ PC_LIMIT = (
     "position, and the softmax cancels it."
 )
 EQUATIONS = {
-    "dp": ("<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩ / √<i>d</i>", "the paper's, divided by √d"),
+    "dp": (
+        "<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩ / √<i>d</i>",
+        "the paper's, divided by √<i>d</i>, of <i>d</i> channels",
+    ),
     "dp, unscaled": ("<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩", "as in the paper, not scaled"),
     "dp, learnt": (
         "<i>c<sub>i</sub></i> = τ ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩",
@@ -36,7 +39,7 @@ EQUATIONS = {
         "the paper's, less ⟨<i>u</i>, <i>g</i>⟩",
     ),
     "additive": (
-        "<i>c<sub>i</sub></i> = ⟨<i>u</i>, tanh(<i>W l<sub>i</sub></i> + <i>V g</i>)⟩",
+        "<i>c<sub>i</sub></i> = ⟨<i>u</i>, tanh(<i>W l<sub>i</sub></i> + <i>V g</i> + <i>b</i>)⟩",
         "ours, after Bahdanau et al.: g counts",
     ),
 }

@@ -52,13 +52,13 @@ def actions(page: Page) -> dict[str, Callable[[], None]]:
         example(next(fresh))
         page.wait_for_timeout(1500)
 
-    def switch_on_new_picture() -> None:
+    def switch_compatibility() -> None:
         radio(labels[next(switch)])
 
     return {
         "an example, to its maps": lambda: example(next(examples)),
-        "compatibility, a new answer": switch_on_new_picture,
-        "compatibility, back": lambda: radio(labels[next(switch)]),
+        "compatibility, a new answer": switch_compatibility,
+        "compatibility, back": switch_compatibility,
         "smooth or nearest": lambda: radio(next(drawing)),
         "colour scale": lambda: radio(next(scale)),
         "_other picture": other_picture,

@@ -34,8 +34,8 @@ Printed by `python -m model table > docs/architectures.md`. Every name is built 
 
 Then the head: `concat`, one linear layer over all attended vectors; `indep`, one a level, logits summed. Last the
 compatibility: `dp` <l, g> / sqrt(C), or undivided as published, or times a learnt factor (`scale_scores`); `pc`
-<u, l + g>; `additive` (ours) <u, tanh(W l + V g)>, W and V to C / 4 channels; `uniform` (a control) every position
-alike.
+<u, l + g>; `additive` (ours) <u, tanh(W l + V g + b)>, W and V to C / 4 channels; `uniform` (a control) every
+position alike.
 
 - Under `pc` and `uniform` the global branch cannot change the answer: its parameters are counted, since the paper's
   network has them, but the forward pass skips it. `python -m model export SRC DEST --prune` writes the checkpoint

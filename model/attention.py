@@ -85,7 +85,7 @@ class Parametrised(nn.Module):
 
 
 class Additive(nn.Module):
-    """additive (ours, after Bahdanau et al. 2015): c_i = <u, tanh(W l_i + V g)>; the tanh lets g move the map.
+    """additive (ours, after Bahdanau et al. 2015): c_i = <u, tanh(W l_i + V g + b)>; the tanh lets g move the map.
 
     W and V project to C / 4 channels: to C itself they would cost 4 % of the network's multiply-adds.
     """

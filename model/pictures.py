@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-MAX_PIXELS = 50_000_000  # a phone's largest photograph; as RGB 150 MB
+MAX_PIXELS = 50_000_000  # a phone's largest photograph; as RGB 200 MB, for Pillow takes 4 bytes a pixel
 ENOUGH = 1280  # pixels a side, beyond which a JPEG need not be decoded whole
 
 Image.init()  # once, and not from several threads

@@ -1,4 +1,5 @@
-"""The page's tabs, one file each: ``build(where, site)`` lays a tab out and binds its events.
+"""The page's tabs, one file each: ``build`` lays a tab out and binds its events.
 
-``where`` is what fills the tab when it opens: the page for the front tab, its own ``gr.Tab`` for every other.
+The front tab, Explain, takes the page, at whose load it is filled, and gives its inputs; every other takes its own
+``gr.Tab``, filled when it is opened, and what it shares with the front.
 """

@@ -46,7 +46,7 @@ def equations(networks: Networks) -> str:
     served = {words.score_name(net): c for c, net in nets}
     scores = "".join(
         f'<li><b>{escape(COMPATIBILITIES[served[name]])}</b><span class="formula">{formula}</span>'
-        f"<small>{escape(whose)}</small></li>"
+        f"<small>{whose}</small></li>"
         for name, (formula, whose) in words.EQUATIONS.items()
         if name in served
     )

@@ -10,6 +10,7 @@ from app import grids, panels, render, temporary
 from app.asking import answer_when_changed
 from app.attack import ATTACKED, CLEAN, METHODS, PAIR, STRONGEST, Attack, attack
 from app.endpoints import endpoint, given, hidden_switch
+from app.images import PictureError
 from app.inputs import (
     Front,
     begin_as_explain,
@@ -108,9 +109,9 @@ def add_endpoint(site: Site) -> None:
             of any value, in steps of 1 / 255. Then the attacked picture, as small as the network sees it.
         """
         if method not in METHODS:
-            raise gr.Error(f"The method must be {' or '.join(METHODS)}.", print_exception=False)
+            raise PictureError(f"The method must be {' or '.join(METHODS)}.")
         if epsilon not in range(STRONGEST + 1):
-            raise gr.Error(f"Epsilon must be a whole number from 0 to {STRONGEST}.", print_exception=False)
+            raise PictureError(f"Epsilon must be a whole number from 0 to {STRONGEST}.")
         made = attack(site.networks, given(image), checkpoint, compatibility, method, int(epsilon))
         return made.to_json(), temporary.save(render.png(made.found.explanations[ATTACKED].seen), "attacked.png")
 

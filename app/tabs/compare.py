@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import combinations
 
 import gradio as gr
 
@@ -60,7 +61,7 @@ def draw(found: Comparison, shared: bool, pair: str | None) -> str:
 def pair_choices(site: Site, checkpoint: str) -> list[tuple[str, str]]:
     """(what visitors read, the two names with a space between) of every pair that a checkpoint can show."""
     names = site.networks.compatibilities(checkpoint)
-    return [(f"{a} − {b}", f"{a} {b}") for i, a in enumerate(names) for b in names[i + 1 :]]
+    return [(f"{a} − {b}", f"{a} {b}") for a, b in combinations(names, 2)]
 
 
 def first(choices: list[tuple[str, str]]) -> str | None:

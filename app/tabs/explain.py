@@ -93,13 +93,16 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     ready.success(first_picture, None, image, **INTERNAL)
     offer_examples(page.load, site, strip)
 
-    def zip_up(before: Shown | None, opacity, keep, smooth, shared):
-        if before is None or before.found is None:
-            raise gr.Error("There is nothing to download yet: choose a picture first.", print_exception=False)
+    def zip_up(file, checkpoint, compatibility, opacity, keep, smooth, shared, before: Shown | None):
+        compatibility = site.nearest(checkpoint, compatibility)
+        # Asked anew where the answer on the screen is older than what is kept of it
+        after = ask_once(before, {image.label: file}, [checkpoint, compatibility], ask, START)
+        if after is None or after[0] is None or after[0].found is None:
+            raise gr.Error("There is nothing to download: choose a picture first.", print_exception=False)
         view = render.View(opacity / 100, smooth, shared, keep)
-        return str(download.write_zip(before.found, view, zipped.GRADIO_CACHE))
+        return str(download.write_zip(after[0].found, view, zipped.GRADIO_CACHE))
 
-    save.click(zip_up, [shown, opacity, keep, drawing, scale], zipped, api_visibility="private").success(
+    save.click(zip_up, [*asked, shown], zipped, api_visibility="private").success(
         None, None, None, js="() => setTimeout(() => document.querySelector('#zipped, #zipped a').click(), 50)"
     )
     add_endpoint(site)

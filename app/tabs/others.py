@@ -66,7 +66,7 @@ def draw(found: Others) -> str:
 
 
 def lead(found: Others) -> str:
-    """The class, how to read a chart, and what its two lines are."""
+    """The class, how to read a chart, and what its lines are."""
     answer, probability = escape(found.attending.answer), panels.per_cent(found.attending.probability)
     return f"""<div class="lead"><p class="named" aria-live="polite">{answer} <small>{probability}</small></p>
 <p>Do the pixels that a map highlights matter? Blur them, the highest first, and ask the network again: how probable is

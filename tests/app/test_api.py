@@ -125,12 +125,37 @@ def test_hostile_uploads_get_a_sentence_and_nothing_else(server, content, name):
     assert "picture" in sentence and sentence.endswith(".") and "/" not in sentence
 
 
+def test_a_picture_inside_is_as_limited_as_an_upload(server):
+    event, data = call(server.url, image={"url": f"data:image/png;base64,{'A' * 41_000_000}"})
+    assert event == "error" and json.loads(data)["error"] == (
+        "This picture has more than 30 MB: please use a smaller one."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "says"),
+    [
+        ("explain", {}, "No value provided for required argument: image"),
+        ("explain", {"image": None, "compat": "pc"}, "Parameter `compat` is not a valid key-word argument"),
+        ("no_such_thing", {"image": None}, "There is no endpoint /no_such_thing"),
+    ],
+)
+def test_a_call_of_another_form_is_answered_in_a_sentence(server, name, arguments, says):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        post(f"{server.url}/gradio_api/call/v2/{name}", json.dumps(arguments).encode())
+    said = json.loads(refused.value.read())["error"]
+    assert refused.value.code == 400 and said.startswith(says) and said.endswith(".")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         {"image": "cat.png"},
         {"image": [1]},
         {"image": file("/etc/passwd")},
+        {"image": {"path": "OUTSIDE"}},
+        {"image": {"path": "http://127.0.0.1:9/cat.png"}},
+        {"image": file("https://example.com/cat.png")},
         {"image": {"url": "http://127.0.0.1:9/cat.png", **file("http://127.0.0.1:9/cat.png")}},
         {"image": {"path": "x", "url": "data:image/png;base64,%%%"}},
         {"image": None},
@@ -142,6 +167,9 @@ def test_hostile_uploads_get_a_sentence_and_nothing_else(server, content, name):
         "a name",
         "no file",
         "passwd",
+        "not said to be a file",
+        "an address not said to be a file",
+        "an address",
         "this machine",
         "bad base64",
         "no picture",
@@ -151,6 +179,8 @@ def test_hostile_uploads_get_a_sentence_and_nothing_else(server, content, name):
     ],
 )
 def test_bad_arguments_are_refused_in_a_sentence_without_paths(server, picture_file, arguments):
+    if arguments["image"] == {"path": "OUTSIDE"}:
+        arguments = {"image": {"path": str(picture_file)}}  # a picture of the server's, that nobody uploaded
     if arguments["image"] == "DISC":
         arguments = {**arguments, "image": file(upload(server.url, "disc.png", picture_file.read_bytes()))}
     event, data = call(server.url, **arguments)

@@ -1,6 +1,8 @@
 """What a tab remembers: switching back asks no network, and a refusal is not remembered as an answer."""
 
-from app.asking import KEPT, Shown
+import gradio as gr
+
+from app.asking import KEPT, Shown, ask_once
 
 
 def test_an_earlier_answer_is_found_again():
@@ -25,3 +27,23 @@ def test_no_more_than_a_few_are_kept():
     assert [s.found for s in shown.earlier] == [20 - 1 - k for k in range(KEPT)]
     assert all(s.earlier == () for s in shown.earlier)
     assert shown.answer_to((10,)) is None
+
+
+def test_an_input_is_told_what_it_shows_though_the_other_one_showed_it_before(picture, tmp_path):
+    files = [str(tmp_path / name) for name in ("cat.png", "frog.png")]
+    for file in files:
+        picture.save(file)
+    labels, asked = ("Looked at", "Asks"), []
+
+    def told(before, *files):
+        questions = dict(zip(labels, files, strict=True))
+        kept, inputs, said = ask_once(before, questions, [], lambda *_: asked.append(1) or 1, "")
+        assert said == ""
+        return kept, [None if i == gr.skip() else i.alt_text for i in inputs]
+
+    shown, texts = told(None, *files)
+    assert texts == ["Looked at: cat", "Asks: frog"]
+    shown, texts = told(shown, files[1], files[1])
+    assert texts == ["Looked at: frog", None]
+    shown, texts = told(shown, *files[::-1])
+    assert texts == [None, "Asks: cat"] and len(asked) == 3

@@ -179,3 +179,22 @@ def test_shipped_checkpoints(picture):
                 found.logit_bias + sum(v.logit for v in found.levels.values()), abs=1e-4
             )
             assert found.test_error is not None and 0 < found.test_error < 0.5
+
+
+def test_the_zip_is_made_of_an_answer_that_is_no_longer_kept(networks, picture_file, tmp_path, monkeypatch):
+    """As after an hour of reading, or where others' questions have taken the place."""
+    import zipfile
+
+    import gradio as gr
+
+    from app import ui
+    from app.site import Site
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    page = ui.build(Site(networks))
+    zip_up = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "zip_up")
+    view = (60, 100, True, False)
+    with zipfile.ZipFile(zip_up(str(picture_file), FAMILY, "pc", *view, None)) as made:
+        assert '"compatibility": "pc"' in made.read("manifest.json").decode() and len(made.namelist()) > 3
+    with pytest.raises(gr.Error, match="choose a picture first"):
+        zip_up(None, FAMILY, "pc", *view, None)

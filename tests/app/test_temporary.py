@@ -42,6 +42,18 @@ def test_a_sweep_takes_what_is_old_from_our_folders_alone(tmp_path):
     assert new.exists() and not old.parent.exists() and not left.parent.parent.exists()
 
 
+def test_beyond_so_many_bytes_the_oldest_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(temporary, "LARGEST", 20)  # two files of nine bytes
+    own = tmp_path / f"{temporary.PREFIX}own"
+    files = [file(own / name / "a.png", False) for name in "abcd"]
+    for age, path in zip((30, 40, 10, 20), files, strict=True):
+        os.utime(path, (time.time() - age, time.time() - age))
+    temporary.sweep(tmp_path)
+    assert [path.exists() for path in files] == [False, False, True, True]
+    temporary.sweep(tmp_path)
+    assert [path.exists() for path in files] == [False, False, True, True]
+
+
 def test_a_server_that_nobody_asked_for_long_keeps_its_folder(tmp_path, monkeypatch):
     own = tmp_path / f"{temporary.PREFIX}own"
     own.mkdir()

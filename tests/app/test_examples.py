@@ -1,0 +1,20 @@
+"""What is offered to click on, and how it is called."""
+
+from app.examples import list_examples, pictures_in
+
+
+def test_pictures_are_called_as_their_files_and_told_apart(picture, tmp_path):
+    for name in ("my_dog.png", "cat.png", "cat.jpg", ".hidden.png"):
+        picture.save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    names = {name: path.name for name, path in pictures_in(tmp_path)}
+    assert names == {"cat.jpg": "cat.jpg", "cat.png": "cat.png", "my dog": "my_dog.png"}
+    (tmp_path / "cat.jpg").unlink()
+    assert {name for name, _ in pictures_in(tmp_path)} == {"cat", "my dog"}
+
+
+def test_what_cannot_be_read_is_not_offered(picture, tmp_path):
+    picture.save(tmp_path / "good.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    offered = [example.name for example in list_examples(tmp_path)]
+    assert "good" in offered and "broken" not in offered
