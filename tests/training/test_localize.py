@@ -251,6 +251,19 @@ def test_every_map_is_measured_on_both_kinds_of_pictures(rows):
     assert len(rows) == 2 * 10
 
 
+def test_what_a_map_has_beyond_the_gaussian_is_taken_picture_by_picture(rows, drawn):
+    for kind in ("birds", "scenes"):
+        (gaussian,) = (row for row in rows if row.pictures == kind and row.method == "Gaussian")
+        for row in (row for row in rows if row.pictures == kind):
+            assert row.beyond.mean == pytest.approx(row.mass.mean - gaussian.mass.mean, abs=2e-4)
+            assert row.beyond.low <= row.beyond.mean <= row.beyond.high
+    (uniform,) = (row for row in rows if (row.pictures, row.method) == ("scenes", "uniform"))
+    coverage = drawn.coverage.double()
+    bell = plain_maps(1, 16)["Gaussian", ""][0].double()
+    each = coverage.mean((1, 2)) - (coverage * bell).sum((1, 2)) / bell.sum()
+    assert uniform.beyond == bootstrap(each)
+
+
 def test_numbers_agree_with_each_other(rows, drawn):
     for row in rows:
         for estimate in (row.mass, row.pointing, row.iou):

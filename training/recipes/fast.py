@@ -1,10 +1,10 @@
-"""Our recipe: a good network in an hour on two CPU cores, in minutes on a GPU.
+"""Our recipe: a good network of a quarter of the width in an hour on two CPU cores.
 
     python -m training fit --dataset cifar10 --arch vgg-att3-concat-dp --width 0.25 --recipe fast --out runs/dp
 
-One-cycle: a short warm-up, then a straight line to 0, which beats steps when epochs are few. Progressive resizing: the
-trunk is convolutional and the global branch ends in an adaptive pool, so early epochs at 16 and 24 pixels are sound and
-cost a quarter and a half of a full one. No dropout: the paper's rates are made for 300 epochs. Weight decay spares
+One-cycle: a short warm-up, then a straight line to 0. Progressive resizing: the trunk is convolutional and the global
+branch ends in an adaptive pool, so early epochs at 16 and 24 pixels are sound and cost a quarter and a little over half
+of a full one. No dropout: the paper's rates are made for 300 epochs. Weight decay spares
 biases and norms. The averaged weights (EMA) are the ones kept. SVHN is not mirrored, for digits have a direction.
 """
 
