@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from app import panels, words
+from app import panels, temporary, words
 from app.gpu import on_gpu
 from app.images import PictureError, read_picture
 from model import CheckpointError
@@ -64,6 +64,8 @@ def ask_once(
     if None in files.values():
         refused = before is not None and before.found is None
         return None if refused else (None, untouched, panels.message(start))
+    for file in files.values():
+        temporary.touch(file)  # it is in use
     question, before = (*files.values(), *settings), before or Shown((), None)
     found = before.answer_to(question)
     if found is None:

@@ -18,7 +18,7 @@ from model import CheckpointError
 
 UNTAKEN = (
     "A value of this request could not be taken: a picture is sent as a file that was uploaded (in Python by "
-    "gradio_client's handle_file) or as a data: URL, a number as a number."
+    "gradio_client's handle_file) or inside a data: URL, not as a web address, and a number as a number."
 )
 
 

@@ -54,9 +54,13 @@ def list_examples(folder: Path = FOLDER) -> list[Example]:
 def pictures_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """(name, file) of every picture; the name is the file's, without its ending where no other file has the same."""
     files = [f for f in sorted(folder.glob("*")) if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
-    named = Counter(path.stem for path in files)
+    named = Counter(spaced(path.stem) for path in files)
     for path in files:
-        yield (path.stem if named[path.stem] == 1 else path.name).replace("_", " "), path
+        yield spaced(path.stem) if named[spaced(path.stem)] == 1 else path.name, path
+
+
+def spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def photographs() -> Iterator[tuple[str, Path]]:

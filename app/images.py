@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 from PIL import Image
@@ -17,9 +16,6 @@ ADVICE = {
 }
 
 
-READING = threading.BoundedSemaphore(2)  # a picture of the most pixels takes up to a gigabyte while it is read
-
-
 class PictureError(ValueError):
     """A file that is not shown to the network; the message is one sentence for the person who uploaded it."""
 
@@ -31,7 +27,6 @@ def read_picture(file: str | Path | bytes, enough: int = pictures.ENOUGH) -> Ima
         PictureError: not a picture, damaged, cut short, too large, or no longer there.
     """
     try:
-        with READING:
-            return pictures.read_picture(file, enough)
+        return pictures.read_picture(file, enough)
     except pictures.BadPicture as e:
         raise PictureError(f"This file is {e}: {ADVICE.get(e.reason, 'please use another one')}.") from None

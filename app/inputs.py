@@ -61,6 +61,11 @@ async def uploads_only(self: gr.Image, where: str) -> str | None:
     return await gr.Image.async_move_resource_to_block_cache(self, where)
 
 
+def example(self: gr.Image) -> dict:
+    """A picture as the page's own description of its API shows one being sent; gradio's is a web address."""
+    return {"path": "cat.png", "meta": {"_type": "gradio.FileData"}}
+
+
 def altered(component: type, name: str, **methods: Callable) -> type:
     """A component with other methods.
 
@@ -74,7 +79,13 @@ def altered(component: type, name: str, **methods: Callable) -> type:
 
 # Hands over the upload unopened, as ``images.read_picture`` is the only reader of visitors' files: gradio's own
 # preprocess opens it first, and its errors are not written for visitors.
-Upload = altered(gr.Image, "Upload", preprocess=unopened, async_move_resource_to_block_cache=uploads_only)
+Upload = altered(
+    gr.Image,
+    "Upload",
+    preprocess=unopened,
+    async_move_resource_to_block_cache=uploads_only,
+    example_payload=example,
+)
 # Gradio refuses what is not among the choices that the server offered last; a visitor may have chosen before those
 # came. Whoever takes the value says what becomes of one that is not there.
 Switch = altered(gr.Radio, "Switch", preprocess=lambda self, value: value)

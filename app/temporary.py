@@ -81,6 +81,15 @@ def shrink(folder: Path) -> None:
             excess -= size
 
 
+def touch(file: str | Path) -> bool:
+    """Makes a file as good as new; whether it is still there."""
+    try:
+        os.utime(file)
+    except OSError:
+        return False
+    return True
+
+
 def save(content: bytes, name: str) -> str:
     """The path of a file of this name and content, which gradio sends as it is.
 
@@ -91,9 +100,7 @@ def save(content: bytes, name: str) -> str:
     folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
-    try:
-        os.utime(file)
-    except FileNotFoundError:
+    if not touch(file):
         beside = folder / f".{threading.get_ident()}"
         beside.write_bytes(content)
         os.replace(beside, file)

@@ -90,11 +90,10 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def to_8_bit(values: np.ndarray) -> np.ndarray:
     """uint16 by its full range, floats from 0 to 1 by that, all else by the range it uses: [H, W] to uint8 [H, W]."""
-    if values.dtype.kind == "u" and values.itemsize == 2:  # of either byte order
-        low, high = 0.0, 65535.0
-    else:
-        values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-        low, high = min(0.0, values.min()), max(0.0, values.max())
-        if low == 0 and high <= 1:
-            high = 1.0
+    if values.dtype.kind == "u" and values.itemsize == 2:  # of either byte order; in whole numbers, for they take less
+        return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+    low, high = min(0.0, values.min()), max(0.0, values.max())
+    if low == 0 and high <= 1:
+        high = 1.0
     return np.round((values - low) / (high - low) * 255).astype(np.uint8)

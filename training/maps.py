@@ -90,7 +90,7 @@ def described(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
             continue
         others = net.attention_maps(local_features, g.roll(1, 0))  # of the picture before
         for level, a in others.items():
-            asked[level].append(correlation(maps[level], a).cpu())
+            asked[level].append(correlation(maps[level].cpu(), a.cpu()))
         answers = [sum(net.level_terms(local_features, m).values()) + net.bias for m in (maps, others)]
         changed += int((answers[0].argmax(1) != answers[1].argmax(1)).sum())
     rows = []

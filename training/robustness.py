@@ -95,7 +95,7 @@ def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tupl
             logits, after = answer(net, moved)
             wrong[epsilon] += int((logits.argmax(1) != labels).sum())
             for level, a in before.items():
-                agreement[epsilon].setdefault(level, []).append(correlation(a, after[level]).cpu())
+                agreement[epsilon].setdefault(level, []).append(correlation(a.cpu(), after[level].cpu()))
     rows = []
     for epsilon in epsilons:
         r = {level: torch.cat(parts).nanmean().item() for level, parts in agreement[epsilon].items()}

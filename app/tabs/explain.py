@@ -14,6 +14,7 @@ from app.endpoints import endpoint, given, hidden_switch
 from app.examples import list_examples
 from app.explain import Explanation
 from app.gpu import on_gpu
+from app.images import PictureError, read_picture
 from app.inputs import (
     INTERNAL,
     example_picture,
@@ -94,13 +95,17 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     offer_examples(page.load, site, strip)
 
     def zip_up(file, checkpoint, compatibility, opacity, keep, smooth, shared, before: Shown | None):
-        compatibility = site.nearest(checkpoint, compatibility)
-        # Asked anew where the answer on the screen is older than what is kept of it
-        after = ask_once(before, {image.label: file}, [checkpoint, compatibility], ask, START)
-        if after is None or after[0] is None or after[0].found is None:
-            raise gr.Error("There is nothing to download: choose a picture first.", print_exception=False)
+        if file is None:
+            raise gr.Error("There is nothing to download yet: choose a picture first.", print_exception=False)
+        switch = checkpoint, site.nearest(checkpoint, compatibility)
+        found = before and before.answer_to((file, *switch))
+        if found is None:  # what is on the screen is no longer kept
+            try:
+                found = ask(read_picture(file), *switch)
+            except PictureError as e:
+                raise gr.Error(str(e), print_exception=False) from None
         view = render.View(opacity / 100, smooth, shared, keep)
-        return str(download.write_zip(after[0].found, view, zipped.GRADIO_CACHE))
+        return str(download.write_zip(found, view, zipped.GRADIO_CACHE))
 
     save.click(zip_up, [*asked, shown], zipped, api_visibility="private").success(
         None, None, None, js="() => setTimeout(() => document.querySelector('#zipped, #zipped a').click(), 50)"

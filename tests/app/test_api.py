@@ -1,5 +1,6 @@
 """The public API as programs use it: gradio_client and plain HTTP, against a running server."""
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.endpoints import UNTAKEN
+from app.inputs import picture_input, uploads_only
 from tests.app.serving import CIFAR10, FAMILY
 
 ENDPOINTS = {"/explain", "/compare", "/query", "/attack", "/others", "/test_images"}
@@ -88,6 +91,7 @@ def test_only_what_is_documented_is_public(client):
     assert [p["parameter_name"] for p in explain["parameters"]] == ["image", "checkpoint", "compatibility"]
     assert explain["parameters"][2]["type"]["enum"] == ["dp", "pc"]
     assert "attention" in explain["description"]
+    assert "http" not in json.dumps(explain["parameters"][0]["example_input"])  # which would be refused
 
 
 def test_plain_http(server, picture_file, expected):
@@ -123,6 +127,12 @@ def test_hostile_uploads_get_a_sentence_and_nothing_else(server, content, name):
     sentence = json.loads(data)
     sentence = sentence["error"] if isinstance(sentence, dict) else sentence
     assert "picture" in sentence and sentence.endswith(".") and "/" not in sentence
+
+
+def test_no_web_address_is_fetched():
+    fetched = uploads_only(picture_input(), "https://example.com/cat.png")
+    with pytest.raises(ValueError, match="not an upload"):
+        asyncio.run(fetched)
 
 
 def test_a_picture_inside_is_as_limited_as_an_upload(server):
@@ -185,6 +195,8 @@ def test_bad_arguments_are_refused_in_a_sentence_without_paths(server, picture_f
         arguments = {**arguments, "image": file(upload(server.url, "disc.png", picture_file.read_bytes()))}
     event, data = call(server.url, **arguments)
     assert event == "error" and json.loads(data)["error"].endswith(".")
+    if isinstance(arguments["image"], dict) and "http" in str(arguments["image"]):
+        assert json.loads(data)["error"] == UNTAKEN
     assert not any(word in data for word in ("Traceback", "site-packages", "/tmp", str(picture_file.parent), "root:"))
     log = server.log.read_text()
     assert 'File "' not in log and "disc" not in log

@@ -4,12 +4,14 @@ from app.examples import list_examples, pictures_in
 
 
 def test_pictures_are_called_as_their_files_and_told_apart(picture, tmp_path):
-    for name in ("my_dog.png", "cat.png", "cat.jpg", ".hidden.png"):
+    for name in ("my_dog.png", "cat.png", "cat.jpg", ".hidden.png", "a_b.png", "a b.png"):
         picture.save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
     names = {name: path.name for name, path in pictures_in(tmp_path)}
-    assert names == {"cat.jpg": "cat.jpg", "cat.png": "cat.png", "my dog": "my_dog.png"}
-    (tmp_path / "cat.jpg").unlink()
+    assert names.pop("my dog") == "my_dog.png"
+    assert names == {name: name for name in ("cat.jpg", "cat.png", "a b.png", "a_b.png")}
+    for name in ("cat.jpg", "a b.png", "a_b.png"):
+        (tmp_path / name).unlink()
     assert {name for name, _ in pictures_in(tmp_path)} == {"cat", "my dog"}
 
 

@@ -182,7 +182,7 @@ def test_shipped_checkpoints(picture):
 
 
 def test_the_zip_is_made_of_an_answer_that_is_no_longer_kept(networks, picture_file, tmp_path, monkeypatch):
-    """As after an hour of reading, or where others' questions have taken the place."""
+    """As where others' questions have taken the place, or after an hour of reading, when the picture is gone too."""
     import zipfile
 
     import gradio as gr
@@ -196,5 +196,7 @@ def test_the_zip_is_made_of_an_answer_that_is_no_longer_kept(networks, picture_f
     view = (60, 100, True, False)
     with zipfile.ZipFile(zip_up(str(picture_file), FAMILY, "pc", *view, None)) as made:
         assert '"compatibility": "pc"' in made.read("manifest.json").decode() and len(made.namelist()) > 3
+    with pytest.raises(gr.Error, match="no longer there: please choose it again"):
+        zip_up(str(tmp_path / "swept.png"), FAMILY, "pc", *view, None)
     with pytest.raises(gr.Error, match="choose a picture first"):
         zip_up(None, FAMILY, "pc", *view, None)

@@ -412,12 +412,15 @@ def test_a_run_does_not_go_on_with_other_pictures(tmp_path, monkeypatch, capsys)
 
 
 def test_a_damaged_state_gets_one_sentence(data_dir, tmp_path, monkeypatch, capsys):
+    from training.data import load
+
     finish(start("--stages", "16x1", data_dir=data_dir, out=tmp_path / "run"))
     state = tmp_path / "run" / "state.pt"
     state.write_bytes(state.read_bytes()[:1000])
     said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
     assert "state.pt is damaged" in said
-    for foreign in ([1, 2], {"net": 1}):
+    data = load("cifar10", data_dir).fingerprint
+    for foreign in ([1, 2], {"net": 1}, {"data": data, "net": 1}):
         torch.save(foreign, state)
         said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
         assert "is of another version" in said

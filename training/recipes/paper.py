@@ -4,7 +4,7 @@
 
 SGD with momentum .9 and weight decay 5e-4 on everything, dropout, horizontal flips, 300 epochs at batch 128. The author
 writes a learning rate of 1: Torch's SGD damps the gradient by 1 - momentum unless told not to, so it is 0.1 here. The
-author counts epochs from 1 and halves the rate at the start of the 25th, 50th ..., which are 24, 49 ... here. In the
+author counts epochs from 1 and changes the rate at the start of the 25th, 50th ..., which are 24, 49 ... here. In the
 author's code, otherwise than here: pictures are whitened, or their contrast is normalised locally (here by channel mean
 and std); a hand-written backward pass averages gradients at forks (here autograd sums them); half of each batch is
 mirrored (here each picture by a coin of its own); the rate is also divided by 1 + 1e-7 times the steps taken (1.012 at
@@ -23,10 +23,10 @@ def recipe(dataset: str, arch: str) -> Recipe:
     """The paper's settings for a data set and a network."""
     common = {"name": "paper", "decay_all": True, "author_init": True}
     if arch.startswith("resnet"):
-        steps = ((60, 0.2), (120, 0.2), (160, 0.2))
+        steps = ((59, 0.2), (119, 0.2), (159, 0.2))
         return Recipe(stages=((0, 200),), batch_size=64, milestones=steps, nesterov=True, crop=4, **common)
     if dataset == "cub":  # the author starts from CIFAR-100 weights: see --start
-        steps = ((30, 2.0), (60, 2.0), *((epoch, 0.5) for epoch in range(90, 320, 30)))
+        steps = ((29, 2.0), (59, 2.0), *((epoch, 0.5) for epoch in range(89, 320, 30)))
         return Recipe(stages=((0, 320),), lr=0.01, milestones=steps, **common)
     halving = tuple((epoch, 0.5) for epoch in range(24, 300, 25))
     return Recipe(stages=((0, 300),), lr=0.01 if dataset == "svhn" else 0.1, milestones=halving, **common)
