@@ -31,11 +31,12 @@ def parameters(entry: Entry) -> int:
 
 def short_table(entries: list[Entry]) -> str:
     """For README: one row a checkpoint."""
-    rows = ["| checkpoint | test error | parameters | training |", "|---|---|---|---|"]
+    rows = ["| checkpoint | test error | parameters | pictures seen | training |", "|---|---|---|---|---|"]
     for e in entries:
         hours = f"{e.info.recipe['hours']:.2f} h, {e.info.recipe['hardware']}"
         size = f"{parameters(e) / 1e6:.2f} M"
-        rows.append(f"| `{e.name}` | {100 * e.info.results['error']:.2f} % | {size} | {hours} |")
+        seen = f"{e.info.recipe['images_seen']:,}"
+        rows.append(f"| `{e.name}` | {100 * e.info.results['error']:.2f} % | {size} | {seen} | {hours} |")
     return "\n".join(rows)
 
 

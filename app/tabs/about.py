@@ -91,11 +91,14 @@ def channels(numbers: range) -> str:
     return ", ".join(str(CHANNELS[n - 1]) for n in numbers)
 
 
+COLUMNS = ("Name", "Test error", "Data", "Compatibility", "Width", "Parameters", "Pictures seen in training")
+
+
 def checkpoints(networks: Networks) -> str:
     rows = "".join(checkpoint_row(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
 <p>Error: the share of all test images that the network names wrong, as measured and stored with its weights.</p>
-{table("The checkpoints", ("Name", "Test error", "Data", "Compatibility", "Width", "Parameters"), rows)}</section>"""
+{table("The checkpoints", COLUMNS, rows)}</section>"""
 
 
 def checkpoint_row(title: str, net: Network) -> str:
@@ -103,8 +106,14 @@ def checkpoint_row(title: str, net: Network) -> str:
     return (
         f'<tr><th scope="row">{escape(title)}</th><td class="error">{measured(net)}</td>'
         f"<td>{escape(dataset_name(net.info.dataset))}</td><td>{attends(net)}</td>"
-        f"<td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td></tr>"
+        f"<td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td><td>{seen(net)}</td></tr>"
     )
+
+
+def seen(net: Network) -> str:
+    """How many pictures it was trained on, each as often as it was shown, where that is known."""
+    count = net.info.recipe.get("images_seen")
+    return f"{count:,}" if isinstance(count, int) else ""
 
 
 def attends(net: Network) -> str:
