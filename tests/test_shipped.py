@@ -9,7 +9,7 @@ from tests.conftest import REPO
 
 ENTRIES = list_checkpoints()
 EVERY = ENTRIES + list_checkpoints(REPO / "assets" / "seeds")
-FIRST = {"vgg-att3-dp-cifar10-s-long", "vgg-att3-pc-cifar10-s-long"}  # what the page opens with; these are measured whole
+FIRST = {"vgg-att3-dp-cifar10-s-long", "vgg-att3-pc-cifar10-s-long"}  # the page opens with them; measured whole
 
 
 def by_name(entry) -> str:
