@@ -10,7 +10,6 @@ from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal
-from gradio_client.utils import is_http_url_like
 from PIL import Image
 
 from app import panels, render, temporary, words
@@ -56,7 +55,7 @@ async def uploads_only(self: gr.Image, where: str) -> str | None:
     Raises:
         ValueError: it is a web address.
     """
-    if is_http_url_like(where):
+    if where.lower().startswith(("http://", "https://")):
         raise ValueError("not an upload")
     return await gr.Image.async_move_resource_to_block_cache(self, where)
 
