@@ -13,6 +13,12 @@ from typing import Annotated, Any
 import typer
 
 SPLIT_SEED = "folder: chooses the test pictures; default: as in training."
+Checkpoints = Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")]
+DataDir = Annotated[Path, typer.Option(help="Where the data are.")]
+SplitSeed = Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
+TestPictures = Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")]
 SCALES = {"yes": True, "no": False, "learnt": "learnt"}
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks.")
 
@@ -22,7 +28,7 @@ def fit(
     out: Annotated[Path, typer.Option(help="The run's folder.")],
     arch: Annotated[str, typer.Option(help="Which network, by name: python -m model list.")] = "vgg-att3-concat-dp",
     dataset: Annotated[str, typer.Option(help="cifar10, cifar100, svhn, cub or folder:PATH.")] = "cifar10",
-    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
+    data_dir: DataDir = Path("data"),
     recipe: Annotated[str, typer.Option(help="fast or paper; the options below change one thing of it each.")] = "fast",
     stages: Annotated[str | None, typer.Option(help="Pixels x epochs, such as 16x4,24x3,32x3.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Over all processes together.")] = None,
@@ -49,7 +55,7 @@ def fit(
     holdout: Annotated[int, typer.Option(min=0, help="Hold out so many training pictures to choose settings by.")] = 0,
     limit: Annotated[int, typer.Option(min=0, help="Train on so many pictures only, drawn at random.")] = 0,
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     save_every: Annotated[int, typer.Option(min=0, help="Save the state every so many steps, too.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
 ) -> None:
@@ -108,11 +114,11 @@ def fit(
 def evaluate(
     checkpoint: Annotated[str, typer.Argument(help="A run, a checkpoint folder, or a Hub id.")],
     dataset: Annotated[str, typer.Option(help="Which data; default: those it was trained on.")] = "",
-    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
+    data_dir: DataDir = Path("data"),
+    split_seed: SplitSeed = None,
     confusion: Annotated[Path | None, typer.Option(help="Draw the confusion matrix as a PNG there.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    device: Device = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Measure a checkpoint's error on the whole test split, per class, and its calibration."""
     import torch
@@ -140,11 +146,11 @@ def evaluate(
 
 @app.command()
 def compare(
-    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
-    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    checkpoints: Checkpoints,
+    data_dir: DataDir = Path("data"),
+    split_seed: SplitSeed = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Do two networks of one data set differ? Their errors on the same test pictures, paired."""
     from training import paired
@@ -160,52 +166,48 @@ def compare(
 
 @app.command()
 def deletion(
-    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
-    pictures: Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")] = 250,
-    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    checkpoints: Checkpoints,
+    pictures: TestPictures = 250,
+    data_dir: DataDir = Path("data"),
+    split_seed: SplitSeed = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Measure whether networks miss the pixels that their maps highlight."""
     from training.deletion import deleted, table
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in deleted(name, net, data, pictures)]
-    print(table(rows))
-    if as_json:
-        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
+    show(table(rows), rows, as_json)
 
 
 @app.command()
 def maps(
-    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    checkpoints: Checkpoints,
     pictures: Annotated[int, typer.Option(min=2, help="How many test pictures, drawn at random.")] = 2000,
-    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    data_dir: DataDir = Path("data"),
+    split_seed: SplitSeed = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Measure how sharp maps are, and how far the picture, and another picture's query, moves them."""
     from training.maps import described, table
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in described(name, net, data, pictures)]
-    print(table(rows))
-    if as_json:
-        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
+    show(table(rows), rows, as_json)
 
 
 @app.command()
 def robustness(
-    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    checkpoints: Checkpoints,
     attack: Annotated[str, typer.Option(help="fgsm or pgd.")] = "fgsm",
     epsilons: Annotated[str, typer.Option(help="How far values may move, in steps of 1 / 255.")] = "1,2,4,8",
-    pictures: Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")] = 2000,
-    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
-    split_seed: Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    pictures: TestPictures = 2000,
+    data_dir: DataDir = Path("data"),
+    split_seed: SplitSeed = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Measure errors, and how far maps move, on adversarial pictures."""
     from training import robustness as robust
@@ -215,19 +217,17 @@ def robustness(
     steps = robust.parse_epsilons(epsilons)
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in robust.attacked(name, net, data, attack, steps, pictures)]
-    print(robust.table(rows))
-    if as_json:
-        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
+    show(robust.table(rows), rows, as_json)
 
 
 @app.command()
 def transfer(
-    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    checkpoints: Checkpoints,
     dataset: Annotated[str, typer.Option(help="The other data: cifar10, cifar100, svhn, cub or folder:PATH.")] = "cub",
-    data_dir: Annotated[Path, typer.Option(help="Where the data are.")] = Path("data"),
+    data_dir: DataDir = Path("data"),
     split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")] = False,
+    device: Device = "auto",
+    as_json: AsJson = False,
 ) -> None:
     """Train a linear classifier for other data on frozen features, beside untrained ones and pixels."""
     from training import transfer as transferring
@@ -255,9 +255,9 @@ def push(
 
 @app.command()
 def localize(
-    checkpoints: Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")],
+    checkpoints: Checkpoints,
     data_dir: Annotated[Path, typer.Option(help="The folder that holds CUB_200_2011.")] = Path("data"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every number there, too.")] = None,
 ) -> None:
     """Measure how much of each map lies on the object: birds with boxes, illustrated scenes with masks."""
@@ -283,7 +283,7 @@ def bench(
     steps: Annotated[int, typer.Option(min=1, help="Steps a round.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each, alternating.")] = 5,
     workers: Annotated[int, typer.Option(min=0, help="The textbook loader's processes.")] = 2,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Measure our training step beside a textbook step, on the same network in the same run."""
     from training import bench as benchmark
@@ -292,6 +292,13 @@ def bench(
     rows, where = benchmark.bench(arch, width, data.load("cifar10", data_dir), device, steps, rounds, workers)
     what = f"{arch} at width {width:g}, batch 128, {rounds} rounds of {steps} steps"
     print(benchmark.table(rows, f"{what}; {where['hardware']}, {where['versions']}"))
+
+
+def show(table: str, rows: list, as_json: bool) -> None:
+    """Prints an experiment's table, and where asked its rows as one JSON object on the last line."""
+    print(table)
+    if as_json:
+        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
 
 
 def on_same_data(
