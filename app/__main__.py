@@ -54,7 +54,10 @@ def serve(
     from app import temporary
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as an interrupt does: nothing is left behind
-    temporary.begin()  # before gradio is imported, which asks once where its files go
+    try:
+        temporary.begin()  # before gradio is imported, which asks once where its files go
+    except OSError as e:
+        refuse(f"Visitors' files cannot be kept ({e.strerror or e}): let GRADIO_TEMP_DIR name a folder to write in.")
     from app import ui
     from app.site import Site
 

@@ -17,7 +17,7 @@ from app.images import PictureError, read_picture
 from model.presets import crop_square
 
 FOLDER = Path(__file__).resolve().parent.parent / "assets" / "examples"
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff", ".ppm", ".mpo"}
 PHOTOGRAPHS = {  # name: package and file; shown where the package happens to be installed
     "cat (photo)": ("skimage", "data/chelsea.png"),
     "cheetah (photo)": ("gradio", "media_assets/images/cheetah1.jpg"),

@@ -166,7 +166,7 @@ class Networks:
         return cls(families, names, gap, others, bf16=device.startswith("cuda"))
 
     def precision(self, net: Network) -> torch.autocast:
-        """Inside it ``net`` answers as on the front tab; Other explanations alone, for its gradients, does without."""
+        """Inside it ``net`` answers as on the front tab; the gradients of other tabs do without."""
         return torch.autocast(next(net.parameters()).device.type, torch.bfloat16, enabled=self.bf16)
 
     def warm_up(self) -> None:

@@ -79,10 +79,10 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
     return f'<div class="row" role="row" data-level="{level}">{header}{cells}</div>'
 
 
-def cell(picture: Image.Image, alt: str, bar: str, numbers: str, column: str = "") -> str:
-    """A picture with its colours and numbers; its column's name shows where a phone breaks the row."""
+def cell(picture: Image.Image, alt: str, bar: str, numbers: str, column: str = "", exact: bool = False) -> str:
+    """A picture, exact or not, with colours and numbers; its column's name shows where a phone breaks the row."""
     return (
-        f'<figure role="cell"><img src="{panels.data_uri(picture)}" alt="{escape(alt)}">'
+        f'<figure role="cell"><img src="{panels.data_uri(picture, exact)}" alt="{escape(alt)}">'
         f'<figcaption><b class="column">{escape(column)}</b>{bar}<span>{numbers}</span></figcaption></figure>'
     )
 

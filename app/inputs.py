@@ -107,7 +107,7 @@ def picture_input(label: str = "Picture", height: int = 250, **settings: Any) ->
 def picture_with_examples(site: Site, label: str = "Picture", height: int = 250) -> tuple[gr.Image, gr.HTML]:
     """A picture input, and below it a strip for examples to click on, which ``offer_examples`` fills."""
     image = picture_input(label, height)
-    strip = gr.HTML(js_on_load=CLICK_ON_EXAMPLE)
+    strip = gr.HTML(label=f"Examples for: {label}", js_on_load=CLICK_ON_EXAMPLE)
 
     def take(event: gr.EventData):
         return example_picture(site, event.example) or gr.skip()
@@ -118,8 +118,12 @@ def picture_with_examples(site: Site, label: str = "Picture", height: int = 250)
 
 def offer_examples(opened: Callable[..., Any], site: Site, *strips: gr.HTML) -> None:
     """Fills strips at an event, a tab's ``select`` or the page's ``load``, with the examples that there are then."""
-    for strip in strips:
-        opened(lambda: panels.thumbnails(list_examples(site.examples)), None, strip, **INTERNAL)
+
+    def fill() -> list[str]:
+        examples = list(list_examples(site.examples))
+        return [panels.thumbnails(examples, strip.label) for strip in strips]
+
+    opened(fill, None, list(strips), **INTERNAL)
 
 
 def example_picture(site: Site, name: str) -> str | None:

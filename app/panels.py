@@ -16,8 +16,10 @@ from model import Network
 DEPTHS = {"conv7": "early layer", "conv10": "middle layer", "conv13": "late layer"}
 
 
-def data_uri(image: Image.Image) -> str:
-    return f"data:image/png;base64,{base64.b64encode(render.png(image)).decode()}"
+def data_uri(image: Image.Image, exact: bool = True) -> str:
+    """A picture inside the page: as PNG, or not exactly, as a smaller JPEG."""
+    kind, content = ("png", render.png(image)) if exact else ("jpeg", render.jpeg(image))
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def per_cent(fraction: float) -> str:
@@ -123,11 +125,11 @@ LEGEND = (
 )
 
 
-def thumbnails(examples: Iterable[Example]) -> str:
-    """One button a picture; a click carries the example's name."""
+def thumbnails(examples: Iterable[Example], label: str) -> str:
+    """One button a picture; a click carries the example's name. ``label`` names them all."""
     buttons = "".join(
         f'<button type="button" data-example="{escape(e.name)}" title="{escape(e.name)}">'
         f'<img src="{e.thumbnail}" alt="Example: {escape(e.name)}"></button>'
         for e in examples
     )
-    return f'<div class="thumbnails" role="group" aria-label="Examples">{buttons}</div>'
+    return f'<div class="thumbnails" role="group" aria-label="{escape(label)}">{buttons}</div>'

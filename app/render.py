@@ -108,6 +108,13 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+def jpeg(image: Image.Image) -> bytes:
+    """The file's content, for maps over a picture: a third of a PNG's bytes, in a tenth of its time."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
 def grey(photo: np.ndarray) -> np.ndarray:
     """Lightness of float32 [H, W, 3] as [H, W, 1]."""
     return (photo @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]

@@ -12,8 +12,11 @@ for variable in ("NO_PROXY", "no_proxy"):
     os.environ[variable] = ",".join(filter(None, [os.environ.get(variable), "localhost,127.0.0.1,0.0.0.0"]))
 
 import gradio as gr  # noqa: E402
+from gradio.state_holder import SessionState  # noqa: E402
+from starlette.middleware import Middleware  # noqa: E402
 
 from app.endpoints import refuse_in_a_sentence, wrong_argument  # noqa: E402
+from app.gate import Gate  # noqa: E402
 from app.inputs import LARGEST, Front  # noqa: E402
 from app.site import Site  # noqa: E402
 from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
@@ -44,6 +47,9 @@ NAMED = """() => {
   name();
 }"""  # to gradio, a group of radio buttons has its name beside it only, and each button is a group by itself
 CSS = Path(__file__).with_name("page.css")
+BODY = 2 * LARGEST * 4 // 3 + 100_000  # bytes of a request: two pictures in base64, and what goes with them
+# gradio keeps a visitor's last inputs and outputs, pictures too, for links of a kind that this page does without
+SessionState._update_value_in_config = lambda self, key, value: None
 
 
 def build(site: Site) -> gr.Blocks:
@@ -58,7 +64,7 @@ def build(site: Site) -> gr.Blocks:
                     build_tab(tab, site, front)
         gr.HTML(FOOTER)
     refuse_in_a_sentence(page)
-    return page.queue(max_size=64, default_concurrency_limit=2)
+    return page.queue(max_size=64, default_concurrency_limit=2, api_open=False)
 
 
 def theme() -> gr.themes.Base:
@@ -123,8 +129,11 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         share=False,
         show_error=False,  # an unforeseen error must not show a visitor the server's paths
         max_file_size=LARGEST,
-        state_session_capacity=64,  # of visitors and programs, whose last answers are kept: up to some 40 MB each
-        app_kwargs={"exception_handlers": {TypeError: wrong_argument, KeyError: wrong_argument}},
+        state_session_capacity=256,  # of visitors and programs, whose last answers are kept for an hour
+        app_kwargs={
+            "exception_handlers": {TypeError: wrong_argument, KeyError: wrong_argument},
+            "middleware": [Middleware(Gate, most=BODY)],
+        },
         run_history=False,  # would keep visitors' pictures in their browser
         enable_monitoring=False,  # would show anyone who calls what
         ssr_mode=False,

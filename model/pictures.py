@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-MAX_PIXELS = 50_000_000  # a phone's largest photograph; as RGB 200 MB, for Pillow takes 4 bytes a pixel
-ENOUGH = 1280  # pixels a side, beyond which a JPEG need not be decoded whole
+MAX_PIXELS = 50_000_000  # a phone's largest photograph; Pillow takes 4 bytes a pixel, and as much again to turn it
+ENOUGH = 1280  # pixels a side, beyond which a picture may be read at a fraction of its size
+LARGE = 4_000_000  # pixels from which on at most two pictures are read at once, in less than a gigabyte together
+reading = threading.BoundedSemaphore(2)
 
 Image.init()  # once, and not from several threads
 FORMATS = [  # none that starts another program
@@ -37,7 +41,7 @@ def read_picture(
 
     Args:
         file: a path, or the file's content.
-        enough: a JPEG may be decoded at a fraction of its size, as long as both sides keep this many pixels.
+        enough: a larger picture may be read at a fraction of its size, as long as both sides keep this many pixels.
         turn: upright, as the EXIF orientation says; False keeps the file's own rows and columns.
         guess_range: 32-bit values are scaled by the range that the picture uses; False refuses them.
 
@@ -52,8 +56,12 @@ def read_picture(
             if image.mode in ("I", "F") and not guess_range:
                 raise BadPicture("of 32-bit pixels, whose range is unknown", "foreign")
             image.draft(None, (enough, enough))
-            image.load()
-            return to_rgb(upright(image) if turn else image)
+            with reading if image.width * image.height > LARGE else contextlib.nullcontext():
+                image.load()
+                if turn:
+                    turn_upright(image)
+                    image = reduced(image, enough)
+                return to_rgb(image)
     except BadPicture:
         raise
     except UnidentifiedImageError:
@@ -70,12 +78,22 @@ def read_picture(
         raise BadPicture("damaged or cut short") from None
 
 
-def upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF says, where that can be read."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # broken metadata is no reason to refuse the pixels
+def turn_upright(image: Image.Image) -> None:
+    """Turns it as its EXIF says, where that can be read."""
+    with contextlib.suppress(Exception):  # broken metadata is no reason to refuse the pixels
+        ImageOps.exif_transpose(image, in_place=True)
+
+
+def reduced(image: Image.Image, enough: int) -> Image.Image:
+    """At a whole fraction of its size, averaged, before any conversion takes memory; both sides keep ``enough``."""
+    factor = min(image.size) // enough
+    if factor < 2:
         return image
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if image.mode == "1" or image.mode.startswith("I;"):  # which Pillow does not average
+        return image
+    return image.reduce(factor)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -90,8 +108,9 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 def to_8_bit(values: np.ndarray) -> np.ndarray:
     """uint16 by its full range, floats from 0 to 1 by that, all else by the range it uses: [H, W] to uint8 [H, W]."""
-    if values.dtype.kind == "u" and values.itemsize == 2:  # of either byte order; in whole numbers, for they take less
-        return ((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    if values.dtype.kind == "u" and values.itemsize == 2:  # of either byte order
+        whole, rest = np.divmod(values, 257)  # in 16 bits, for they take less memory
+        return whole.astype(np.uint8) + (rest > 128)
     values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
     low, high = min(0.0, values.min()), max(0.0, values.max())
     if low == 0 and high <= 1:

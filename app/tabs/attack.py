@@ -41,7 +41,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
             def asked(picture, checkpoint, compatibility, method, epsilon) -> Attack:
                 compatibility = site.nearest(checkpoint, compatibility)
-                return attack(site.networks, picture, checkpoint, compatibility, method, round(epsilon))
+                return attack(site.networks, picture, checkpoint, compatibility, method, epsilon)
 
             answer_when_changed([image], [*switch, method, epsilon], [scale], asked, draw, START)
     begin_as_explain(tab, site, front, image, *switch)
@@ -70,14 +70,13 @@ def pictures(made: Attack) -> str:
     """The grid's first row: both pictures as the network saw them, and what was added."""
     seen = {name: made.found.explanations[name].seen for name in (CLEAN, ATTACKED)}
     side = seen[CLEAN].width
-    cells = "".join(
-        grids.cell(enlarged(picture), f"The {name} picture, {side} by {side} pixels", "", f"{side} × {side} px")
-        for name, picture in seen.items()
-    )
+    cells, size = "", f"{side} × {side} px"
+    for name, picture in seen.items():
+        cells += grids.cell(enlarged(picture), f"The {name} picture, {side} by {side} pixels", "", size, exact=True)
     strength = 127 // max(1, made.epsilon)
     added = Image.fromarray((128 + strength * made.moved).clip(0, 255).astype(np.uint8))
     text = f"What was added, drawn {strength} times as strong; no value moved by more than {made.largest_move} of 255"
-    cells += grids.cell(enlarged(added), text, "", f"drawn × {strength}; grey is nothing")
+    cells += grids.cell(enlarged(added), text, "", f"drawn × {strength}; grey is nothing", exact=True)
     header = '<div class="level" role="rowheader"><b>pixels</b><small>what the network saw</small></div>'
     return f'<div class="row" role="row" data-level="pixels">{header}{cells}</div>'
 

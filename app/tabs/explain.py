@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from html import escape
 
 import gradio as gr
-from PIL import Image
 
 from app import download, panels, render, temporary, words
 from app.asking import Shown, ask_once, follow
@@ -150,9 +148,10 @@ def drawn(explanation: Explanation, view: render.View, about: str) -> list:
     values = [panels.answer(explanation, about)]
     for name, level in explanation.levels.items():
         picture = render.overlay(explanation.square, level.attention, scales[name], view)
+        file = temporary.save(render.jpeg(picture), f"{name}.jpg")  # the zip has PNGs
         values += [
             panels.title(name, level),
-            gr.Image(value=jpeg(picture, f"{name}.jpg"), alt_text=words.alt(name, level), visible=True),
+            gr.Image(value=file, alt_text=words.alt(name, level), visible=True),
             panels.card(name, level, explanation.logit, scales[name], view),
         ]
     return values + empty_cards(CARDS - len(explanation.levels))
@@ -160,13 +159,6 @@ def drawn(explanation: Explanation, view: render.View, about: str) -> list:
 
 def empty_cards(count: int) -> list:
     return ["", gr.Image(value=None, visible=False), ""] * count
-
-
-def jpeg(picture: Image.Image, name: str) -> str:
-    """A file for the page. A PNG would take longer than all else; the zip has them."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=95, subsampling=0)
-    return temporary.save(buffer.getvalue(), name)
 
 
 def nothing(sentence: str) -> list:

@@ -108,7 +108,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
             f"{panels.per_cent(checked.probability)}; map and lines are its own.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
-<div class="pair"><img src="{panels.data_uri(drawn)}" alt="{title} over the picture: {pointed(a)}">
+<div class="pair"><img src="{panels.data_uri(drawn, exact=False)}" alt="{title} over the picture: {pointed(a)}">
 {curves.chart(in_words(title, checked, name), checked.shares, fall, moved, random)}</div>
 <p class="said">Top {100 * QUOTED:.0f} % blurred: {said}</p>
 {whose}</article>"""

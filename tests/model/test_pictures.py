@@ -1,5 +1,6 @@
 """Every odd or hostile file is read rightly or refused, with the reason."""
 
+import contextlib
 import io
 import struct
 import warnings
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from model import pictures
 from model.pictures import MAX_PIXELS, BadPicture, read_picture, to_8_bit
 
 
@@ -63,6 +65,35 @@ def test_jpeg_is_decoded_at_a_fraction_of_its_size(picture):
     assert 1280 <= min(read.size) < 3600
     shrunk = np.asarray(read.resize((50, 30)), int)
     assert np.abs(shrunk - np.asarray(large.resize((50, 30)), int)).mean() < 3
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "F"])
+def test_large_pictures_are_averaged_before_they_are_converted(picture, mode):
+    shown = picture if mode != "F" else picture.convert("L")
+    large = shown.resize((4500, 2700), Image.Resampling.NEAREST).convert(mode)
+    large = large.point(lambda value: value * (1 / 255)) if mode == "F" else large
+    exif = Image.Exif()
+    exif[274] = 6  # turn a quarter clockwise
+    read = read_picture(encoded(large, "TIFF" if mode == "F" else "PNG", exif=exif))
+    assert read.size == (1350, 2250)
+    small = np.asarray(read.resize((60, 100)), int)
+    wanted = np.asarray(shown.convert("RGB").resize((100, 60)).transpose(Image.Transpose.ROTATE_270), int)
+    assert np.abs(small - wanted).mean() < (8 if mode == "P" else 3)  # 256 colours
+    kept = read_picture(encoded(large, "TIFF" if mode == "F" else "PNG"), turn=False)
+    assert kept.size == large.size  # as boxes count them
+
+
+@pytest.mark.parametrize(("size", "taken"), [((2001, 2000), 1), ((2000, 2000), 0)])
+def test_only_large_pictures_wait_for_each_other(size, taken, monkeypatch):
+    entered = []
+
+    class Gate(contextlib.nullcontext):
+        def __enter__(self):
+            entered.append(self)
+
+    monkeypatch.setattr(pictures, "reading", Gate())
+    read_picture(encoded(Image.new("RGB", size)))
+    assert len(entered) == taken
 
 
 def test_exif_turns_the_picture(picture):

@@ -1,0 +1,53 @@
+"""Before gradio: no request larger than the page's largest, and none of gradio's routes that the page does without."""
+
+from __future__ import annotations
+
+from fastapi import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+CLOSED = (  # each begins a part of an address, and is followed by anything
+    "process_recording",  # keeps what it is sent, for ever
+    "deep_link",  # writes a visitor's values to disk
+    "file=http",  # fetches what lies at a web address, of any size
+    "file/",  # the same by its old name
+    "proxy=",
+    "vibe-",
+)
+
+
+class Gate:
+    """An ASGI application in front of another.
+
+    Args:
+        app: the other.
+        most: bytes of a request's body; a longer one is answered by 413, in a sentence.
+    """
+
+    def __init__(self, app: ASGIApp, most: int):
+        self.app, self.most = app, most
+        self.too_large = f"A request may have at most {most // 10**6} MB: please send a smaller picture."
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        if any(f"/{route}" in scope["path"].lower() for route in CLOSED):
+            return await refusal(404, "There is nothing here.")(scope, receive, send)
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if length.isdigit() and int(length) > self.most:
+            return await refusal(413, self.too_large)(scope, receive, send)
+        came = 0
+
+        async def counted() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > self.most:  # its length was not said before
+                raise HTTPException(413, self.too_large)
+            return message
+
+        await self.app(scope, counted, send)
+
+
+def refusal(status: int, sentence: str) -> JSONResponse:
+    return JSONResponse({"detail": sentence}, status, {"Connection": "close"})
