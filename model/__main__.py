@@ -64,6 +64,7 @@ def table(
     match: Annotated[str, typer.Option(help="Only the networks whose name contains this.")] = "",
     rounds: Annotated[int, typer.Option(min=1, help="How often each network is timed, in turn.")] = 7,
     batch: Annotated[int, typer.Option(min=1, help="Images a forward pass.")] = 4,
+    width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
 ) -> None:
     """Print docs/architectures.md: parameters, multiply-adds, maps and forward time of every network."""
     from model.architectures import document
@@ -72,7 +73,7 @@ def table(
     chosen = [name for name in list_names() if match in name]
     if not chosen:
         raise ValueError(f"no network's name contains {match!r}")
-    print(document(chosen, rounds, batch), end="")
+    print(document(chosen, rounds, batch, width), end="")
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from model.zoo import build
 INTRODUCTION = """\
 # Architectures
 
-Printed by `python -m model table > docs/architectures.md`. Every name is built by `model.build(name)` and returns
-`(logits, maps)`; sizes are those of one 32 x 32 picture, ten classes, width 1.
+Printed by `python -m model table`. Every name is built by `model.build(name)` and returns `(logits, maps)`; sizes are
+those of one 32 x 32 picture, ten classes.
 
 | name | what it is |
 |---|---|
@@ -82,19 +82,19 @@ def seconds(run: Callable[[Tensor], object], images: Tensor) -> float:
 
 
 @torch.inference_mode()
-def measure(names: list[str], rounds: int, batch: int) -> list[Row]:
-    """Builds the networks at width 1 and times them on the CPU, in float32 and channels_last.
+def measure(names: list[str], rounds: int, batch: int, width: float) -> list[Row]:
+    """Builds the networks and times them on the CPU, in float32 and channels_last.
 
     Each round times every network once, its trunk alone beside it: what slows the machine for a while slows all.
     """
     images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
-    nets = {name: build(name).eval().to(memory_format=torch.channels_last) for name in names}
+    nets = {name: build(name, width=width).eval().to(memory_format=torch.channels_last) for name in names}
     rows = {}
     for name, net in nets.items():
         _, maps = net(images)  # also warms up
         sizes = ", ".join(f"{k} {v.shape[1]} x {v.shape[2]}" for k, v in maps.items()) or "none"
         with torch.device("meta"):
-            counted = multiply_adds(build(name))
+            counted = multiply_adds(build(name, width=width))
         rows[name] = Row(name, sum(p.numel() for p in net.parameters()), counted, sizes, [], [])
     for i in range(rounds):
         for name, net in nets.items():
@@ -125,25 +125,26 @@ def machine() -> str:
     return f"{processor}; Python {platform.python_version()}, torch {torch.__version__}{busy}"
 
 
-def document(names: list[str], rounds: int, batch: int) -> str:
+def document(names: list[str], rounds: int, batch: int, width: float) -> str:
     """The Markdown of docs/architectures.md.
 
     Args:
         names: which networks; times are relative to ``vgg``, which is measured whether named or not.
         rounds: how often each is timed.
         batch: images a forward pass.
+        width: of all networks; 1 is the paper's.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        rows = measure([*dict.fromkeys(["vgg", *names])], rounds, batch)
+        rows = measure([*dict.fromkeys(["vgg", *names])], rounds, batch, width)
     finally:
         torch.set_num_threads(threads)
     vgg = rows[0]
     lines = [
         INTRODUCTION,
-        f"Forward time: processor time on one thread, float32, {batch} picture{'s' * (batch > 1)} a pass, relative to "
-        f"`vgg` in the same round ({1000 * statistics.median(vgg.forward) / batch:.1f} ms a picture); median, lowest "
+        f"Width {width:g}. Forward time: processor time on one thread, float32, {batch} picture{'s' * (batch > 1)} a "
+        f"pass, relative to `vgg` in the same round ({1000 * statistics.median(vgg.forward) / batch:.1f} ms a picture); median, lowest "
         f"and highest of {rounds} interleaved rounds. The last column is what attention costs: the whole forward pass "
         "over `features()` alone, which is the trunk and, under dp and additive, the global branch.",
         "",

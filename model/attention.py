@@ -87,7 +87,8 @@ class Parametrised(nn.Module):
 class Additive(nn.Module):
     """additive (ours, after Bahdanau et al. 2015): c_i = <u, tanh(W l_i + V g + b)>; the tanh lets g move the map.
 
-    W and V project to C / 4 channels: to C itself they would cost 4 % of the network's multiply-adds.
+    <u, tanh(l_i + g)> would be the least change; W and V let l and g, which lie in different spaces, meet in one of
+    their own. It has C / 4 channels: with C of them the two would cost 4 % of the network's multiply-adds.
     """
 
     def __init__(self, channels: int):
@@ -135,15 +136,15 @@ def compatibility_of(kind: str, channels: int, scale_scores: bool | str = True) 
 
 
 def spatial_softmax(c: Tensor) -> Tensor:
-    """Softmax over all positions, in float32 whatever the precision of ``c``: [B, H, W] to [B, H, W], each sums to 1.
+    """Softmax over all positions, in float32 or better: scores [B, H, W] to [B, H, W], each sums to 1.
 
-    Scores beyond the number format count as its largest, so that the map stays finite.
+    Infinite scores count as the number format's largest, and what is no number as 0, so that the map stays finite.
     """
     return wide(c).flatten(1).nan_to_num().softmax(1).view(c.shape)
 
 
 def sigmoid_gate(c: Tensor) -> Tensor:
-    """Sigmoid of each score on its own, in float32 whatever the precision of ``c``: [B, H, W], each 0 to 1."""
+    """Sigmoid of each score on its own, in float32 or better: [B, H, W], each 0 to 1."""
     return wide(c).nan_to_num().sigmoid()
 
 

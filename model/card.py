@@ -51,7 +51,7 @@ def card(name: str, config: Mapping, pictures: Mapping[str, str] | None = None) 
         "## Training" if recipe else "",
         f"    {recipe['command']}" if recipe.get("command") else "",
         "\n".join(f"- {label}: {fact}" for label, fact in facts.items() if fact not in (None, "")),
-        "config.json holds every setting." if recipe else "",
+        "config.json holds the whole recipe." if recipe else "",
         "## The paper",
         f"Jetley, Lord, Lee, Torr: [Learn To Pay Attention]({PAPER}), ICLR 2018.",
     ]
@@ -159,4 +159,6 @@ def describe(architecture: str, arguments: Mapping, dataset: str, start: str | N
                 False: " Scores are <l, g>, as in the paper.",
                 "learnt": " Scores are <l, g> times a factor learnt for each level.",
             }[arguments.get("scale_scores", True)]
+        if not arguments.get("global_branch", True):
+            text += " The global branch, which cannot change its answers, is left out."
     return text

@@ -232,6 +232,8 @@ class Run:
                 "seed": self.settings.seed,
                 "start": self.settings.start,
                 "split_seed": self.settings.split_seed,
+                "holdout": self.settings.holdout,
+                "limit": self.settings.limit,
                 **self.environment,
             },
         )

@@ -143,6 +143,8 @@ def test_the_table_has_a_line_a_network():
         result.stdout,
         re.M,
     )
+    narrow = run("table", "--match", "vgg-gap", "--rounds", 1, "--batch", 1, "--width", 0.25).stdout
+    assert "| `vgg-gap` | 924,186 |" in narrow and "Width 0.25." in narrow
     assert ratio([1.0, 8.0, 3.0], [2.0, 2.0, 2.0], 2) == "1.50 (0.50 to 4.00)"
     assert "`vgg-gap`" in result.stdout and result.stdout.count("\n| `vgg-gap` | 14") == 1
     assert "no network's name contains 'x'" in str(run("table", "--match", "x").exception)
