@@ -39,7 +39,7 @@ RUN python -m compileall -q model app
 
 USER 1000:1000
 EXPOSE 7860
-# python as the first process heeds an interrupt, not a SIGTERM
+# heeded from the first moment on; SIGTERM, by a first process, only once the page is set up
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/config', timeout=4)"]

@@ -140,12 +140,13 @@ def document(names: list[str], rounds: int, batch: int, width: float) -> str:
         rows = measure([*dict.fromkeys(["vgg", *names])], rounds, batch, width)
     finally:
         torch.set_num_threads(threads)
-    vgg = rows[0]
+    vgg, pictures = rows[0], f"{batch} picture{'s' * (batch > 1)} a pass"
+    milliseconds = 1000 * statistics.median(vgg.forward) / batch
     lines = [
         INTRODUCTION,
-        f"Width {width:g}. Forward time: processor time on one thread, float32, {batch} picture{'s' * (batch > 1)} a "
-        f"pass, relative to `vgg` in the same round ({1000 * statistics.median(vgg.forward) / batch:.1f} ms a picture); median, lowest "
-        f"and highest of {rounds} interleaved rounds. The last column is what attention costs: the whole forward pass "
+        f"Width {width:g}. Forward time: processor time on one thread, float32, {pictures}, relative to `vgg` in the "
+        f"same round ({milliseconds:.1f} ms a picture); median, lowest and highest of {rounds} interleaved rounds. The "
+        "last column is what attention costs: the whole forward pass "
         "over `features()` alone, which is the trunk and, under dp and additive, the global branch.",
         "",
         f"Measured on {machine()}.",

@@ -50,6 +50,13 @@ def test_what_a_package_imports_is_named(package, requirements):
     assert not {module for module in foreign if not named & {normalized(d) for d in provided_by.get(module, [module])}}
 
 
+def test_the_page_needs_all_that_is_named_for_it(requirements):
+    served = names(requirements.partition("# to train")[0])
+    provided_by = packages_distributions()
+    used = {normalized(d) for module in imports("app") | imports("model") for d in provided_by.get(module, [module])}
+    assert served <= used
+
+
 @pytest.mark.parametrize(
     "package, forbidden", [("model", {"app", "training"}), ("app", {"training"}), ("training", {"app", "gradio"})]
 )

@@ -8,7 +8,7 @@ import sys
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -159,9 +159,7 @@ def compare(
         raise ValueError("two checkpoints or more are needed: python -m training compare A B")
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     wrongs = {checkpoint: paired.wrong(net, data) for checkpoint, net in nets.items()}
-    print(paired.table(wrongs))
-    if as_json:
-        print(json.dumps({"pairs": [pair.to_json() for pair in paired.pairs(wrongs)]}))
+    show(paired.table(wrongs), device, as_json and {"pairs": paired.pairs(wrongs)})
 
 
 @app.command()
@@ -178,7 +176,7 @@ def deletion(
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in deleted(name, net, data, pictures)]
-    show(table(rows), rows, as_json)
+    show(table(rows), device, as_json and {"rows": rows})
 
 
 @app.command()
@@ -195,7 +193,7 @@ def maps(
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in described(name, net, data, pictures)]
-    show(table(rows), rows, as_json)
+    show(table(rows), device, as_json and {"rows": rows})
 
 
 @app.command()
@@ -217,7 +215,7 @@ def robustness(
     steps = robust.parse_epsilons(epsilons)
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in robust.attacked(name, net, data, attack, steps, pictures)]
-    show(robust.table(rows), rows, as_json)
+    show(robust.table(rows), device, as_json and {"rows": rows})
 
 
 @app.command()
@@ -234,10 +232,7 @@ def transfer(
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device, dataset)
     rows, compared = transferring.transfer(nets, data)
-    print(transferring.table(rows, compared, data))
-    if as_json:
-        pairs = [pair.to_json() for pair in compared]
-        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows], "pairs": pairs}))
+    show(transferring.table(rows, compared, data), device, as_json and {"rows": rows, "pairs": compared})
 
 
 @app.command()
@@ -266,7 +261,7 @@ def localize(
     from training.parallel import accelerator
 
     rows = localization.localize(checkpoints, data_dir, accelerator(device).device)
-    print(localization.table(rows))
+    show(localization.table(rows), device)
     if json_file:
         try:
             content = json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + "\n"
@@ -294,11 +289,19 @@ def bench(
     print(benchmark.table(rows, f"{what}; {where['hardware']}, {where['versions']}"))
 
 
-def show(table: str, rows: list, as_json: bool) -> None:
-    """Prints an experiment's table, and where asked its rows as one JSON object on the last line."""
-    print(table)
-    if as_json:
-        print(json.dumps({"rows": [dataclasses.asdict(row) for row in rows]}))
+def show(table: str, device: str, answer: dict[str, list] | Literal[False] = False) -> None:
+    """Prints an experiment's table, what it was measured on, and where asked its rows as one JSON object, last."""
+    from training.parallel import accelerator
+    from training.run_folder import environment
+
+    where = environment(accelerator(device).device)
+    print(f"{table}\n\nMeasured on {where['hardware']}; {where['versions']}; commit {where['commit'] or 'unknown'}.")
+    if answer:
+        print(json.dumps({key: [as_plain(row) for row in rows] for key, rows in answer.items()}))
+
+
+def as_plain(row: Any) -> dict:
+    return row.to_json() if hasattr(row, "to_json") else dataclasses.asdict(row)
 
 
 def on_same_data(

@@ -1,5 +1,7 @@
 """What a tab remembers: switching back asks no network, and a refusal is not remembered as an answer."""
 
+import os
+
 import gradio as gr
 
 from app.asking import KEPT, Shown, ask_once
@@ -47,3 +49,10 @@ def test_an_input_is_told_what_it_shows_though_the_other_one_showed_it_before(pi
     assert texts == ["Looked at: frog", None]
     shown, texts = told(shown, *files[::-1])
     assert texts == [None, "Asks: cat"] and len(asked) == 3
+
+
+def test_a_picture_in_use_is_as_good_as_new(picture, tmp_path):
+    picture.save(file := tmp_path / "cat.png")
+    os.utime(file, (0, 0))  # else it would be swept
+    ask_once(None, {"Picture": str(file)}, [], lambda *_: 1, "")
+    assert file.stat().st_mtime > 0

@@ -9,10 +9,11 @@ import urllib.error
 import pytest
 
 from app import ui
+from app.inputs import LARGEST
 from app.site import Site
 from assets.browser import free_port
 from tests.app.serving import FAMILY
-from tests.app.test_api import call, get, post
+from tests.app.test_api import call, get, post, upload
 
 QUEUED = b'{"data": [null, "x", "dp"]}'
 
@@ -59,6 +60,12 @@ def send(url: str, length: int, chunked: bool) -> tuple[int, str]:
 def test_a_request_larger_than_any_picture_is_refused(server, chunked):
     status, sentence = send(server.url, ui.BODY + 2_000_000, chunked)
     assert status == 413 and sentence == "A request may have at most 80 MB: please send a smaller picture."
+
+
+def test_a_larger_upload_than_any_picture_is_refused(server):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        upload(server.url, "a.png", bytes(LARGEST + 1))
+    assert refused.value.code == 413
 
 
 def test_no_picture_stays_in_a_session(networks, picture_file):

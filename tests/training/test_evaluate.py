@@ -27,6 +27,13 @@ def test_calibration_is_the_gap_between_confidence_and_accuracy():
     assert measure(logits, torch.tensor([0, 0, 0, 1]), NAMES).calibration == pytest.approx(0.05, abs=1e-6)
 
 
+def test_calibration_counts_doubt_as_it_counts_certainty_bin_by_bin():
+    # Four answers at .83, three of them right: .08 too sure. Four at .62, all of them right: .38 too unsure.
+    logits = torch.log(torch.tensor([[0.83, 0.085, 0.085]] * 4 + [[0.62, 0.19, 0.19]] * 4))
+    measured = measure(logits, torch.tensor([0, 0, 0, 1, 0, 0, 0, 0]), NAMES)
+    assert measured.calibration == pytest.approx((0.08 + 0.38) / 2, abs=1e-5)
+
+
 def test_wilson_interval():
     # Solves |error - p| = z sqrt(p (1 - p) / n) for p: put back, the ends must satisfy it.
     for end in wilson(0.1, 1000):

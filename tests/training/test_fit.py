@@ -200,7 +200,8 @@ def test_two_processes_train_like_one(data_dir, tmp_path):
 
 def test_two_processes_go_on_in_mid_epoch_where_they_were(data_dir, tmp_path):
     """With dropout, of which each process draws its own, and sums that each keeps its part of."""
-    arguments, whole, again = ["--stages", "16x2", "--save-every", "5"], tmp_path / "whole", tmp_path / "again"
+    arguments = ["--stages", "16x2", "--save-every", "5", "--limit", "1920"]  # time to copy a state in mid epoch
+    whole, again = tmp_path / "whole", tmp_path / "again"
     process = start(*arguments, data_dir=data_dir, out=whole, launcher=TWO)
     wait_for(whole / "state.pt", process)
     again.mkdir()
@@ -208,7 +209,7 @@ def test_two_processes_go_on_in_mid_epoch_where_they_were(data_dir, tmp_path):
         shutil.copy(whole / name, again)
     finish(process)
     partial = torch.load(again / "state.pt", weights_only=True)["partial"]
-    assert partial["step"] in (5, 10) and len(partial["random"]) == 2
+    assert partial["step"] % 5 == 0 and len(partial["random"]) == 2
     assert partial["sums"][2] == 32 * partial["step"]  # of both processes
     finish(start(*arguments, "--resume", data_dir=data_dir, out=again, launcher=TWO))
     assert same(weights(again), weights(whole)) and rows(again) == rows(whole)
@@ -308,12 +309,13 @@ def test_a_finished_run_is_never_overwritten_though_its_state_is_gone(
 
 
 def test_accelerates_own_precision_changes_nothing(monkeypatch):
+    from accelerate.state import AcceleratorState
+
     from training.parallel import accelerator
 
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
-    net = torch.nn.Linear(2, 2)
-    wrapped = accelerator("cpu").prepare(net)
-    assert wrapped(torch.ones(1, 2)).dtype == torch.float32 and net(torch.ones(1, 2)).dtype == torch.float32
+    AcceleratorState._reset_state(reset_partial_state=True)  # a test before may have read another
+    assert accelerator("cpu").mixed_precision == "no"
 
 
 def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Sharpness, and what moves the maps, on real pictures against a loop; and the command's words."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -67,6 +68,7 @@ def test_the_command(cifar10, monkeypatch):
     assert [row["level"] for row in rows] == ["conv7", "conv10", "conv13"]
     assert all(row["peak"]["mean"] > 1 > row["entropy"]["mean"] > 0 for row in rows)
     assert "6 test pictures" in done.output
+    assert re.search(r"^Measured on .+ CPU, \d+ threads; Python 3\.\d+\.\d+, torch [\w.+]+; commit ", done.output, re.M)
     refused = CliRunner().invoke(app, ["maps", "vgg-gap-cifar10-s"])
     assert "vgg-gap-cifar10-s is a VGGGAP, which has no attention" in str(refused.exception)
 

@@ -1,0 +1,134 @@
+"""What a run does in a step and from epoch to epoch, against torch written out; needs no data set."""
+
+import copy
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+import model
+from model.presets import normalise
+from training import fit
+from training.augment import cutout, random_crop, random_flip
+from training.data import Dataset, Split
+from training.parallel import SharedBatchNorm, accelerator
+from training.recipes import Recipe, named
+from training.run_folder import RunError, RunFolder, Settings
+
+PLAIN = {"flip": False, "crop": 0, "cutout": 0}
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Returns a function: a run of the fast recipe, with changes, on 64 pictures of noise."""
+    pixels = torch.randint(0, 256, (64, 3, 32, 32), generator=generator(), dtype=torch.uint8)
+    split = Split(pixels, torch.arange(64) % 10)
+    noise = Dataset("cifar10", split, split, tuple("abcdefghij"), (0.5,) * 3, (0.25,) * 3)
+
+    def make(seed=0, holdout=0, **changes) -> fit.Run:
+        recipe = dataclasses.replace(named("fast", "cifar10", ""), stages=((0, 2),), batch_size=16, **changes)
+        settings = Settings("vgg-att1-concat-pc", "cifar10", recipe, width=1 / 32, seed=seed, holdout=holdout)
+        return fit.Run(settings, noise, RunFolder(tmp_path), accelerator("cpu"))
+
+    return make
+
+
+@pytest.mark.parametrize(("step", "decay"), [(10_000, 0.9), (0, 0.1)])
+def test_the_average_keeps_the_decays_share_and_a_young_one_less(step, decay):
+    net = nn.BatchNorm1d(1)
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    nn.init.constant_(net.weight, 3.0)
+    net.running_mean.fill_(2.0), net.num_batches_tracked.fill_(5)
+    fit.update_average(average, net, 0.9, step)
+    assert average["weight"].item() == pytest.approx(decay * 1 + (1 - decay) * 3)
+    assert average["running_mean"].item() == pytest.approx((1 - decay) * 2) and average["num_batches_tracked"] == 5
+
+
+@pytest.mark.parametrize("decay_all", [False, True])
+def test_weight_decay_spares_biases_and_norms_unless_told(decay_all):
+    net = model.build("vgg-att1-concat-dp", width=1 / 32)
+    recipe = Recipe("r", ((32, 1),), lr=0.3, momentum=0.8, nesterov=True, weight_decay=0.01, decay_all=decay_all)
+    groups = fit.optimiser(net, recipe).param_groups
+    assert all((g["lr"], g["momentum"], g["nesterov"]) == (0.3, 0.8, True) for g in groups)
+    decay = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
+    assert [decay[id(p)] for p in net.parameters()] == [0.01 * (p.ndim > 1 or decay_all) for p in net.parameters()]
+
+
+def test_a_step_has_the_recipes_loss_and_rate(run):
+    one = run(label_smoothing=0.2)
+    x, y = one.batch(torch.arange(16), 32, generator())
+    expected = cross_entropy(copy.deepcopy(one.net).train()(x)[0], y, label_smoothing=0.2).item()
+    one.net.train()
+    loss, _, seen = one.step(3, x, y).tolist()
+    assert loss / seen == pytest.approx(expected, rel=1e-4) and seen == 16
+    assert {g["lr"] for g in one.optimiser.param_groups} == {one.recipe.rate(3, 8)} != {one.recipe.lr}
+
+
+@pytest.mark.parametrize(
+    ("change", "augment"),
+    [
+        ({}, lambda x, g: x),
+        ({"flip": True}, random_flip),
+        ({"crop": 4}, lambda x, g: random_crop(x, 4, g)),
+        ({"cutout": 8}, lambda x, g: cutout(x, 8, g)),
+    ],
+    ids=["plain", "flip", "crop", "cutout"],
+)
+def test_a_batch_is_augmented_as_the_recipe_says(run, change, augment):
+    one, index = run(**(PLAIN | change)), torch.arange(16)
+    x, y = one.batch(index, 32, generator())
+    plain = normalise(one.data.train.images[index], one.data.mean, one.data.std)
+    assert torch.equal(x, augment(plain, generator())) and torch.equal(y, one.data.train.labels[index])
+    assert torch.equal(x, plain) == (not change)
+
+
+def test_each_epoch_and_each_seed_has_its_own_order_and_each_seed_its_weights(run, monkeypatch):
+    orders, batch = [], fit.Run.batch
+    monkeypatch.setattr(
+        fit.Run, "batch", lambda self, index, *rest: orders.append(tuple(index.tolist())) or batch(self, index, *rest)
+    )
+    runs = [run(seed=seed) for seed in (0, 1)]
+    assert not torch.equal(runs[0].net.classifier.weight, runs[1].net.classifier.weight)
+    for one in runs:
+        for one.epoch in (0, 1):
+            one.train_epoch(show=False, save_every=0)
+    assert len(orders) == 16 and len({orders[i] for i in (0, 4, 8, 12)}) == 4
+    assert all(sorted(sum(orders[i : i + 4], ())) == list(range(64)) for i in (0, 4, 8, 12))
+
+
+def test_best_is_the_lowest_error_at_its_own_side(run, monkeypatch):
+    errors = [0.5, 0.4, 0.45, 0.4, 0.9, 0.95]
+    one, left = run(holdout=8, ema=0.0), iter(errors)
+    monkeypatch.setattr(fit, "measure", lambda *_: SimpleNamespace(error=next(left)))
+    best = []
+    for side in (16, 16, 16, 16, 32, 32):
+        row = {"side": side}
+        one.history.append(row)
+        best.append(one.measure_held_out(one.net, row))
+    assert best == [True, True, False, True, True, False]
+
+
+def test_a_run_does_not_start_from_another_width(tmp_path):
+    model.build("vgg-att1-concat-dp", width=1 / 16).save_pretrained(tmp_path)
+    with pytest.raises(RunError, match="of another architecture or width"):
+        fit.start_from(model.build("vgg-att1-concat-dp", width=1 / 32), str(tmp_path))
+
+
+def test_shared_batch_statistics_are_batchnorms_own(monkeypatch):
+    """Of one process, whose sum over all is its own."""
+    monkeypatch.setattr(dist, "get_world_size", lambda: 1)
+    monkeypatch.setattr(dist, "all_reduce", lambda total: None)
+    theirs, ours = nn.BatchNorm2d(3, eps=1e-3), SharedBatchNorm(3, eps=1e-3)
+    x = torch.randn(4, 3, 5, 5, generator=generator())
+    for mode in (True, True, False):
+        assert torch.allclose(ours.train(mode)(x), theirs.train(mode)(x), atol=1e-5)
+    for key, value in theirs.state_dict().items():
+        assert torch.allclose(ours.state_dict()[key], value, atol=1e-5), key
