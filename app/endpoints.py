@@ -82,6 +82,7 @@ def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None
         except (PictureError, CheckpointError) as e:
             raise gr.Error(str(e), print_exception=False) from None
 
+    answered.__name__ = name  # what MCP calls it
     gr.Button(visible=False).click(answered, inputs, outputs, api_name=name)
 
 
