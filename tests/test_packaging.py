@@ -71,6 +71,11 @@ def test_every_requirement_is_pinned(requirements):
     assert not [line for line in lines if not re.match(r"[\w.-]+==[\w.]+( ; .+)?$", line)]
 
 
+def test_a_space_runs_the_gradio_that_is_tested():
+    (version,) = re.findall(r"^sdk_version: (.+)$", (REPO / "README.md").read_text(), re.MULTILINE)
+    assert f"gradio=={version}" in (REPO / "constraints.txt").read_text().splitlines()
+
+
 def test_image_copies_what_is_there_and_let_in():
     copied = {
         source

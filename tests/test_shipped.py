@@ -15,6 +15,7 @@ WRONG = {  # of the others: how many of the same 2,000 test pictures each named 
     "vgg-att3-dp-cifar10-s": 156,
     "vgg-att3-pc-cifar10-s": 156,
     "vgg-att3-uniform-cifar10-s": 155,
+    "vgg-att3-uniform-cifar10-s-long": 115,
     "vgg-gap-cifar10-s": 167,
     "vgg-att3-dp-cifar10-s-seed1": 157,
     "vgg-att3-pc-cifar10-s-seed1": 158,

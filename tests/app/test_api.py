@@ -1,6 +1,5 @@
 """The public API as programs use it: gradio_client and plain HTTP, against a running server."""
 
-import asyncio
 import json
 import urllib.error
 import urllib.request
@@ -132,7 +131,7 @@ def test_hostile_uploads_get_a_sentence_and_nothing_else(server, content, name):
 def test_no_web_address_is_fetched():
     fetched = uploads_only(picture_input(), "https://example.com/cat.png")
     with pytest.raises(ValueError, match="not an upload"):
-        asyncio.run(fetched)
+        fetched.send(None)
 
 
 def test_a_picture_inside_is_as_limited_as_an_upload(server):
