@@ -6,7 +6,7 @@ from fastapi import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CLOSED = (  # each begins a part of an address, and is followed by anything
+CLOSED = (  # how addresses go on after /gradio_api/
     "process_recording",  # keeps what it is sent, for ever
     "deep_link",  # writes a visitor's values to disk
     "file=http",  # fetches what lies at a web address, of any size
@@ -31,7 +31,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        if any(f"/{route}" in scope["path"].lower() for route in CLOSED):
+        if scope["path"].lower().partition("/gradio_api/")[2].startswith(CLOSED):
             return await refusal(404, "There is nothing here.")(scope, receive, send)
         length = dict(scope["headers"]).get(b"content-length", b"")
         if length.isdigit() and int(length) > self.most:

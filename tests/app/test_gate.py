@@ -38,6 +38,12 @@ def test_routes_that_the_page_does_without_are_closed(server, route, body):
     assert refused.value.code == 404
 
 
+@pytest.mark.parametrize("name", ["vibe-check.png", "deep_link.png", "file.png"])
+def test_a_pictures_name_closes_no_door(server, picture_file, name):
+    path = upload(server.url, name, picture_file.read_bytes())
+    assert get(f"{server.url}/gradio_api/file={path}") == picture_file.read_bytes()
+
+
 def send(url: str, length: int, chunked: bool) -> tuple[int, str]:
     """The status and the words with which a long request for an answer is refused."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
