@@ -200,7 +200,7 @@ def test_two_processes_train_like_one(data_dir, tmp_path):
 
 def test_two_processes_go_on_in_mid_epoch_where_they_were(data_dir, tmp_path):
     """With dropout, of which each process draws its own, and sums that each keeps its part of."""
-    arguments = ["--stages", "16x2", "--save-every", "5", "--limit", "1920"]  # time to copy a state in mid epoch
+    arguments = ["--stages", "16x1", "--save-every", "5", "--limit", "1920"]  # time to copy a state in mid epoch
     whole, again = tmp_path / "whole", tmp_path / "again"
     process = start(*arguments, data_dir=data_dir, out=whole, launcher=TWO)
     wait_for(whole / "state.pt", process)
