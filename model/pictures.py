@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 50_000_000  # a phone's largest photograph; Pillow takes 4 bytes a pixel, and as much again to turn it
 ENOUGH = 1280  # pixels a side, beyond which a picture may be read at a fraction of its size
-LARGE = 4_000_000  # pixels from which on at most two pictures are read at once, in less than a gigabyte together
+LARGE = 4_000_000  # pixels from which on at most two pictures are read at once; the largest take up to 0.8 GB each
 reading = threading.BoundedSemaphore(2)
 
 Image.init()  # once, and not from several threads
