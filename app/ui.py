@@ -129,7 +129,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         share=False,
         show_error=False,  # an unforeseen error must not show a visitor the server's paths
         max_file_size=LARGEST,
-        state_session_capacity=64,  # of visitors and programs; answers of all tabs, kept for an hour, are up to some 40 MB
+        state_session_capacity=64,  # of visitors and programs; answers, kept for an hour, are up to some 40 MB each
         app_kwargs={
             "exception_handlers": {TypeError: wrong_argument, KeyError: wrong_argument},
             "middleware": [Middleware(Gate, most=BODY)],
