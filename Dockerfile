@@ -1,6 +1,6 @@
 # The page with its checkpoints, ready to run:
-#   docker build -t learn-to-pay-attention . && docker run --rm -p 7860:7860 learn-to-pay-attention
-# With an NVIDIA GPU: docker run --rm --gpus all -p 7860:7860 learn-to-pay-attention
+#   docker build -t pay-attention . && docker run --rm -p 7860:7860 pay-attention
+# With an NVIDIA GPU: docker run --rm --gpus all -p 7860:7860 pay-attention
 # For a machine without one, a much smaller image: --build-arg TORCH_INDEX=<address of an index of CPU-only torch builds>
 ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE}

@@ -1,7 +1,7 @@
 PYTHON ?= python3
 PORT ?= 7860
 VENV ?= .venv
-IMAGE ?= learn-to-pay-attention
+IMAGE ?= pay-attention
 
 python := $(VENV)/bin/python
 made := $(VENV)/.made

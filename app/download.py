@@ -36,7 +36,6 @@ def write_zip(explanation: Explanation, view: render.View, folder: str | Path) -
         files[f"{level}.npy"] = npy(attention)
     manifest = {
         **explanation.to_json(maps=False),
-        "name": explanation.name,
         "scale_scores": explanation.scale_scores,
         "view": dataclasses.asdict(view),
         "scales_x_uniform": scales,

@@ -116,6 +116,7 @@ class Explanation:
             "levels": levels,
             "checkpoint": self.checkpoint,
             "compatibility": self.compatibility,
+            "name": self.name,
             "seconds": self.seconds,
         }
 

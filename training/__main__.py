@@ -253,21 +253,14 @@ def localize(
     checkpoints: Checkpoints,
     data_dir: Annotated[Path, typer.Option(help="The folder that holds CUB_200_2011.")] = Path("data"),
     device: Device = "auto",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write every number there, too.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how much of each map lies on the object: birds with boxes, illustrated scenes with masks."""
-    from model.checkpoints import write_atomically
     from training import localize as localization
     from training.parallel import accelerator
 
     rows = localization.localize(checkpoints, data_dir, accelerator(device).device)
-    show(localization.table(rows), device)
-    if json_file:
-        try:
-            content = json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + "\n"
-            write_atomically(json_file, content.encode())
-        except OSError as e:
-            raise ValueError(f"{json_file} cannot be written: {e.strerror or e}") from e
+    show(localization.table(rows), device, as_json and {"rows": rows})
 
 
 @app.command()

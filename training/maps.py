@@ -67,11 +67,11 @@ def described(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
         count: at least 2, at most all of them.
 
     Raises:
-        ValueError: the network has no attention, or there are fewer than two pictures.
+        ValueError: the network has not the paper's attention, or there are fewer than two pictures.
         DataError: the classes of ``data`` are not those of the network.
     """
     if not isinstance(net, AttendingNetwork):
-        raise ValueError(f"{name} is a {type(net).__name__}, which has no attention")
+        raise ValueError(f"{name} is a {type(net).__name__}, whose attention, if any, is not the paper's")
     check_classes(net, data)
     some = data.test.draw(count)
     if len(some) < 2:

@@ -183,9 +183,9 @@ def add_endpoint(site: Site) -> None:
 
         Returns:
             First one JSON object: class, probability, probabilities, logit, logit_bias, levels (grid, map, which sums
-            to 1, peak_x_uniform, entropy from 0 to 1, logit), checkpoint, compatibility, seconds. The logit is
-            logit_bias plus the levels' logits. Then a picture of each level, in their order: its map over the
-            picture's square.
+            to 1, peak_x_uniform, entropy from 0 to 1, logit), checkpoint, compatibility, name (of these weights alone),
+            seconds. The logit is logit_bias plus the levels' logits. Then a picture of each level, in their order:
+            its map over the picture's square.
         """
         found = site.networks.explain(given(image), checkpoint, compatibility)
         view = render.View()

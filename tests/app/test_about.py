@@ -25,3 +25,5 @@ def test_formulas_are_set_not_shown_as_code_and_every_checkpoint_is_listed():
     assert "⟨l i, g⟩ / √d".replace("l i", "li") in said and "tanh(W li + V g + b)" in said
     for entry in list_checkpoints():
         assert entry.name in said and f"{100 * entry.info.results['error']:.2f}" in said
+        assert f"{entry.name}: {entry.info.recipe['command']} (seed {entry.info.recipe['seed']}; " in said
+        assert entry.info.recipe["commit"] in said

@@ -21,6 +21,7 @@ KEYS = {
     "levels",
     "checkpoint",
     "compatibility",
+    "name",
     "seconds",
 }
 
@@ -38,6 +39,7 @@ def test_contract(found):
     assert answer["class"] == max(answer["probabilities"], key=answer["probabilities"].get)
     assert answer["probability"] == answer["probabilities"][answer["class"]]
     assert answer["checkpoint"] == FAMILY and answer["compatibility"] == found.compatibility
+    assert answer["name"] == FAMILY.replace("att3-", f"att3-{found.compatibility}-")
     assert {k: v["grid"] for k, v in answer["levels"].items()} == {
         "conv7": [32, 32],
         "conv10": [16, 16],

@@ -2,7 +2,8 @@
 
     python -m training fit --dataset cifar10 --arch vgg-att3-concat-pc --recipe paper --out runs/paper
 
-SGD with momentum .9 and weight decay 5e-4 on everything, dropout, horizontal flips, 300 epochs at batch 128. The author
+SGD with momentum .9 and weight decay 5e-4 on everything, dropout, horizontal flips (SVHN's digits are not mirrored: no
+augmentation is known of them), 300 epochs at batch 128. The author
 writes a learning rate of 1: Torch's SGD damps the gradient by 1 - momentum unless told not to, so it is 0.1 here. The
 author counts epochs from 1 and changes the rate at the start of the 25th, 50th ..., which are 24, 49 ... here. In the
 author's code, otherwise than here: pictures are whitened, or their contrast is normalised locally (here by channel mean
@@ -29,7 +30,8 @@ def recipe(dataset: str, arch: str) -> Recipe:
         steps = ((29, 2.0), (59, 2.0), *((epoch, 0.5) for epoch in range(89, 320, 30)))
         return Recipe(stages=((0, 320),), lr=0.01, milestones=steps, **common)
     halving = tuple((epoch, 0.5) for epoch in range(24, 300, 25))
-    return Recipe(stages=((0, 300),), lr=0.01 if dataset == "svhn" else 0.1, milestones=halving, **common)
+    lr, flip = (0.01, False) if dataset == "svhn" else (0.1, True)
+    return Recipe(stages=((0, 300),), lr=lr, milestones=halving, flip=flip, **common)
 
 
 @torch.no_grad()
