@@ -40,7 +40,7 @@ def serve(
     try:
         device = str(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
         torch.ones(1, device=device).item()
-    except (RuntimeError, AssertionError):
+    except (RuntimeError, AssertionError, ImportError):
         refuse(f"There is no device {device} here: leave --device out, or say cpu.")
     try:
         networks = Networks.load(checkpoints, device)
@@ -50,6 +50,8 @@ def serve(
         refuse(f"{str(e).rstrip('.')}.")
     except OSError as e:
         refuse(f"{checkpoints} cannot be read: {e.strerror or 'unknown reason'}.")
+    except torch.OutOfMemoryError:
+        refuse(f"The memory of {device} does not hold the checkpoints: let others leave it, or say --device cpu.")
 
     from app import temporary
 
@@ -79,8 +81,9 @@ def refuse_taken_port(host: str, port: int) -> None:
         with socket.socket(family, kind, protocol) as s:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.bind(address)
-    except OSError as e:
-        refuse(f"Port {port} of {host} cannot be listened on ({e.strerror or e}): choose another with --port.")
+    except (OSError, UnicodeError) as e:
+        why = getattr(e, "strerror", None) or "that is no name of a host"
+        refuse(f"Port {port} of {host} cannot be listened on ({why}): choose another with --port.")
 
 
 def refuse(sentence: str) -> None:

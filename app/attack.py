@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -11,11 +10,10 @@ from PIL import Image
 
 from app.compare import Comparison
 from app.explain import Networks
-from model.attacks import fgsm, pgd
+from model.attacks import PGD_STEPS, fgsm, pgd
 from model.presets import to_pixels
 
-STEPS = 10  # of PGD
-METHODS = {"fgsm": ("FGSM, one step", fgsm), "pgd": (f"PGD, {STEPS} steps", partial(pgd, steps=STEPS))}
+METHODS = {"fgsm": ("FGSM, one step", fgsm), "pgd": (f"PGD, {PGD_STEPS} steps", pgd)}
 STRONGEST = 16  # of 255; beyond it the picture itself is spoilt
 CLEAN, ATTACKED = "clean", "attacked"
 PAIR = (ATTACKED, CLEAN)  # a difference above zero: the attack drew attention there

@@ -61,11 +61,13 @@ class Explanation:
         compatibility: dp, pc or additive.
         probabilities: class name: probability, every class, in the network's order.
         logit: of the winning class; ``logit_bias`` plus the levels' logits.
+        levels: each level's attention and its term of that logit, the lowest level first.
         seen: the picture that the network saw, at its input size.
         square: the same centred square of the picture at ``SIDE`` pixels.
         seconds: time the network took.
         scale_scores: dp only, see ``model.attention.DotProduct``.
         name: the checkpoint's own name, with the compatibility in it.
+        dataset: the short name of the data that it was trained on, such as cifar10.
         test_error: measured fraction of test images named wrong, None where it is not known.
     """
 
@@ -152,7 +154,7 @@ class Networks:
         order = {name: rank for rank, name in enumerate(COMPATIBILITIES)}
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
             net = load_named(entry).to(device)
-            if entry.compatibility in order and hasattr(net, "explain_logits"):
+            if entry.compatibility in order:
                 there = families.get(entry.family, {})
                 fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())
                 family = entry.family if fits else entry.name
@@ -210,8 +212,8 @@ class Networks:
         seen = crop_square(picture, net.arguments["input_size"])
         began = time.perf_counter()
         with torch.inference_mode(), self.precision(net):
-            asking = None if query is None else net.features(network_input(query, net))[1]
-            out = net.explain_logits(network_input(seen, net), query=asking)
+            asking = None if query is None else net.features(prepared(query, net))[1]
+            out = net.explain_logits(prepared(seen, net), query=asking)
             bias = out.bias.cpu().double()  # in this order: not every device has float64
             maps = {level: a[0].cpu().double().numpy() for level, a in out.attention.items()}
             terms = {level: t[0].cpu().double() for level, t in out.terms.items()}
@@ -238,7 +240,7 @@ class Networks:
 def load_named(entry: Entry) -> Network:
     """A checkpoint's network, which must name each of its classes, or CheckpointError is raised."""
     net = Network.from_pretrained(entry.folder)
-    if len(net.info.class_names) != net.arguments["num_classes"]:
+    if not net.info.class_names:
         raise CheckpointError(f"{entry.name}: config.json does not name each of its classes")
     return net
 
@@ -255,7 +257,7 @@ def scaling(net: Network) -> bool | str:
     return net.arguments.get("scale_scores", True)
 
 
-def network_input(picture: Image.Image, net: Network) -> torch.Tensor:
+def prepared(picture: Image.Image, net: Network) -> torch.Tensor:
     """The picture's centred square as ``net`` takes it: float32 [1, 3, H, W] on its device."""
     pixels = to_pixels(crop_square(picture, net.arguments["input_size"]))[None]
     return normalise(pixels.to(next(net.parameters()).device), net.info.mean, net.info.std)

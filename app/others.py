@@ -17,7 +17,7 @@ from torch import Tensor
 from app.explain import SIDE, Networks
 from model import Network
 from model.card import dataset_name
-from model.presets import crop_square, to_pixels
+from model.presets import crop_square, network_input, to_pixels, unit_pixels
 
 SALIENCY, GRAD_CAM, CAM = "saliency", "grad_cam", "cam"
 DRAWS = 10  # of random pixels, and of places that a map is moved to
@@ -134,7 +134,7 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
 
     def maps_of(pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
-            attention = net(posthoc.network_input(net, posthoc.unit_pixels(pixels)))[1]
+            attention = net(network_input(net, unit_pixels(pixels)))[1]
         found = {SALIENCY: posthoc.saliency(net, pixels, classes), GRAD_CAM: posthoc.grad_cam(net, pixels, classes)}
         return {**attention, **found}
 

@@ -73,14 +73,16 @@ def split_rows(explanation: Explanation) -> str:
     return f'<table class="bars" aria-label="The logit as a sum of one term a level">{rows}{total}</table>'
 
 
-def card(name: str, level: Level, logit: float, scale: tuple[float, float], view: render.View) -> str:
+def card(level: Level, logit: float, scale: tuple[float, float], view: render.View) -> str:
     """Below a map: its colour scale and its numbers."""
     h, w = level.grid
     share = f" ({words.minus(f'{round(100 * level.logit / logit)} %')})" if logit > 0 else ""
     shown = ""
     if view.keep < 100:
-        area = render.kept(render.enlarge(level.attention, 160, view.smooth), view.keep).mean()
-        shown = f"<p>{view.keep:.0f} % of the attention lies in {100 * area:.0f} % of the picture.</p>"
+        values = render.enlarge(level.attention, 160, view.smooth)
+        kept = render.kept(values, view.keep)
+        there = values[kept].sum() / values.sum()  # more than was asked for, where single positions hold much
+        shown = f"<p>{100 * there:.0f} % of the attention lies in {100 * kept.mean():.0f} % of the picture.</p>"
     return f"""{colour_bar(scale)}
 <dl><div><dt>Grid</dt><dd>{h} × {w}</dd></div>
 <div><dt>Peak</dt><dd>{level.peak_x_uniform:.1f} × uniform</dd></div>

@@ -54,7 +54,8 @@ def enlarge(values: np.ndarray, side: int, smooth: bool) -> np.ndarray:
 
 
 def kept(values: np.ndarray, keep: float) -> np.ndarray:
-    """The smallest set of positions that holds at least ``keep`` per cent of the sum: [H, W] to bool [H, W]."""
+    """The fewest highest positions that hold at least ``keep`` per cent of the sum, and those as high as the last of
+    them: [H, W] to bool [H, W]."""
     if keep >= 100:
         return np.ones(values.shape, bool)
     order = np.argsort(values, axis=None)[::-1]

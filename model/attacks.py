@@ -15,27 +15,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from model.checkpoints import Network
-from model.presets import normalise
+from model.presets import network_input, unit_pixels
 
-
-def unit_pixels(pictures: Tensor) -> Tensor:
-    """uint8 pictures as float32 from 0 to 1; floating ones, which must be in that range, as a copy.
-
-    Raises:
-        ValueError: not [B, 3, H, W], of another type, or out of range.
-    """
-    if pictures.ndim != 4 or pictures.shape[1] != 3:
-        raise ValueError(f"pictures must be [batch, 3, height, width], not {list(pictures.shape)}")
-    if pictures.dtype == torch.uint8:
-        return pictures.float() / 255
-    if not pictures.is_floating_point() or not ((pictures >= 0) & (pictures <= 1)).all():
-        raise ValueError("pictures must be uint8, or floating from 0 to 1")
-    return pictures.detach().to(torch.float32, copy=True)
-
-
-def network_input(net: Network, pixels: Tensor) -> Tensor:
-    """Pixels from 0 to 1, normalised with the network's own mean and std; gradients pass."""
-    return normalise(pixels * 255, net.info.mean, net.info.std)
+PGD_STEPS = 10
 
 
 def logits_of(net: Network, pictures: Tensor) -> Tensor:
@@ -79,7 +61,7 @@ def pgd(
     pictures: Tensor,
     classes: Tensor,
     epsilon: float,
-    steps: int = 10,
+    steps: int = PGD_STEPS,
     step_size: float | None = None,
     seed: int = 0,
 ) -> Tensor:

@@ -11,9 +11,8 @@ Shapes in comments are those of a 32 x 32 input at width 1.
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
-from model.attending import Explained, norm_relu_dropout
+from model.attending import norm_relu_dropout
 from model.attention import Parametrised, attend, inner, sigmoid_gate, spatial_softmax
 from model.checkpoints import Network
 from model.vgg import CHANNELS, GlobalBranch, Trunk, check_images, conv_layer, pool_after_conv7, scaled, smallest_of
@@ -110,17 +109,11 @@ class VGGGAP(Network):
     def embed(self, images: Tensor) -> Tensor:
         return self.trunk(images)["conv13"].mean((2, 3))
 
-    def explain_logits(self, images: Tensor) -> Explained:
-        """As ``AttentionVGG.explain_logits``; the map is CAM of the winning class, which does not sum to 1."""
-        conv13 = self.trunk(images)["conv13"]  # [B, 512, 8, 8]
-        term = linear(conv13.mean((2, 3)), self.classifier.weight)
-        logits = term + self.classifier.bias
-        return Explained(logits, {"conv13": self.cam(conv13, logits.argmax(1))}, {"conv13": term}, self.classifier.bias)
-
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits [B, K] of ``images`` [B, 3, H, W], and {"conv13": CAM of the winning class}."""
-        explained = self.explain_logits(images)
-        return explained.logits, explained.attention
+        conv13 = self.trunk(images)["conv13"]  # [B, 512, 8, 8]
+        logits = self.classifier(conv13.mean((2, 3)))
+        return logits, {"conv13": self.cam(conv13, logits.argmax(1))}
 
 
 class VGGPAN(Network):
@@ -159,13 +152,7 @@ class VGGPAN(Network):
     def embed(self, images: Tensor) -> Tensor:
         return self.vector_and_maps(images)[0]
 
-    def explain_logits(self, images: Tensor) -> Explained:
-        """As ``AttentionVGG.explain_logits``; conv10's map is the gate, 0 to 1 at each position, and has no term."""
-        vector, maps = self.vector_and_maps(images)
-        term = linear(vector, self.classifier.weight)
-        return Explained(term + self.classifier.bias, maps, {"conv13": term}, self.classifier.bias)
-
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits [B, K] of ``images`` [B, 3, H, W], and {"conv10": the gate, "conv13": the softmax map}."""
-        explained = self.explain_logits(images)
-        return explained.logits, explained.attention
+        vector, maps = self.vector_and_maps(images)
+        return self.classifier(vector), maps

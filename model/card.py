@@ -106,9 +106,8 @@ def returned(config: Mapping) -> tuple[str, str]:
 def measurement(results: Mapping, dataset: str) -> str:
     """The measured error, and how it was measured."""
     if "error" in results:
-        text = (
-            f"**Test error: {100 * results['error']:.2f} %** on all {results['test_images']:,} test images of {dataset}"
-        )
+        count = f"all {results['test_images']:,} " if "test_images" in results else "the "
+        text = f"**Test error: {100 * results['error']:.2f} %** on {count}test images of {dataset}"
         if "interval" in results:
             low, high = (100 * v for v in results["interval"])
             text += f" (95 % interval {low:.2f} to {high:.2f})"
@@ -122,9 +121,10 @@ def measurement(results: Mapping, dataset: str) -> str:
             text += f" The weights were rounded to {results['rounded_to']} after it, and not measured again."
         return text
     if "held_out_error" in results:
+        count = f"{results['held_out_images']:,} " if "held_out_images" in results else ""
         return (
-            f"**Error: {100 * results['held_out_error']:.2f} %** on {results['held_out_images']:,} images held out of "
-            f"{dataset}'s training split. The test split was not looked at."
+            f"**Error: {100 * results['held_out_error']:.2f} %** on {count}images held out of {dataset}'s training "
+            "split. The test split was not looked at."
         )
     return ""
 

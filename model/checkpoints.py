@@ -67,7 +67,7 @@ MEASURED: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` th
     "interval": lambda v: isinstance(v, list) and len(v) == 2 and all(map(fraction, v)),
 }
 FITS: dict[str, Callable[[object], bool]] = {  # what config.json may hold of Info
-    "class_names": lambda v: isinstance(v, list) and all(isinstance(name, str) for name in v),
+    "class_names": lambda v: isinstance(v, list) and all(isinstance(name, str) for name in v) and len({*v}) == len(v),
     "mean": three_numbers,
     "std": lambda v: three_numbers(v) and min(v) > 0,
     "dataset": lambda v: isinstance(v, str),
@@ -200,12 +200,16 @@ def locate(where: str | Path, revision: str | None = None) -> Path:
     """The local folder of a checkpoint: a path, else the name of a shipped one, else a Hub id (see ``hub.fetch``).
 
     Raises:
-        CheckpointError: there is no such folder, or the Hub has no such repository or cannot be reached.
+        CheckpointError: there is no such folder or it is closed to this program, or the Hub has no such repository or
+            cannot be reached.
     """
-    if Path(where).is_dir():
-        return Path(where)
-    if (BUNDLED / str(where)).is_dir():
-        return BUNDLED / str(where)
+    try:
+        if Path(where).is_dir():
+            return Path(where)
+        if (BUNDLED / str(where)).is_dir():
+            return BUNDLED / str(where)
+    except OSError as e:
+        raise CheckpointError(f"{where} cannot be opened: {e.strerror or e}") from e
     if not HUB_ID.fullmatch(str(where)):
         raise CheckpointError(f"there is no checkpoint folder {where}")
     from model.hub import fetch
@@ -226,6 +230,7 @@ def read_config(folder: Path) -> dict:
         isinstance(config, dict)
         and isinstance(config.get("arguments"), dict)
         and isinstance(config.get("architecture"), str)
+        and isinstance(config["arguments"].get("compatibility", ""), str)
     ):
         raise CheckpointError(f"{name}: {CONFIG} does not describe one of our networks")
     if wrong := [key for key, fits in FITS.items() if key in config and not fits(config[key])]:

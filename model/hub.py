@@ -35,7 +35,7 @@ def fetch(repo: str, revision: str | None = None) -> Path:
     if folder and COMMIT.fullmatch(revision or ""):
         return folder
     try:
-        ask(repo, revision, PATIENCE if folder else 10)
+        check_reachable(repo, revision, PATIENCE if folder else 10)
         fresh = Path(snapshot_download(repo, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))
     except Exception as e:  # the client raises many kinds; each means that the Hub does not give it
         if folder and not isinstance(e, RevisionNotFoundError):
@@ -59,11 +59,14 @@ def cached(repo: str, revision: str | None) -> Path | None:
     return Path(files[0]).parent if all(isinstance(file, str) for file in files) else None
 
 
-def ask(repo: str, revision: str | None, seconds: float) -> str | None:
-    """The commit at which the Hub has ``revision``.
+def check_reachable(repo: str, revision: str | None, seconds: float) -> None:
+    """Returns once the Hub says that it has ``revision``.
 
     In a thread of its own: no timeout of the client's covers a name server that does not answer, and its connect
     timeout counts anew for each of the Hub's addresses.
+
+    Raises:
+        Exception: what the client raised, or that nothing came within ``seconds``.
     """
     from huggingface_hub import HfApi
 
@@ -71,12 +74,12 @@ def ask(repo: str, revision: str | None, seconds: float) -> str | None:
 
     def call() -> None:
         try:
-            answer.set_result(HfApi().model_info(repo, revision=revision, timeout=seconds).sha)
+            answer.set_result(HfApi().model_info(repo, revision=revision, timeout=seconds))
         except Exception as e:  # raised again by result()
             answer.set_exception(e)
 
     Thread(target=call, daemon=True).start()
-    return answer.result(timeout=seconds)
+    answer.result(timeout=seconds)
 
 
 def refusal(e: Exception, repo: str, revision: str | None) -> str:

@@ -42,11 +42,12 @@ def read_picture(
     Args:
         file: a path, or the file's content.
         enough: a larger picture may be read at a fraction of its size, as long as both sides keep this many pixels.
-        turn: upright, as the EXIF orientation says; False keeps the file's own rows and columns.
+        turn: upright, as the EXIF orientation says; False keeps the file's own rows and columns, all of them.
         guess_range: 32-bit values are scaled by the range that the picture uses; False refuses them.
 
     Raises:
-        BadPicture: not a picture, damaged, cut short, or more than ``MAX_PIXELS``.
+        BadPicture: not a picture, damaged, cut short, more than ``MAX_PIXELS`` or than the memory holds, of 32-bit
+            values with ``guess_range`` False, gone, or closed to this program.
     """
     try:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it would be logged; our own limit comes next
@@ -55,7 +56,8 @@ def read_picture(
                 raise BadPicture(f"too large ({image.width:,} x {image.height:,} pixels)", "large")
             if image.mode in ("I", "F") and not guess_range:
                 raise BadPicture("of 32-bit pixels, whose range is unknown", "foreign")
-            image.draft(None, (enough, enough))
+            if turn:
+                image.draft(None, (enough, enough))
             with reading if image.width * image.height > LARGE else contextlib.nullcontext():
                 image.load()
                 if turn:

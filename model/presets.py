@@ -7,6 +7,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from model.checkpoints import Network
+
 
 def crop_square(image: Image.Image, size: int) -> Image.Image:
     """What the network sees: the centred square of an RGB picture, resized to ``size`` x ``size`` with antialiasing."""
@@ -28,3 +30,23 @@ def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     x = pixels.float().contiguous(memory_format=torch.channels_last)
     mean_, std_ = (torch.tensor(v, device=x.device).mul(255).view(1, 3, 1, 1) for v in (mean, std))
     return x.sub(mean_).div_(std_)
+
+
+def unit_pixels(pictures: Tensor) -> Tensor:
+    """uint8 pictures as float32 from 0 to 1; floating ones, which must be in that range, as a copy.
+
+    Raises:
+        ValueError: not [B, 3, H, W], of another type, or out of range.
+    """
+    if pictures.ndim != 4 or pictures.shape[1] != 3:
+        raise ValueError(f"pictures must be [batch, 3, height, width], not {list(pictures.shape)}")
+    if pictures.dtype == torch.uint8:
+        return pictures.float() / 255
+    if not pictures.is_floating_point() or not ((pictures >= 0) & (pictures <= 1)).all():
+        raise ValueError("pictures must be uint8, or floating from 0 to 1")
+    return pictures.detach().to(torch.float32, copy=True)
+
+
+def network_input(net: Network, pixels: Tensor) -> Tensor:
+    """Pixels from 0 to 1, normalised with the network's own mean and std; gradients pass."""
+    return normalise(pixels * 255, net.info.mean, net.info.std)

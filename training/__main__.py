@@ -271,13 +271,14 @@ def bench(
     steps: Annotated[int, typer.Option(min=1, help="Steps a round.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each, alternating.")] = 5,
     workers: Annotated[int, typer.Option(min=0, help="The textbook loader's processes.")] = 2,
+    compiled: Annotated[bool, typer.Option("--compiled", help="Ours through torch.compile, too.")] = False,
     device: Device = "auto",
 ) -> None:
     """Measure our training step beside a textbook step, on the same network in the same run."""
     from training import bench as benchmark
     from training import data
 
-    rows, where = benchmark.bench(arch, width, data.load("cifar10", data_dir), device, steps, rounds, workers)
+    rows, where = benchmark.bench(arch, width, data.load("cifar10", data_dir), device, steps, rounds, workers, compiled)
     what = f"{arch} at width {width:g}, batch 128, {rounds} rounds of {steps} steps"
     print(benchmark.table(rows, f"{what}; {where['hardware']}, {where['versions']}"))
 

@@ -39,8 +39,8 @@ def cutout(images: Tensor, size: int, generator: torch.Generator | None = None) 
     b, _, h, w = images.shape
     y = torch.randint(0, h, (b, 1, 1), generator=generator).to(images.device)
     x = torch.randint(0, w, (b, 1, 1), generator=generator).to(images.device)
-    row = (torch.arange(h, device=images.device).view(1, h, 1) - y + size // 2).clamp(-1, size)
-    column = (torch.arange(w, device=images.device).view(1, 1, w) - x + size // 2).clamp(-1, size)
+    row = torch.arange(h, device=images.device).view(1, h, 1) - y + size // 2
+    column = torch.arange(w, device=images.device).view(1, 1, w) - x + size // 2
     inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
     return images.masked_fill(inside[:, None], 0.0)
 

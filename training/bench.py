@@ -6,12 +6,15 @@ The textbook step reads pictures through a DataLoader with worker processes and 
 the default memory format and float32. Ours augments whole batches on the device, in channels_last, in the precision
 that ``fit`` chooses. Both do the same augmentation and the same SGD step; ours averages the weights besides. Rounds
 alternate; medians are reported. The share is of the machine's own rate for a large matrix product in the same
-precision, measured in the same run.
+precision, measured in the same run. With --compiled our step is measured through torch.compile too, which ``fit`` does
+not use.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -34,7 +37,7 @@ class Speed:
     """Medians over rounds.
 
     Attributes:
-        step: "ours" or "textbook".
+        step: "ours", "ours, compiled" or "textbook".
         precision: "float32" or "bf16".
         images_per_second: pictures trained on.
         spread: lowest and highest round, images/s.
@@ -104,13 +107,15 @@ def flops_per_image(settings: Settings, data: Dataset) -> float:
     return counter.get_total_flops() / 2
 
 
-def our_steps(settings: Settings, data: Dataset, device: str) -> Iterator[None]:
-    """Endless steps of ``fit`` itself."""
+def our_steps(settings: Settings, data: Dataset, device: str, compiled: bool = False) -> Iterator[None]:
+    """Endless steps of ``fit`` itself, or of ``fit`` with a compiled network."""
     from training.fit import Run
 
     run = Run(settings, data, RunFolder("unused"), accelerator(device))
     generator, number = torch.Generator().manual_seed(0), 0
     run.net.train()
+    if compiled:
+        run.wrapped = torch.compile(run.wrapped)
     while True:
         for index in torch.randperm(len(run.train), generator=generator).split(run.recipe.batch_size):
             if len(index) == run.recipe.batch_size:
@@ -144,7 +149,14 @@ def textbook_steps(settings: Settings, data: Dataset, device: torch.device, work
 
 
 def bench(
-    arch: str, width: float, data: Dataset, device: str = "auto", steps: int = 8, rounds: int = 5, workers: int = 2
+    arch: str,
+    width: float,
+    data: Dataset,
+    device: str = "auto",
+    steps: int = 8,
+    rounds: int = 5,
+    workers: int = 2,
+    compiled: bool = False,
 ) -> tuple[list[Speed], dict[str, str]]:
     """Measures both steps, alternately.
 
@@ -155,17 +167,27 @@ def bench(
         steps: steps a round.
         rounds: rounds of each; medians are kept.
         workers: the textbook loader's processes.
+        compiled: measure ours through torch.compile too, which needs a C++ compiler on a CPU.
 
     Returns:
-        One row each for ours in the chosen precision, ours in float32 where that is another, and the textbook step;
-        and the environment.
+        One row each for ours in the chosen precision, ours in float32 where that is another, both compiled where asked
+        for, and the textbook step; and the environment.
+
+    Raises:
+        ValueError: no network has that name, or there is no compiler where one is needed.
     """
     place = accelerator(device).device
+    compiler = os.environ.get("CXX", "g++")
+    if compiled and place.type == "cpu" and not shutil.which(compiler):
+        raise ValueError(f"torch.compile needs a C++ compiler on a CPU, and there is no {compiler} here")
     chosen = choose_precision(place)
     recipe = dataclasses.replace(named("fast", data.name, arch), stages=((0, 1),))
     settings = Settings(arch=arch, dataset=data.name, recipe=recipe, width=width, precision="float32")
     kinds: dict[tuple[str, str], Callable[[], Iterator[None]]] = {
-        ("ours", precision): lambda p=precision: our_steps(dataclasses.replace(settings, precision=p), data, device)
+        (step, precision): lambda p=precision, c=step != "ours": our_steps(
+            dataclasses.replace(settings, precision=p), data, device, compiled=c
+        )
+        for step in ("ours", "ours, compiled")[: 1 + compiled]
         for precision in dict.fromkeys((chosen, "float32"))
     }
     kinds["textbook", "float32"] = lambda: textbook_steps(settings, data, place, workers)

@@ -92,20 +92,23 @@ def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: in
     elif size != INPUT_SIZE[kind]:
         raise DataError(f"the pictures of {kind} are {INPUT_SIZE[kind]} pixels wide and high, not {size}")
 
-    if kind == "folder":
-        from training.folders import load_folder  # folders and birds import this module
+    try:
+        if kind == "folder":
+            from training.folders import load_folder  # folders and birds import this module
 
-        folder = Path(path).expanduser()
-        if not folder.is_dir() and (data_dir / folder).is_dir():
-            folder = data_dir / folder
-        name = f"folder:{folder.resolve().name}"  # published with the weights, so not where it lies
-        train, test, class_names = load_folder(folder, size, seed)
-    elif kind == "cub":
-        from training.birds import load_cub
+            folder = Path(path).expanduser()
+            if not folder.is_dir() and (data_dir / folder).is_dir():
+                folder = data_dir / folder
+            name = f"folder:{folder.resolve().name}"  # published with the weights, so not where it lies
+            train, test, class_names = load_folder(folder, size, seed)
+        elif kind == "cub":
+            from training.birds import load_cub
 
-        train, test, class_names = load_cub(data_dir, size)
-    else:
-        train, test, class_names = svhn(data_dir) if kind == "svhn" else cifar(kind, data_dir)
+            train, test, class_names = load_cub(data_dir, size)
+        else:
+            train, test, class_names = svhn(data_dir) if kind == "svhn" else cifar(kind, data_dir)
+    except OSError as e:
+        raise DataError(f"{e.filename or path or data_dir} cannot be read: {e.strerror or e}") from e
     mean, std = channel_statistics(train.images)
     if not min(std):
         raise DataError(f"all training pictures of {name} are of one and the same colour")

@@ -48,7 +48,15 @@ class Measured:
 
 @torch.inference_mode()
 def predict(net: Network, split: Split, mean, std, batch_size: int = 250, side: int | None = None) -> Tensor:
-    """Logits [N, K] of every picture of a split, on the CPU."""
+    """Logits [N, K] of every picture of a split, on the CPU.
+
+    Args:
+        net: on any device; it is put into evaluation mode.
+        split: its pictures.
+        mean, std: per channel, of pixels scaled to 0..1.
+        batch_size: pictures at once.
+        side: resize them to so many pixels; None leaves them as they are.
+    """
     device = next(net.parameters()).device
     net.eval()
     logits = []

@@ -29,7 +29,7 @@ from training.data import Dataset, hold_out
 from training.evaluate import draw_confusion, evaluate, measure, predict
 from training.parallel import share_batch_statistics
 from training.recipes import Recipe, paper
-from training.run_folder import CONFUSION, RunError, RunFolder, Settings, cpuinfo, environment
+from training.run_folder import CONFUSION, RunError, RunFolder, Settings, cpuinfo, environment, without_place
 
 
 class Stopped(Exception):
@@ -230,7 +230,7 @@ class Run:
                 "hours": round(seconds / 3600, 2),
                 "precision": self.settings.precision,
                 "seed": self.settings.seed,
-                "start": self.settings.start,
+                "start": without_place(self.settings.start),
                 "split_seed": self.settings.split_seed,
                 "holdout": self.settings.holdout,
                 "limit": self.settings.limit,

@@ -32,10 +32,10 @@ from tqdm import tqdm
 
 from assets import scenes
 from model import Network
-from model.attacks import network_input, unit_pixels
 from model.attending import AttendingNetwork
 from model.baselines import VGGGAP
 from model.posthoc import cam, grad_cam, saliency, to_side
+from model.presets import network_input, unit_pixels
 from training.data import DataError
 from training.objects import Objects, birds, illustrated
 

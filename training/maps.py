@@ -19,8 +19,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import AttendingNetwork, Network
-from model.attacks import network_input, unit_pixels
 from model.attention import correlation
+from model.presets import network_input, unit_pixels
 from training.data import Dataset
 from training.evaluate import check_classes
 from training.localize import Estimate, bootstrap

@@ -9,6 +9,7 @@ pictures, drawn now), TensorBoard events, and README.md where the repository has
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from model.card import card
 from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network, read_config
 from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, normalise, to_pixels
+from training.run_folder import SETTINGS, without_place
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "assets" / "examples"
-FROM_RUN = (CONFIG, WEIGHTS, "settings.json", "metrics.jsonl", "curves.png", "confusion.png")
+FROM_RUN = (CONFIG, WEIGHTS, SETTINGS, "metrics.jsonl", "curves.png", "confusion.png")
 MAPS, TILE = "maps.png", 96  # pixels
 SHOWN = {
     "curves.png": "Loss and error by epoch.",
@@ -113,7 +115,7 @@ def read_run(run: Path) -> tuple[Network, dict]:
     except CheckpointError as e:
         raise PushError(f"{run} cannot be pushed: {e}") from e
     known = {"input_size": net.arguments.get("input_size", 32), **asdict(net.info)}
-    return net, {**known, **config}
+    return net, {**known, **config, "arguments": net.arguments}
 
 
 def gather(run: Path, net: Network, pictures: Path) -> dict[str, bytes]:
@@ -126,7 +128,23 @@ def gather(run: Path, net: Network, pictures: Path) -> dict[str, bytes]:
     except (OSError, BadPicture) as e:
         why = getattr(e, "strerror", None) or f"it is {e}"
         raise PushError(f"a file of {run} or of {pictures} cannot be read: {why}") from e
+    if SETTINGS in files:
+        files[SETTINGS] = published(files[SETTINGS])
     return {**files, MAPS: maps} if maps else files
+
+
+def published(settings: bytes) -> bytes:
+    """settings.json without the places of its data set and of the checkpoint that the run started from.
+
+    Raises:
+        PushError: it is damaged.
+    """
+    try:
+        chosen = json.loads(settings)
+        places = {k: without_place(chosen[k]) for k in ("dataset", "start") if k in chosen}
+        return (json.dumps(chosen | places, indent=1) + "\n").encode()
+    except (TypeError, ValueError) as e:
+        raise PushError(f"{SETTINGS} of the run is damaged") from e
 
 
 def message(config: dict) -> str:

@@ -11,20 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from model import VGGGAP, Network
-from model.attacks import fgsm, network_input, pgd, unit_pixels
+from model.attacks import PGD_STEPS, fgsm, pgd
 from model.attention import correlation
+from model.presets import network_input, unit_pixels
 from training.data import Dataset
 from training.evaluate import check_classes, wilson
 
-PGD_STEPS = 10
-METHODS = {"fgsm": fgsm, "pgd": partial(pgd, steps=PGD_STEPS)}
+METHODS = {"fgsm": fgsm, "pgd": pgd}
 BATCH = 250
 
 

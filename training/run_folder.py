@@ -10,6 +10,7 @@ import dataclasses
 import io
 import json
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -274,5 +275,10 @@ def cpuinfo() -> str:
 
 
 def command_line() -> str:
-    """The command that is running, as one would type it."""
-    return shlex.join(["python", "-m", "training", *sys.argv[1:]])
+    """The command that is running, as one would type it beside its data."""
+    return shlex.join(["python", "-m", "training", *map(without_place, sys.argv[1:])])
+
+
+def without_place(argument: str) -> str:
+    """An argument as it is published with the weights: of a path out of this folder, its last part alone."""
+    return re.sub(r"(?:(?<=^)|(?<=[=:]))(?:[~/]|\.\./).*/(?=[^/]+/?$)", "", argument)

@@ -96,7 +96,7 @@ COLUMNS = ("Name", "Test error", "Data", "Compatibility", "Width", "Parameters",
 
 def checkpoints(networks: Networks) -> str:
     rows = "".join(checkpoint_row(title, net) for title, net in networks.every.items())
-    made = "".join(training(title, net) for title, net in networks.every.items())
+    made = "".join(how_trained(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
 <p>Error: the share of all test images that the network names wrong, as measured and stored with its weights. Where two
 intervals overlap widely, the errors do not say which network is better; and attention has helped a network to be right
@@ -105,7 +105,7 @@ only where it errs clearly less than a control, trained as long, that has none.<
 <details><summary>How each was trained</summary><ul>{made}</ul></details></section>"""
 
 
-def training(title: str, net: Network) -> str:
+def how_trained(title: str, net: Network) -> str:
     """The command that trained a network and what it ran on, as far as they are known."""
     recipe = net.info.recipe
     if not recipe.get("command"):
@@ -119,7 +119,7 @@ def training(title: str, net: Network) -> str:
         ("commit {}", "commit"),
     )
     known = [text.format(recipe[key]) for text, key in facts if recipe.get(key) not in (None, "")]
-    return f"<li>{escape(title)}: <code>{escape(recipe['command'])}</code> ({escape('; '.join(known))})</li>"
+    return f"<li>{escape(title)}: <code>{escape(str(recipe['command']))}</code> ({escape('; '.join(known))})</li>"
 
 
 def checkpoint_row(title: str, net: Network) -> str:

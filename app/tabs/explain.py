@@ -152,7 +152,7 @@ def drawn(explanation: Explanation, view: render.View, about: str) -> list:
         values += [
             panels.title(name, level),
             gr.Image(value=file, alt_text=words.alt(name, level), visible=True),
-            panels.card(name, level, explanation.logit, scales[name], view),
+            panels.card(level, explanation.logit, scales[name], view),
         ]
     return values + empty_cards(CARDS - len(explanation.levels))
 

@@ -84,10 +84,11 @@ def test_host_and_port_come_from_the_environment(checkpoints):
     assert result.exit_code == 2 and str(port) in result.stderr
 
 
-def test_host_that_is_not_here(checkpoints):
-    assert "192.0.2.1" in refused("--host", "192.0.2.1", "--checkpoints", str(checkpoints))
+@pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
+def test_host_that_is_not_here(checkpoints, host):
+    assert host in refused("--host", host, "--checkpoints", str(checkpoints))
 
 
-@pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99", "hpu"])
 def test_device_that_is_not_here(checkpoints, device):
     assert device in refused("--device", device, "--checkpoints", str(checkpoints))

@@ -13,7 +13,7 @@ from app.explain import Networks
 from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
 from app.tabs.others import draw
 from model import LEVELS, VGGGAP, CheckpointError, Info, posthoc
-from model.presets import crop_square, to_pixels
+from model.presets import crop_square, network_input, to_pixels
 from tests.app.serving import CIFAR10, FAMILY, make_checkpoints
 from tests.app.test_api import (
     client,  # noqa: F401 - a fixture
@@ -72,7 +72,7 @@ def test_numbers_are_posthocs(with_gap, picture, compatibility):
     found = explain_otherwise(with_gap, picture, FAMILY, compatibility)
     pixels, classes = asked(net, picture)
     with torch.no_grad():
-        attention = net(posthoc.network_input(net, pixels / 255))[1]
+        attention = net(network_input(net, pixels / 255))[1]
     saliency, grad_cam = posthoc.saliency(net, pixels, classes), posthoc.grad_cam(net, pixels, classes)
     assert_falls(found.attending, net, picture, {**attention, SALIENCY: saliency, GRAD_CAM: grad_cam})
     own = with_gap.explain(picture, FAMILY, compatibility)

@@ -2,7 +2,10 @@
 
 import re
 
+import numpy as np
+
 from app import panels, render, words
+from app.explain import Level
 from app.render import View
 from tests.app.serving import FAMILY
 
@@ -30,9 +33,16 @@ def test_each_card_states_its_levels_numbers(networks, picture):
         peak, entropy = level.attention.max() * h * w, level.entropy
         logit = words.signed(level.logit, plus=True)
         numbers = f"Grid {h} × {w} Peak {peak:.1f} × uniform Entropy {entropy:.2f} Logit {logit}"
-        assert numbers in read(panels.card(name, level, found.logit, scales[name], View()))
+        assert numbers in read(panels.card(level, found.logit, scales[name], View()))
         share = "(50 %)" if level.logit > 0 else "(−50 %)"
-        assert f"Logit {logit} {share}" in read(panels.card(name, level, abs(2 * level.logit), scales[name], View()))
+        assert f"Logit {logit} {share}" in read(panels.card(level, abs(2 * level.logit), scales[name], View()))
+
+
+def test_a_card_states_how_much_is_kept_not_how_much_was_asked_for():
+    a = np.array([[0.6, 0.2], [0.1, 0.1]])
+    for keep, said in ((5, "60 % of the attention lies in 25 %"), (70, "80 % of the attention lies in 50 %")):
+        card = read(panels.card(Level(a, 1.0), 1.0, (0.4, 2.4), View(smooth=False, keep=keep)))
+        assert f"{said} of the picture." in card
 
 
 def test_the_mark_stands_where_attention_is_even():

@@ -10,7 +10,7 @@ from PIL import Image
 
 from app import grids, words
 from app.compare import Comparison
-from app.explain import Level, Networks, network_input
+from app.explain import Level, Networks, prepared
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.tabs.query import TITLES
 from tests.app.serving import FAMILY, make_checkpoints
@@ -39,8 +39,8 @@ def test_queried_maps_are_the_networks_under_the_others_global_feature(tmp_path,
     net = networks.network(FAMILY, compatibility)
     found = ask(networks, picture, other, FAMILY, compatibility)
     with torch.inference_mode():
-        local_features, _ = net.features(network_input(picture, net))
-        _, g = net.features(network_input(other, net))
+        local_features, _ = net.features(prepared(picture, net))
+        _, g = net.features(prepared(other, net))
         expected = net.attention_maps(local_features, g)
     for level, maps in expected.items():
         assert np.allclose(found.explanations[QUERIED].maps[level], maps[0].numpy(), atol=1e-6)

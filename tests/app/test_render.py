@@ -69,6 +69,7 @@ def test_kept_is_the_smallest_set_with_that_much():
         assert a[mask].sum() >= keep / 100 > a[mask].sum() - a[mask].min()
         assert a[mask].min() >= a[~mask].max()
     assert render.kept(a, 100).all()
+    assert render.kept(np.full((2, 2), 0.25), 20).all()  # none of them is higher
 
 
 def test_what_is_not_kept_is_grey_and_outlined():

@@ -7,7 +7,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 import model
-from model.attacks import fgsm, logits_of, pgd, unit_pixels
+from model.attacks import fgsm, logits_of, pgd
+from model.presets import unit_pixels
 
 
 @pytest.fixture(scope="module")

@@ -100,6 +100,7 @@ def test_a_folder_that_cannot_be_written_gets_one_sentence(tmp_path):
 
 def test_missing_things_are_named(saved, tmp_path):
     assert "there is no checkpoint folder" in refusal(tmp_path / "absent")
+    assert refusal("x" * 5000).endswith("cannot be opened: File name too long")
     (saved / WEIGHTS).rename(tmp_path / "weights")
     assert f"has no {WEIGHTS}" in refusal(saved)
     (saved / CONFIG).unlink()
@@ -159,6 +160,7 @@ def test_a_network_is_not_allocated_before_its_weights_are_known_to_fit(saved):
         '{"architecture": "AttentionVGG"}',
         '{"arguments": {}}',
         '{"architecture": 1, "arguments": 2}',
+        '{"architecture": "AttentionVGG", "arguments": {"compatibility": ["dp"]}}',
         pytest.param("[" * 200_000, id="deep"),
         '{"architecture": "AttendingNetwork", "arguments": {"num_classes": 3}}',
         '{"architecture": "AttentionVGG", "arguments": {"num_classes": 1000000000000}}',
@@ -183,6 +185,7 @@ def test_a_config_that_is_no_config_is_refused(saved, content):
         ({"mean": [0, math.nan, 0], "std": [1, math.nan, 1]}, "under mean, std"),
         ({"mean": [10**400, 0, 0], "std": [1, 1, math.inf]}, "under mean, std"),
         ({"class_names": [1, 2, 3]}, "under class_names"),
+        ({"class_names": ["crane", "cat", "crane"]}, "under class_names"),
         ({"recipe": [], "dataset": 7}, "under dataset, recipe"),
         ({"class_names": ["cat"]}, "does not name each of its classes"),
     ],

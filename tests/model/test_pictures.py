@@ -67,6 +67,10 @@ def test_jpeg_is_decoded_at_a_fraction_of_its_size(picture):
     assert np.abs(shrunk - np.asarray(large.resize((50, 30)), int)).mean() < 3
 
 
+def test_where_rows_and_columns_count_a_jpeg_keeps_them_all(picture):
+    assert read_picture(encoded(picture.resize((3000, 2600)), "JPEG"), turn=False).size == (3000, 2600)
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "F"])
 def test_large_pictures_are_averaged_before_they_are_converted(picture, mode):
     shown = picture if mode != "F" else picture.convert("L")

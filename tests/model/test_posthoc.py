@@ -10,8 +10,8 @@ from captum.attr import LayerGradCam
 from torch.nn.functional import interpolate
 
 import model
-from model.attacks import network_input
 from model.posthoc import blurred, cam, delete, deletion, grad_cam, moved_deletion, random_deletion, ranks, saliency
+from model.presets import network_input
 
 ATTENDING = ["vgg-att3-concat-dp", "vgg-att2-indep-pc", "vgg-att1-concat-additive"]
 CLASSES = torch.tensor([2, 0])

@@ -12,8 +12,10 @@ import torch
 import model
 from model.architectures import multiply_adds
 from training.__main__ import main
-from training.bench import Pictures, Speed, table
-from training.data import Split
+from training.bench import Pictures, Speed, our_steps, table
+from training.data import Split, load
+from training.recipes import named
+from training.run_folder import Settings
 
 REPO = Path(__file__).resolve().parents[2]
 WIDTH = 0.03125
@@ -23,8 +25,8 @@ WIDTH = 0.03125
 def printed(data_dir) -> str:
     """What a benchmark of two rounds of one step prints."""
     command = [sys.executable, "-m", "training", "bench", "--data-dir", str(data_dir), "--device", "cpu"]
-    command += ["--width", str(WIDTH), "--steps", "1", "--rounds", "2", "--workers", "1"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command += ["--width", str(WIDTH), "--steps", "1", "--rounds", "2", "--workers", "1", "--compiled"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCH_COMPILE_DISABLE": "1"}  # compiling takes a minute
     done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -44,7 +46,7 @@ def rates(text: str) -> dict[str, float]:
 def test_every_step_is_there_once(printed):
     kinds = [(row["step"], row["precision"]) for row in cells(printed)]
     assert len(set(kinds)) == len(kinds)
-    assert {("ours", "float32"), ("textbook", "float32")} <= set(kinds)
+    assert {("ours", "float32"), ("ours, compiled", "float32"), ("textbook", "float32")} <= set(kinds)
     assert set(rates(printed)) == {precision for _, precision in kinds}
     title = printed.splitlines()[0]
     assert f"width {WIDTH}" in title and "2 rounds of 1 steps" in title and torch.__version__ in title
@@ -95,10 +97,31 @@ def test_the_textbooks_pictures_are_normalised_and_whole():
     assert torch.allclose(x, torch.tensor((128 / 255 - 0.5) / 0.25), atol=1e-6)
 
 
-def test_a_mistake_gets_one_sentence(data_dir, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["training", "bench", "--arch", "vgg-att9", "--data-dir", str(data_dir)])
+def test_what_is_called_compiled_is_compiled(data_dir, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
+    recipe = named("fast", "cifar10", "vgg-gap")
+    settings = Settings(arch="vgg-gap", dataset="cifar10", recipe=recipe, width=WIDTH, precision="float32")
+    pictures = load("cifar10", data_dir)
+    next(our_steps(settings, pictures, "cpu"))
+    assert not compiled
+    next(our_steps(settings, pictures, "cpu", compiled=True))
+    assert len(compiled) == 1 and isinstance(compiled[0], model.VGGGAP)
+
+
+@pytest.mark.parametrize(
+    "arguments, sentence",
+    [
+        (["--arch", "vgg-att9"], "there is no network called 'vgg-att9'"),
+        (["--compiled"], "torch.compile needs a C++ compiler on a CPU, and there is no g++ here"),
+    ],
+)
+def test_a_mistake_gets_one_sentence(data_dir, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.setattr(sys, "argv", ["training", "bench", *arguments, "--device", "cpu", "--data-dir", str(data_dir)])
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(SystemExit) as exit:
         main()
     error = capsys.readouterr().err
-    assert exit.value.code == 2 and error.startswith("error: there is no network called 'vgg-att9'")
+    assert exit.value.code == 2 and error.startswith(f"error: {sentence}")
     assert error.count("\n") == 1

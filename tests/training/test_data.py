@@ -323,6 +323,11 @@ def test_the_network_sees_the_centred_square(tmp_path):
     assert (wide - seen).abs().max() < 1.5 and (tall - seen[:, None]).abs().max() < 1.5
 
 
+def test_a_folder_that_cannot_be_looked_into_gets_one_sentence(tmp_path):
+    with pytest.raises(DataError, match="x cannot be read: File name too long$"):
+        load("folder:" + "x" * 5000, tmp_path)
+
+
 def test_bad_files_are_named_counted_and_skipped(flowers, capsys):
     rose = flowers / "rose"
     whole = (rose / "00.png").read_bytes()

@@ -19,6 +19,7 @@ from model.card import PAPER
 from model.checkpoints import CARD, CONFIG, WEIGHTS
 from tests.training.local_hub import READER, WRITER, LocalHub, client_of
 from training.push import TILE, PushError, draw_maps, push
+from training.run_folder import command_line
 
 REPO = Path(__file__).resolve().parents[2]
 COMMAND = "python -m training fit --dataset cifar10 --width 0.0625 --out runs/tiny"
@@ -55,7 +56,7 @@ def run(tmp_path) -> Path:
     torch.manual_seed(0)
     folder = tmp_path / "runs" / "tiny"
     AttentionVGG(num_classes=10, width=1 / 16).save_pretrained(folder, INFO)
-    (folder / "settings.json").write_text(json.dumps({"seed": 0}))
+    (folder / "settings.json").write_text(json.dumps({"seed": 0, "dataset": "cifar10"}, indent=1) + "\n")
     (folder / "metrics.jsonl").write_text('{"epoch": 1}\n')
     (folder / "state.pt").write_bytes(b"only for going on")
     (folder / EVENTS).write_bytes(b"for TensorBoard")
@@ -89,6 +90,49 @@ def test_one_commit_holds_the_run(hub, run):
     assert all(files[name] == (run / name).read_bytes() for name in copied)
     width, height = Image.open(io.BytesIO(files["maps.png"])).size
     assert width > 1000 and height > 300  # ten columns; the picture and three levels
+
+
+def test_where_things_lie_is_not_published(hub, run):
+    chosen = {"seed": 0, "dataset": "folder:/home/somebody/birds", "start": "../somebody/run"}
+    (run / "settings.json").write_text(json.dumps(chosen))
+    publish(run, "user/tiny")
+    published = json.loads(hub.files("user/tiny")["settings.json"])
+    assert published == {"seed": 0, "dataset": "folder:birds", "start": "run"}
+
+
+@pytest.mark.parametrize(
+    "typed, told",
+    [
+        ("folder:/home/somebody/birds/", "folder:birds/"),
+        ("folder:birds/of/ours", "folder:birds/of/ours"),
+        ("--out=/home/somebody/runs/dp", "--out=dp"),
+        ("~/runs/dp", "dp"),
+        ("../../somebody/runs/dp", "dp"),
+        ("runs/dp", "runs/dp"),
+        ("user/repo", "user/repo"),
+        ("16x6,24x4,32x5", "16x6,24x4,32x5"),
+    ],
+)
+def test_a_command_is_told_without_the_folders_around(typed, told, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["training", "fit", typed])
+    assert command_line() == f"python -m training fit {told}"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"dataset": 7}'])
+def test_damaged_settings_are_not_published(hub, run, content):
+    (run / "settings.json").write_text(content)
+    assert refusal(run, "user/tiny") == "settings.json of the run is damaged"
+
+
+def test_what_a_config_leaves_to_the_constructor_stands_in_the_card(hub, run):
+    config = json.loads((run / CONFIG).read_text())
+    for name in ("levels", "head"):
+        del config["arguments"][name]
+    del config["results"]["test_images"]
+    (run / CONFIG).write_text(json.dumps(config))
+    publish(run, "user/tiny")
+    card = hub.files("user/tiny")[CARD].decode()
+    assert "Attention at conv7, conv10, conv13" in card and "**Test error: 12.50 %** on the test images of" in card
 
 
 def test_the_card_is_one_the_hub_reads(hub, run):

@@ -62,7 +62,9 @@ def test_the_papers_recipe():
     assert cifar.decay_all and cifar.flip and cifar.crop == 0 and cifar.dropout == 1 and cifar.ema == 0
     assert [cifar.rate(epoch, 300) for epoch in (0, 23, 24, 48, 49)] == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025])
     assert cifar.rate(298, 300) == pytest.approx(0.1 / 2**11) and cifar.rate(299, 300) == pytest.approx(0.1 / 2**12)
-    assert named("paper", "svhn", "vgg").lr == 0.01 and not named("paper", "svhn", "vgg").flip
+    assert named("paper", "svhn", "vgg").lr == 0.01
+    for arch in ("vgg", "resnet164"):
+        assert named("paper", "cifar10", arch).flip and not named("paper", "svhn", arch).flip
     cub = named("paper", "cub", "vgg-att2-concat-pc")
     assert cub.epochs == 320 and [round(cub.rate(e, 320), 4) for e in (28, 29, 59, 89, 119)] == [
         0.01,

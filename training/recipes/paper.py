@@ -22,7 +22,7 @@ from training.recipes import Recipe
 
 def recipe(dataset: str, arch: str) -> Recipe:
     """The paper's settings for a data set and a network."""
-    common = {"name": "paper", "decay_all": True, "author_init": True}
+    common = {"name": "paper", "decay_all": True, "author_init": True, "flip": dataset != "svhn"}
     if arch.startswith("resnet"):
         steps = ((59, 0.2), (119, 0.2), (159, 0.2))
         return Recipe(stages=((0, 200),), batch_size=64, milestones=steps, nesterov=True, crop=4, **common)
@@ -30,8 +30,7 @@ def recipe(dataset: str, arch: str) -> Recipe:
         steps = ((29, 2.0), (59, 2.0), *((epoch, 0.5) for epoch in range(89, 320, 30)))
         return Recipe(stages=((0, 320),), lr=0.01, milestones=steps, **common)
     halving = tuple((epoch, 0.5) for epoch in range(24, 300, 25))
-    lr, flip = (0.01, False) if dataset == "svhn" else (0.1, True)
-    return Recipe(stages=((0, 300),), lr=lr, milestones=halving, flip=flip, **common)
+    return Recipe(stages=((0, 300),), lr=0.01 if dataset == "svhn" else 0.1, milestones=halving, **common)
 
 
 @torch.no_grad()
