@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,16 @@ class Site:
     @property
     def first_checkpoint(self) -> str:
         """The small one (-s in its name) that errs least, or the least erring of all where none is small."""
-        return min(self.networks.families, key=lambda family: ("s" not in family.split("-"), self.least_error(family)))
+        return self.best(self.networks.families)
+
+    def best(self, checkpoints: Iterable[str]) -> str:
+        return min(checkpoints, key=lambda family: ("s" not in family.split("-"), self.least_error(family)))
+
+    def checkpoint_with(self, compatibility: str) -> str:
+        """The first checkpoint, or the best of those that have the compatibility where the first has it not."""
+        first, families = self.first_checkpoint, self.networks.families
+        having = [family for family, nets in families.items() if compatibility in nets]
+        return first if first in having or not having else self.best(having)
 
     def least_error(self, checkpoint: str) -> float:
         return min(map(error, self.networks.families[checkpoint].values()))

@@ -78,7 +78,8 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         A checkpoint is named as a family, or whole: its compatibility is then the one that ``compat`` replaces.
         """
         whole = {name: pair for pair, name in site.networks.names.items()}
-        wanted = known(request, "checkpoint", [*site.networks.families, *whole], site.first_checkpoint)
+        first = site.checkpoint_with(request.query_params.get("compat", "").lower())
+        wanted = known(request, "checkpoint", [*site.networks.families, *whole], first)
         family, own = whole.get(wanted, (wanted, None))
         default = own or site.first_compatibility(family)
         return switched(site, family, known(request, "compat", site.networks.compatibilities(family), default))

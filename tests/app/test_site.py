@@ -33,6 +33,13 @@ def test_the_best_small_one(errors, family, compatibility):
     assert site.nearest(family, "additive") == compatibility and site.nearest(family, "dp") == "dp"
 
 
+def test_an_address_that_names_a_compatibility_alone_opens_a_checkpoint_that_has_it():
+    errors = {"a-s": {"dp": 0.05}, "b-s": {"dp": 0.09, "pc": 0.08}, "c-s": {"pc": 0.07}, "d-s": {"additive": 0.1}}
+    site = Site(Networks({f: {c: network(e) for c, e in nets.items()} for f, nets in errors.items()}))
+    opened = {asked: site.checkpoint_with(asked) for asked in ("dp", "pc", "additive", "", "cosine")}
+    assert opened == {"dp": "a-s", "pc": "c-s", "additive": "d-s", "": "a-s", "cosine": "a-s"}
+
+
 def test_the_picker_tells_data_width_and_the_least_error():
     families = {"x-s": {"dp": network(0.0817), "pc": network(0.084)}, "x-s-long": {"dp": network(0.0581)}}
     labels = [label for label, _ in Site(Networks(families)).checkpoint_choices()]
