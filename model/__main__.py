@@ -62,7 +62,7 @@ def export(
 @app.command()
 def table(
     match: Annotated[str, typer.Option(help="Only the networks whose name contains this.")] = "",
-    rounds: Annotated[int, typer.Option(min=1, help="How often each network is timed, in turn.")] = 7,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each network is timed, in turn.")] = 5,
     batch: Annotated[int, typer.Option(min=1, help="Images a forward pass.")] = 4,
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
 ) -> None:
