@@ -281,4 +281,4 @@ def command_line() -> str:
 
 def without_place(argument: str) -> str:
     """An argument as it is published with the weights: of a path out of this folder, its last part alone."""
-    return re.sub(r"(?:(?<=^)|(?<=[=:]))(?:[~/]|\.\./).*/(?=[^/]+/?$)", "", argument)
+    return re.sub(r"(?:^|(?<=[=:]))(?:[~/]|\.\./).*/(?=[^/]+/?$)", "", argument)
