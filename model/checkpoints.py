@@ -230,7 +230,7 @@ def read_config(folder: Path) -> dict:
         isinstance(config, dict)
         and isinstance(config.get("arguments"), dict)
         and isinstance(config.get("architecture"), str)
-        and isinstance(config["arguments"].get("compatibility", ""), str)
+        and not isinstance(config["arguments"].get("compatibility"), (list, dict))
     ):
         raise CheckpointError(f"{name}: {CONFIG} does not describe one of our networks")
     if wrong := [key for key, fits in FITS.items() if key in config and not fits(config[key])]:
