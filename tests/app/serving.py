@@ -1,6 +1,7 @@
 """Checkpoints with random weights, and the page served by its own command: for the tests of the page."""
 
 import os
+import signal
 import subprocess
 import time
 import urllib.request
@@ -51,7 +52,14 @@ class Server:
         environment.pop("PYTHONPATH", None)
         environment |= given
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=cwd or folder)
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=log,
+                stderr=log,
+                cwd=cwd or folder,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
+            )
         try:
             self.wait()
         except BaseException:
