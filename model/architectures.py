@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from model.attending import AttendingNetwork
 from model.checkpoints import Network
+from model.machine import processor
 from model.zoo import build
 
 INTRODUCTION = """\
@@ -115,14 +116,9 @@ def ratio(times: list[float], to: list[float], digits: int) -> str:
 
 def machine() -> str:
     """Processor, versions and load, in one line."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    processor = next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
     load = Path("/proc/loadavg")
     busy = f"; load average {load.read_text().split()[0]} at the end" if load.exists() else ""
-    return f"{processor}; Python {platform.python_version()}, torch {torch.__version__}{busy}"
+    return f"{processor()}; Python {platform.python_version()}, torch {torch.__version__}{busy}"
 
 
 def document(names: list[str], rounds: int, batch: int, width: float) -> str:

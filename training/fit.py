@@ -23,13 +23,14 @@ from tqdm import tqdm
 import model
 from model.attention import wide
 from model.checkpoints import Info, Network
+from model.machine import cpuinfo
 from model.presets import normalise
 from training.augment import cutout, random_crop, random_flip, resize
 from training.data import Dataset, hold_out
 from training.evaluate import draw_confusion, evaluate, measure, predict
 from training.parallel import share_batch_statistics
 from training.recipes import Recipe, paper
-from training.run_folder import CONFUSION, RunError, RunFolder, Settings, cpuinfo, environment, without_place
+from training.run_folder import CONFUSION, RunError, RunFolder, Settings, environment, without_place
 
 
 class Stopped(Exception):

@@ -24,6 +24,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network, read_config, sweep, write_atomically
+from model.machine import processor
 from training.recipes import Recipe
 
 STATE, SETTINGS, METRICS, CURVES = "state.pt", "settings.json", "metrics.jsonl", "curves.png"
@@ -245,8 +246,7 @@ def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
     if device.type == "cuda":
         hardware = torch.cuda.get_device_name(device)
     else:
-        names = [line.split(":", 1)[1].strip() for line in cpuinfo().splitlines() if line.startswith("model name")]
-        hardware = f"{names[0] if names else platform.machine()} CPU, {torch.get_num_threads()} threads"
+        hardware = f"{processor()} CPU, {torch.get_num_threads()} threads"
     return {
         "hardware": hardware + (f", {processes} processes" if processes > 1 else ""),
         "versions": f"Python {platform.python_version()}, torch {torch.__version__}",
@@ -266,12 +266,6 @@ def commit() -> str:
         return git("rev-parse", "--short=12", "HEAD") + (" with changes" if changes else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
-
-
-def cpuinfo() -> str:
-    """What Linux says of the processor; "" elsewhere."""
-    file = Path("/proc/cpuinfo")
-    return file.read_text() if file.exists() else ""
 
 
 def command_line() -> str:
