@@ -112,7 +112,7 @@ def method(net: Network) -> str:
     formula, whose = words.equation(net)
     return (
         f'<div class="method"><p class="formula">{formula} <small>{whose}</small></p>'
-        f'<p class="note">a = softmax of c over all positions. {words.PC_LIMIT}</p></div>'
+        f'<p class="note">{words.SYMBOLS} a = softmax of c over all positions. {words.PC_LIMIT}</p></div>'
     )
 
 
@@ -123,7 +123,9 @@ def message(sentence: str, alarm: bool = False) -> str:
 
 LEGEND = (
     "× uniform: multiples of even attention, which the line at 1 × marks. Entropy: 1 is even, 0 a single position. "
-    "Logit: the layer's share of the winner's; the bias has the rest."
+    "Logit: what this layer adds to the winning class's score, from which a softmax makes its probability; in brackets "
+    "its share of that score, of which the bias has the rest. Keep top: shows only the highest positions that together "
+    "hold so much of the attention. Shared: one colour scale for all maps, from 0 to the highest peak."
 )
 
 

@@ -49,7 +49,7 @@ class Site:
         labels = {}
         for family, nets in self.networks.families.items():
             net, least = next(iter(nets.values())), self.least_error(family)
-            measured = f", error from {100 * least:.1f} %" if least < math.inf else ""
+            measured = f", best error {100 * least:.1f} %" if least < math.inf else ""
             labels[family] = f"{dataset_name(net.info.dataset)}, width {net.arguments.get('width', 1.0):g}{measured}"
         alike = {label for label in labels.values() if list(labels.values()).count(label) > 1}
         return [(f"{family} ({label})" if label in alike else label, family) for family, label in labels.items()]

@@ -23,6 +23,10 @@ PC_LIMIT = (
     "Under Parametrised (pc) the global feature g cannot move a map: it adds the same number, ⟨u, g⟩, at every "
     "position, and the softmax cancels it."
 )
+SYMBOLS = (
+    "l: the local feature at a position, one vector of d channels; g: the global feature, of the whole picture; what "
+    "else stands in a formula (u, W, V, b or τ) is learnt, by each layer its own."
+)
 EQUATIONS = {
     "dp": (
         "<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩ / √<i>d</i>",

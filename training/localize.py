@@ -7,8 +7,9 @@ exact masks. A network sees what it sees on the page: the centred square at its 
 and scaled with it, and a bird of whose box less than half remains is left out and counted.
 
 Maps: trained attention at each level, which is of no class; CAM (VGG-GAP), Grad-CAM at the last level and gradient
-saliency, of the class "bird", or the scene's; a centred Gaussian (sigma: a quarter of the side); a uniform map. Every
-map is brought to the input's size bilinearly. One that is 0 everywhere names no place, and counts as uniform.
+saliency, of the class "bird", or the scene's; a centred Gaussian (sigma: a quarter of the side), a narrow one (half of
+that: mass rewards sharpness as well as place, and this shows how much) and a uniform map. Every map is brought to the
+input's size bilinearly. One that is 0 everywhere names no place, and counts as uniform.
 
 Measured on CUB's test birds and on all scenes, a mean over pictures with its 95 % interval (bootstrap over pictures):
 
@@ -39,7 +40,7 @@ from model.presets import network_input, unit_pixels
 from training.data import DataError
 from training.objects import Objects, birds, illustrated
 
-SIGMA = 0.25  # of the side
+SIGMAS = {"Gaussian": 0.25, "narrow Gaussian": 0.125}  # of the side
 THRESHOLDS = tuple((i / 50) ** 2 for i in range(50))  # of the stretched map; finer towards 0, where sharp maps need it
 RESAMPLES = 2000
 
@@ -59,9 +60,9 @@ class Row:
 
     Attributes:
         pictures: "birds" (CUB's test split) or "scenes".
-        checkpoint: its folder's name; empty for the Gaussian and the uniform map.
+        checkpoint: its folder's name; empty for those that need no network.
         compatibility: of a network with trained attention, else empty.
-        method: attention, CAM, Grad-CAM, saliency, Gaussian or uniform.
+        method: attention, CAM, Grad-CAM, saliency, Gaussian, narrow Gaussian or uniform.
         level: such as conv13; empty where there is none.
         n: pictures measured.
         left_out: birds left out, because the centred square holds less than half of their box.
@@ -131,10 +132,12 @@ def network_maps(
 
 
 def plain_maps(count: int, side: int) -> dict[Key, Tensor]:
-    """What needs no network: {("Gaussian", ""): [N, S, S], ("uniform", ""): the same}."""
+    """What needs no network: {(name, ""): [N, S, S]} of both Gaussians and the uniform map."""
     x = (torch.arange(side) + 0.5) / side - 0.5
-    bell = torch.exp(-(x**2) / (2 * SIGMA**2))
-    maps = {("Gaussian", ""): bell[:, None] * bell, ("uniform", ""): torch.ones(side, side)}
+    bells = {name: torch.exp(-(x**2) / (2 * sigma**2)) for name, sigma in SIGMAS.items()}
+    maps = {(name, ""): bell[:, None] * bell for name, bell in bells.items()} | {
+        ("uniform", ""): torch.ones(side, side)
+    }
     return {key: m.expand(count, -1, -1) for key, m in maps.items()}
 
 
@@ -186,7 +189,7 @@ def bootstrap(values: Tensor, seed: int = 0) -> Estimate:
 
 
 def localize(checkpoints: list[str], data_dir: str | Path, device: torch.device | str = "cpu") -> list[Row]:
-    """Measures every map of every checkpoint, and the two that need none, on birds and scenes.
+    """Measures every map of every checkpoint, and those that need none, on birds and scenes.
 
     Args:
         checkpoints: runs, checkpoint folders or Hub ids, at least one; each must know the ten classes of CIFAR-10.

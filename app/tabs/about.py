@@ -58,8 +58,9 @@ position:</p><ul class="scores">{scores}</ul>
 class is read from these sums alone:</p>
 <p class="formula steps"><span><i>a{I}</i> = exp <i>c{I}</i> / Σ<sub>j</sub> exp <i>c</i><sub>j</sub></span>
 <span><i>g<sub>a</sub></i> = Σ{I} <i>a{I} l{I}</i></span>
-<span>logits = bias + Σ<sub>layers</sub> <i>W</i> ReLU(BN(<i>g<sub>a</sub></i>))</span></p>
-<p>So each logit is exactly the bias plus one term a layer. {words.PC_LIMIT}</p></section>"""
+<span>logits = bias + Σ<sub>layers</sub> <i>M</i> ReLU(BN(<i>g<sub>a</sub></i>))</span></p>
+<p>u, W, V, b and M are learnt, by each layer its own; BN is batch normalisation. So each logit is exactly the bias plus
+one term a layer. {words.PC_LIMIT}</p></section>"""
 
 
 def network() -> str:
@@ -100,7 +101,9 @@ def checkpoints(networks: Networks) -> str:
     return f"""<section><h2>The checkpoints served here</h2>
 <p>Error: the share of all test images that the network names wrong, as measured and stored with its weights. Where two
 intervals overlap widely, the errors do not say which network is better; and attention has helped a network to be right
-only where it errs clearly less than a control, trained as long, that has none.</p>
+only where it errs clearly less than a control, trained as long, that has none. The controls: uniform weighs all
+positions alike, vgg-gap averages its last layer, vgg-global classifies g alone. Width multiplies every channel count;
+1 is the paper's.</p>
 {table("The checkpoints", COLUMNS, rows)}
 <details><summary>How each was trained</summary><ul>{made}</ul></details></section>"""
 

@@ -23,6 +23,10 @@ from app.inputs import (
 from app.site import Site
 from app.sliders import slider
 
+WHAT = (
+    "FGSM moves every pixel value by epsilon at once, whichever way makes the answer less likely; PGD takes ten "
+    "smaller steps from a random start, never further than epsilon."
+)
 START = "What an attack does comes here once a picture is chosen."
 TITLES = {CLEAN: "The picture as it is (clean)", ATTACKED: "The picture after the attack (attacked)"}
 EPSILON = 2  # at first: of 255
@@ -34,7 +38,8 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
             image, strip = picture_with_examples(site)
             switch = network_switch(site)
-            method = gr.Radio([(label, name) for name, (label, _) in METHODS.items()], value="pgd", label="Attack")
+            methods = [(label, name) for name, (label, _) in METHODS.items()]
+            method = gr.Radio(methods, value="pgd", label="Attack", info=WHAT)
             epsilon = slider(0, STRONGEST, EPSILON, step=1, label="Epsilon, steps of 1 / 255")
             scale = colour_scale()
         with gr.Column(scale=1, min_width=320):

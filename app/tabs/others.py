@@ -25,11 +25,12 @@ KINDS = {
 }
 CAUTION = (
     "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels lie apart, those of "
-    "a map in patches; the same map moved elsewhere is as patchy, and differs in place alone. A map that points "
-    "nowhere falls more than about half of its moves, and one that points to the middle more than most where the thing "
-    "shown stands there. It is one picture: compare with care. Blurred: under a Gaussian whose sigma is an eighth of "
-    "the picture's side. Moved: shifted by a quarter of the side or more, what leaves on one side coming back on the "
-    "other."
+    "a map in patches; the same map moved elsewhere is as patchy, and differs in place alone. Blurring what a map "
+    "highlights costs more than blurring what about half of its moves highlight even where the map points nowhere in "
+    "particular, and more than most where it points to the middle and the thing shown stands there. The map named "
+    "above is the best of several, and one of several always is. It is one picture: compare with care. Blurred: under "
+    "a Gaussian whose sigma is an eighth of the picture's side. Moved: shifted by a quarter of the side or more, what "
+    "leaves on one side coming back on the other."
 )
 
 

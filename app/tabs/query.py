@@ -26,6 +26,10 @@ from app.inputs import (
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.site import Site
 
+WHAT = (
+    "The global feature g sums a picture up at the end of the network and enters the score of every position. Here g "
+    "of the picture that asks takes the place of the first picture's own."
+)
 START = "The maps come here once two pictures are chosen: one to look at, one that asks."
 HEIGHT = 140  # px of an input, so that the switch below both is seen without scrolling
 FIRST = 3  # the example that asks at first
@@ -59,7 +63,7 @@ def first_query(site: Site, looked_at: str | None, file: str | None):
 
 
 def draw(found: Comparison, shared: bool) -> str:
-    return grids.grid(found, TITLES, PAIR, shared, note(found))
+    return grids.grid(found, TITLES, PAIR, shared, f"{WHAT} {note(found)}")
 
 
 def add_endpoint(site: Site) -> None:

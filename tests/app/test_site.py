@@ -43,7 +43,7 @@ def test_an_address_that_names_a_compatibility_alone_opens_a_checkpoint_that_has
 def test_the_picker_tells_data_width_and_the_least_error():
     families = {"x-s": {"dp": network(0.0817), "pc": network(0.084)}, "x-s-long": {"dp": network(0.0581)}}
     labels = [label for label, _ in Site(Networks(families)).checkpoint_choices()]
-    assert labels == [f"unknown data, width 0.01, error from {least} %" for least in ("8.2", "5.8")]
+    assert labels == [f"unknown data, width 0.01, best error {least} %" for least in ("8.2", "5.8")]
     assert Site(Networks({"x": {"dp": network(None)}})).checkpoint_choices() == [("unknown data, width 0.01", "x")]
 
 

@@ -196,12 +196,13 @@ def test_scenes_have_their_masks(drawn):
 
 def test_the_plain_maps(drawn):
     maps = plain_maps(2, 16)
-    bell = maps["Gaussian", ""]
-    assert bell.shape == (2, 16, 16)
-    for i in range(16):  # along row 7, sigma a quarter of the side: four pixels
-        expected = np.exp(-((i - 7.5) ** 2 - 0.5**2) / (2 * 4**2))
-        assert (bell[0, 7, i] / bell[0, 7, 7]).item() == pytest.approx(expected, rel=1e-5)
-    assert torch.allclose(bell[0], bell[0].T) and torch.equal(bell[0], bell[1])
+    for name, sigma in (("Gaussian", 4), ("narrow Gaussian", 2)):  # pixels: a quarter and an eighth of the side
+        bell = maps[name, ""]
+        assert bell.shape == (2, 16, 16)
+        for i in range(16):  # along row 7
+            expected = np.exp(-((i - 7.5) ** 2 - 0.5**2) / (2 * sigma**2))
+            assert (bell[0, 7, i] / bell[0, 7, 7]).item() == pytest.approx(expected, rel=1e-5)
+        assert torch.allclose(bell[0], bell[0].T) and torch.equal(bell[0], bell[1])
     assert torch.equal(maps["uniform", ""], torch.ones(2, 16, 16))
 
 
@@ -241,14 +242,14 @@ def test_every_map_is_measured_on_both_kinds_of_pictures(rows):
         "vgg-att2-concat-dp": {"attention conv10", "attention conv13", "Grad-CAM conv13", "saliency"},
         "vgg-gap": {"CAM conv13", "saliency"},
         "vgg-att1-concat-uniform": {"Grad-CAM conv13", "saliency"},
-        "": {"Gaussian", "uniform"},
+        "": {"Gaussian", "narrow Gaussian", "uniform"},
     }
     for kind, n, left_out in (("birds", 2, 1), ("scenes", 10, 0)):
         some = [row for row in rows if row.pictures == kind]
         assert {(row.n, row.left_out) for row in some} == {(n, left_out)}
         for name, expected in maps.items():
             assert {f"{r.method} {r.level}".strip() for r in some if r.checkpoint == name} == expected
-    assert len(rows) == 2 * 10
+    assert len(rows) == 2 * 11
 
 
 def test_what_a_map_has_beyond_the_gaussian_is_taken_picture_by_picture(rows, drawn):
