@@ -21,8 +21,9 @@ from model.zoo import build
 INTRODUCTION = """\
 # Architectures
 
-Printed by `python -m model table`. Every name is built by `model.build(name)` and returns `(logits, maps)`; sizes are
-those of one 32 x 32 picture, ten classes.
+Printed by `python -m model table`. Every name is built by `model.build(name, num_classes=10, width=1.0)` and returns
+`(logits, maps)`; sizes are those of one 32 x 32 picture, ten classes. l is a position's local feature, of C channels; g
+the global feature: see [README](../README.md#how-attention-is-computed).
 
 | name | what it is |
 |---|---|
@@ -37,6 +38,11 @@ Then the head: `concat`, one linear layer over all attended vectors; `indep`, on
 compatibility: `dp` <l, g> / sqrt(C), or undivided as published, or times a learnt factor (`scale_scores`); `pc`
 <u, l + g>; `additive` (ours) <u, tanh(W l + V g + b)>, W and V to C / 4 channels; `uniform` (a control) every
 position alike.
+
+A compatibility of your own is a module in [attention.py](../model/attention.py) that makes scores [B, H, W] of local
+features [B, C, H, W] and g [B, C], its name in `COMPATIBILITIES` and `compatibility_of`, and in `uses_global` of
+[attending.py](../model/attending.py) if it reads g; then every name above can be built with it. The page's switch needs
+its label (`COMPATIBILITIES` in app/explain.py) and its formula (`EQUATIONS` in app/words.py).
 
 - Under `pc` and `uniform` the global branch cannot change the answer: its parameters are counted, since the paper's
   network has them, but the forward pass skips it. `python -m model export SRC DEST --prune` writes the checkpoint
