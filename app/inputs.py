@@ -26,8 +26,9 @@ CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
 
 
 def unopened(self: gr.Image, data: Any) -> str | bytes | None:
-    """The path of an upload, or the content of a ``data:`` URL that a program sent.
+    """The path of an upload, or the content of a ``data:`` URL that a program sent to an endpoint.
 
+    The endpoints' inputs are invisible; what a visitor sees takes uploads alone, whose names and times the page uses.
     Gradio looks whether a path was uploaded only where the value says that it is a file, which a program may leave out.
 
     Raises:
@@ -36,7 +37,7 @@ def unopened(self: gr.Image, data: Any) -> str | bytes | None:
     """
     if data is None:
         return None
-    if data.url and data.url.startswith("data:"):
+    if data.url and data.url.startswith("data:") and not self.visible:
         if len(data.url) > LARGEST * 4 // 3 + 100:  # base64
             too_large = f"This picture has more than {LARGEST // 10**6} MB: please use a smaller one."
             raise gr.Error(too_large, print_exception=False)

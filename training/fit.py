@@ -121,8 +121,8 @@ class Run:
         ValueError: no network has that name, or an argument does not suit it.
         DataError: fewer training pictures than are to be held out.
         CheckpointError: the checkpoint to start from cannot be loaded.
-        RunError: it does not fit; or there are fewer training pictures than one batch, or a batch that the processes
-            cannot share equally.
+        RunError: it does not fit; or there are fewer training pictures than one batch, a batch that the processes
+            cannot share equally, or an epoch whose pictures are too small for the network.
     """
 
     def __init__(
@@ -147,6 +147,7 @@ class Run:
         self.train = train.to(self.device)
         first = dataclasses.replace(settings, start="") if begun else settings
         self.net = build(first, data)  # the bare network; self.wrapped is what runs
+        self.check_sides()
         self.average = {k: v.to(self.device, copy=True) for k, v in self.net.state_dict().items()}
         if self.world > 1:
             self.net = share_batch_statistics(self.net, self.device)
@@ -168,6 +169,18 @@ class Run:
     @property
     def last_side(self) -> int:
         return self.side(self.recipe.epochs - 1)
+
+    def check_sides(self) -> None:
+        side = min(self.side(epoch) for epoch in range(self.recipe.epochs))
+        try:
+            with torch.no_grad():
+                self.net.eval()(torch.zeros(1, 3, side, side))
+        except ValueError as e:
+            raise RunError(
+                f"pictures of {side} pixels a side, as an epoch's are here, are too small for {self.settings.arch}: "
+                "choose other --stages, such as 0x15 (0 is the pictures' own side), or a larger --input-size"
+            ) from e
+        self.net.train()
 
     def resume(self) -> None:
         """Takes up the folder's saved state, if there is one; the first process reads it for all.

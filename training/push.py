@@ -2,8 +2,9 @@
 
     python -m training push runs/dp user/repo
 
-One commit: model.safetensors, config.json, settings.json, metrics.jsonl, curves.png, maps.png (the attention on example
-pictures, drawn now), TensorBoard events, and README.md where the repository has none. It is made whole or not at all.
+One commit: model.safetensors, config.json, settings.json, metrics.jsonl, curves.png, confusion.png, maps.png (the
+attention on the illustrated scenes, drawn now), TensorBoard events, and README.md where the repository has none. It is
+made whole or not at all.
 """
 
 from __future__ import annotations
@@ -15,19 +16,19 @@ from pathlib import Path
 
 import torch
 
+from assets import scenes
 from model.card import card
 from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network, read_config
 from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, normalise, to_pixels
-from training.run_folder import SETTINGS, without_place
+from training.run_folder import CONFUSION, CURVES, METRICS, SETTINGS, without_place
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "assets" / "examples"
-FROM_RUN = (CONFIG, WEIGHTS, SETTINGS, "metrics.jsonl", "curves.png", "confusion.png")
+FROM_RUN = (CONFIG, WEIGHTS, SETTINGS, METRICS, CURVES, CONFUSION)
 MAPS, TILE = "maps.png", 96  # pixels
 SHOWN = {
-    "curves.png": "Loss and error by epoch.",
-    "confusion.png": "Confusion matrix on the test split.",
-    MAPS: "What each level's map highlights, on example pictures; each map on its own scale.",
+    CURVES: "Loss and error by epoch.",
+    CONFUSION: "Confusion matrix on the test split.",
+    MAPS: "What each level's map highlights, on illustrated scenes; each map on its own scale.",
 }
 
 
@@ -47,9 +48,7 @@ class Pushed:
         return f"{self.url}{kept}"
 
 
-def push(
-    run: str | Path, repo: str, private: bool = False, overwrite_card: bool = False, pictures: str | Path = EXAMPLES
-) -> Pushed:
+def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool = False) -> Pushed:
     """Publishes a run (or any checkpoint folder) as one commit on main; the repository is made where there is none.
 
     Args:
@@ -57,7 +56,6 @@ def push(
         repo: "user/repo".
         private: make the repository private; one that is there and public is refused.
         overwrite_card: replace a README.md that the repository has already.
-        pictures: a folder of pictures, the first ten of which maps.png shows.
 
     Raises:
         PushError: ``run`` is no run, the name is not one or is another's, there is no token, the Hub refuses, or the
@@ -68,11 +66,9 @@ def push(
     run = Path(run)
     net, config = read_run(run)
     check_name(repo)
-    if not Path(pictures).is_dir():
-        raise PushError(f"there is no folder {pictures} with pictures to show")
     if not get_token():
         raise PushError("the Hub needs a token that may write: run `hf auth login`, or set HF_TOKEN")
-    files = gather(run, net, Path(pictures))
+    files = gather(run, net)
     shown = {name: text for name, text in SHOWN.items() if name in files}
     files[CARD] = card(repo, config, shown).encode()
     api = HfApi()
@@ -118,16 +114,17 @@ def read_run(run: Path) -> tuple[Network, dict]:
     return net, {**known, **config, "arguments": net.arguments}
 
 
-def gather(run: Path, net: Network, pictures: Path) -> dict[str, bytes]:
+def gather(run: Path, net: Network) -> dict[str, bytes]:
     """What is published besides the card: {path in the repository: content}."""
     events = [str(f.relative_to(run)) for f in sorted(run.rglob("events.out.tfevents.*"))]
     names = [name for name in (*FROM_RUN, *events) if (run / name).is_file()]
     try:
         files = {name: (run / name).read_bytes() for name in names}
-        maps = draw_maps(net, pictures)
+        # by name: whoever serves the page may have put pictures of their own into the folder
+        maps = draw_maps(net, [scenes.FOLDER / f"{name}.png" for name in scenes.SCENES])
     except (OSError, BadPicture) as e:
         why = getattr(e, "strerror", None) or f"it is {e}"
-        raise PushError(f"a file of {run} or of {pictures} cannot be read: {why}") from e
+        raise PushError(f"a file of {run} or of {scenes.FOLDER} cannot be read: {why}") from e
     if SETTINGS in files:
         files[SETTINGS] = published(files[SETTINGS])
     return {**files, MAPS: maps} if maps else files
@@ -153,18 +150,15 @@ def message(config: dict) -> str:
     return f"{config['architecture']} on {config['dataset'] or 'unknown data'}{measured}"
 
 
-def draw_maps(net: Network, folder: Path, most: int = 10) -> bytes | None:
-    """A PNG: a column a picture of ``folder``, what the network answers, and each level's map laid over it.
+def draw_maps(net: Network, files: list[Path]) -> bytes | None:
+    """A PNG: a column a picture, what the network answers, and each level's map laid over it.
 
-    None where the network has no maps, or the folder no pictures.
+    None where the network has no maps.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    files = sorted(f for f in folder.glob("*") if f.suffix.lower() in (".png", ".jpg", ".jpeg"))[:most]
     side = net.arguments.get("input_size", 32)
-    if not files:
-        return None
     pixels = torch.stack([to_pixels(crop_square(read_picture(f), side)) for f in files])  # [N, 3, S, S]
     with torch.inference_mode():
         logits, attention = net(normalise(pixels, net.info.mean, net.info.std))

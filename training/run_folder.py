@@ -1,4 +1,4 @@
-"""A run's folder: settings.json, metrics.jsonl, curves.png, TensorBoard events, state.pt, and the checkpoint itself.
+"""A run's folder: settings, metrics, curves, confusion matrix, TensorBoard events, state.pt, and the checkpoint itself.
 
 The folder is a checkpoint folder (config.json, model.safetensors, README.md). Every write is atomic and state.pt comes
 last, so whatever stops a run, what lies there can be loaded and the run can go on.

@@ -7,6 +7,7 @@ import uuid
 
 import numpy as np
 import pytest
+from gradio.data_classes import ImageData
 from PIL import Image
 
 from app.endpoints import UNTAKEN
@@ -132,6 +133,13 @@ def test_no_web_address_is_fetched():
     fetched = uploads_only(picture_input(), "https://example.com/cat.png")
     with pytest.raises(ValueError, match="not an upload"):
         fetched.send(None)
+
+
+def test_what_a_visitor_sees_takes_no_picture_inside():
+    inside = ImageData(url="data:image/png;base64,L2V0Yy9wYXNzd2Q=")  # "/etc/passwd", which would be used as a path
+    with pytest.raises(ValueError, match="not an upload"):
+        picture_input().preprocess(inside)
+    assert picture_input(visible=False).preprocess(inside) == b"/etc/passwd"
 
 
 def test_a_picture_inside_is_as_limited_as_an_upload(server):

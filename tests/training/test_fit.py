@@ -253,6 +253,18 @@ def test_a_mistake_gets_one_sentence_and_exit_code_2(arguments, says, data_dir, 
     assert says in refused(monkeypatch, capsys, *arguments, data_dir=data_dir, out=out)  # no run is in the way
 
 
+def test_pictures_that_get_too_small_get_one_sentence(tmp_path, monkeypatch, capsys):
+    from PIL import Image
+
+    for name in ("red", "blue"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.effect_noise((12, 12), 50).convert("RGB").save(tmp_path / "own" / name / f"{number}.png")
+    command = ["--dataset", "folder:own", "--input-size", "12", "--limit", "0", "--batch-size", "2"]
+    said = refused(monkeypatch, capsys, *command, "--stages", "0x1,16x1", data_dir=tmp_path, out=tmp_path / "run")
+    assert "pictures of 6 pixels a side" in said and "--stages" in said and not (tmp_path / "run").exists()
+
+
 def test_a_loss_that_is_not_finite_is_never_saved(data_dir, tmp_path, monkeypatch, capsys):
     arguments = ["--lr", "1e20", "--stages", "16x1", "--save-every", "1"]
     assert "not finite" in refused(monkeypatch, capsys, *arguments, data_dir=data_dir, out=tmp_path)

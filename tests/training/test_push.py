@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 import model
+from assets import scenes
 from model import AttentionVGG, Info
 from model.card import PAPER
 from model.checkpoints import CARD, CONFIG, WEIGHTS
@@ -61,18 +63,12 @@ def run(tmp_path) -> Path:
     (folder / "state.pt").write_bytes(b"only for going on")
     (folder / EVENTS).write_bytes(b"for TensorBoard")
     Image.new("RGB", (8, 8)).save(folder / "curves.png")
-    (tmp_path / "runs" / "none").mkdir()
     return folder
-
-
-def publish(run: Path, repo: str, **options):
-    """``push`` without the time to draw maps."""
-    return push(run, repo, **{"pictures": run.parent / "none", **options})
 
 
 def refusal(*args, **kwargs) -> str:
     with pytest.raises(PushError) as caught:
-        publish(*args, **kwargs)
+        push(*args, **kwargs)
     message = str(caught.value)
     assert "\n" not in message and "127.0.0.1" not in message
     return message
@@ -95,7 +91,7 @@ def test_one_commit_holds_the_run(hub, run):
 def test_where_things_lie_is_not_published(hub, run):
     chosen = {"seed": 0, "dataset": "folder:/home/somebody/birds", "start": "../somebody/run"}
     (run / "settings.json").write_text(json.dumps(chosen))
-    publish(run, "user/tiny")
+    push(run, "user/tiny")
     published = json.loads(hub.files("user/tiny")["settings.json"])
     assert published == {"seed": 0, "dataset": "folder:birds", "start": "run"}
 
@@ -130,7 +126,7 @@ def test_what_a_config_leaves_to_the_constructor_stands_in_the_card(hub, run):
         del config["arguments"][name]
     del config["results"]["test_images"]
     (run / CONFIG).write_text(json.dumps(config))
-    publish(run, "user/tiny")
+    push(run, "user/tiny")
     card = hub.files("user/tiny")[CARD].decode()
     assert "Attention at conv7, conv10, conv13" in card and "**Test error: 12.50 %** on the test images of" in card
 
@@ -159,11 +155,11 @@ def test_the_card_is_one_the_hub_reads(hub, run):
 
 
 def test_what_is_pushed_is_read_back_bit_for_bit(hub, run):
-    commit = publish(run, "user/tiny").url.rsplit("/", 1)[1]
+    commit = push(run, "user/tiny").url.rsplit("/", 1)[1]
     pushed = AttentionVGG.from_pretrained(run)
     torch.manual_seed(1)
     AttentionVGG(num_classes=10, width=1 / 16).save_pretrained(run, INFO)
-    publish(run, "user/tiny")
+    push(run, "user/tiny")
     read = AttentionVGG.from_pretrained("user/tiny", revision=commit)
     assert all(torch.equal(v, read.state_dict()[k]) for k, v in pushed.state_dict().items())
     latest = AttentionVGG.from_pretrained("user/tiny")
@@ -174,32 +170,32 @@ def test_what_is_pushed_is_read_back_bit_for_bit(hub, run):
 
 
 def test_private_is_private(hub, run, monkeypatch):
-    publish(run, "user/secret", private=True)
+    push(run, "user/secret", private=True)
     assert hub.repos["user/secret"].private
-    publish(run, "user/secret", private=True)
-    publish(run, "user/open")
+    push(run, "user/secret", private=True)
+    push(run, "user/open")
     assert "there already, and public" in refusal(run, "user/open", private=True)
     assert not hub.repos["user/open"].private and len(hub.repos["user/open"].commits) == 2
 
 
 def test_a_readme_is_kept_unless_told(hub, run):
     hub.put("user/tiny", {CARD: b"# written by hand"})
-    pushed = publish(run, "user/tiny")
+    pushed = push(run, "user/tiny")
     assert pushed.kept_card and "was kept" in str(pushed)
     files = hub.files("user/tiny")
     assert files[CARD] == b"# written by hand" and files[WEIGHTS] == (run / WEIGHTS).read_bytes()
-    assert not publish(run, "user/tiny", overwrite_card=True).kept_card
+    assert not push(run, "user/tiny", overwrite_card=True).kept_card
     assert b"model-index" in hub.files("user/tiny")[CARD]
 
 
 def test_pushing_the_same_again_makes_no_commit(hub, run):
-    assert publish(run, "user/tiny").url == publish(run, "user/tiny").url
+    assert push(run, "user/tiny").url == push(run, "user/tiny").url
     assert len(hub.repos["user/tiny"].commits) == 2
 
 
 def test_a_connection_cut_once_is_taken_up_again(hub, run):
     hub.cut = 1
-    publish(run, "user/tiny")
+    push(run, "user/tiny")
     assert hub.cut == 0 and hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()
 
 
@@ -208,7 +204,7 @@ def test_a_connection_that_stays_cut_leaves_nothing_and_a_later_push_is_whole(hu
     assert "the connection to the Hub broke" in refusal(run, "user/tiny")
     assert hub.cut < 10**6 and hub.files("user/tiny").keys() == {".gitattributes"} and not hub.blobs
     hub.cut = 0
-    publish(run, "user/tiny")
+    push(run, "user/tiny")
     assert hub.files("user/tiny")[WEIGHTS] == (run / WEIGHTS).read_bytes()
 
 
@@ -251,23 +247,21 @@ def test_what_is_no_run_is_refused_before_any_call(hub, run, tmp_path):
     assert not hub.requests
 
 
-def test_pictures_of_ones_own(hub, run, tmp_path):
-    own = tmp_path / "own"
-    assert "no folder" in refusal(run, "user/none", pictures=own)
-    own.mkdir()
-    publish(run, "user/none", pictures=own)
-    assert "maps.png" not in hub.files("user/none") and b"maps.png" not in hub.files("user/none")[CARD]
-    Image.new("L", (50, 40)).save(own / "grey.png")
-    publish(run, "user/one", pictures=own)
-    assert "maps.png" in hub.files("user/one")
-    (own / "broken.jpg").write_bytes(b"no picture")
-    assert "not a picture" in refusal(run, "user/two", pictures=own)
+def test_no_picture_that_was_put_beside_the_scenes_is_published(hub, run, tmp_path, monkeypatch):
+    push(run, "user/without")
+    monkeypatch.setattr(scenes, "FOLDER", shutil.copytree(scenes.FOLDER, tmp_path / "examples"))
+    Image.effect_noise((50, 40), 90).save(scenes.FOLDER / "a child.jpg")  # the first by name
+    (scenes.FOLDER / "broken.jpg").write_bytes(b"no picture")
+    push(run, "user/with")
+    assert hub.files("user/with")["maps.png"] == hub.files("user/without")["maps.png"]
+    (scenes.FOLDER / "cat.png").write_bytes(b"no picture")
+    assert "not a picture" in refusal(run, "user/none")
 
 
 @pytest.mark.parametrize("arch, rows", [("vgg-att2-concat-dp", 3), ("vgg-gap", 2), ("vgg-pan", 3), ("vgg", 0)])
 def test_whatever_has_maps_is_drawn(arch, rows, tmp_path):
     Image.new("RGB", (40, 40), "green").save(tmp_path / "a.png")
-    drawn = draw_maps(model.build(arch, width=1 / 16).eval(), tmp_path)
+    drawn = draw_maps(model.build(arch, width=1 / 16).eval(), [tmp_path / "a.png"])
     assert bool(drawn) == bool(rows)
     if rows:
         height = Image.open(io.BytesIO(drawn)).height

@@ -3,13 +3,13 @@
     python -m training fit --dataset cifar10 --arch vgg-att3-concat-pc --recipe paper --out runs/paper
 
 SGD with momentum .9 and weight decay 5e-4 on everything, dropout, horizontal flips (SVHN's digits are not mirrored: no
-augmentation is known of them), 300 epochs at batch 128. The author
-writes a learning rate of 1: Torch's SGD damps the gradient by 1 - momentum unless told not to, so it is 0.1 here. The
-author counts epochs from 1 and changes the rate at the start of the 25th, 50th ..., which are 24, 49 ... here. In the
-author's code, otherwise than here: pictures are whitened, or their contrast is normalised locally (here by channel mean
-and std); a hand-written backward pass averages gradients at forks (here autograd sums them); half of each batch is
-mirrored (here each picture by a coin of its own); the rate is also divided by 1 + 1e-7 times the steps taken (1.012 at
-the end); and BatchNorm on vectors has an eps of 1e-5 (here 1e-3).
+augmentation is known of them), 300 epochs at batch 128 (ResNet: 200 at 64; CUB: 320). The author writes a learning
+rate of 1: Torch's SGD damps the gradient by 1 - momentum unless told not to, so it is 0.1 here. The author counts
+epochs from 1 and changes the rate at the start of the 25th, 50th ..., which are 24, 49 ... here. In the author's code,
+otherwise than here: pictures are whitened, or their contrast is normalised locally (here by channel mean and std); a
+hand-written backward pass averages gradients at forks (here autograd sums them); half of each batch is mirrored (here
+each picture by a coin of its own); the rate is also divided by 1 + 1e-7 times the steps taken (1.012 at the end); and
+BatchNorm on vectors has an eps of 1e-5 (here 1e-3).
 """
 
 import math
