@@ -260,7 +260,7 @@ def test_pictures_that_get_too_small_get_one_sentence(tmp_path, monkeypatch, cap
         (tmp_path / "own" / name).mkdir(parents=True)
         for number in range(3):
             Image.effect_noise((12, 12), 50).convert("RGB").save(tmp_path / "own" / name / f"{number}.png")
-    command = ["--dataset", "folder:own", "--input-size", "12", "--limit", "0", "--batch-size", "2"]
+    command = ["--dataset", "folder:own", "--input-size", "12", "--limit", "0", "--holdout", "0", "--batch-size", "2"]
     said = refused(monkeypatch, capsys, *command, "--stages", "0x1,16x1", data_dir=tmp_path, out=tmp_path / "run")
     assert "pictures of 6 pixels a side" in said and "--stages" in said and not (tmp_path / "run").exists()
 
