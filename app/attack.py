@@ -10,10 +10,9 @@ from PIL import Image
 
 from app.compare import Comparison
 from app.explain import Networks
-from model.attacks import PGD_STEPS, fgsm, pgd
+from model.attacks import METHODS
 from model.presets import to_pixels
 
-METHODS = {"fgsm": ("FGSM, one step", fgsm), "pgd": (f"PGD, {PGD_STEPS} steps", pgd)}
 STRONGEST = 16  # of 255; beyond it the picture itself is spoilt
 CLEAN, ATTACKED = "clean", "attacked"
 PAIR = (ATTACKED, CLEAN)  # a difference above zero: the attack drew attention there
@@ -82,10 +81,9 @@ def attack(
     """
     clean = networks.explain(picture, checkpoint, compatibility)
     net = networks.network(checkpoint, compatibility)
-    device = next(net.parameters()).device
-    pixels = to_pixels(clean.seen)[None].to(device)
-    named = torch.tensor([net.info.class_names.index(clean.answer)], device=device)
-    moved = METHODS[method][1](net, pixels, named, epsilon)[0]
+    pixels = to_pixels(clean.seen)[None].to(net.device)
+    named = torch.tensor([net.info.class_names.index(clean.answer)], device=net.device)
+    moved = METHODS[method](net, pixels, named, epsilon)[0]
     seen = Image.fromarray((moved * 255).round().byte().permute(1, 2, 0).cpu().numpy())
     attacked = networks.explain(seen, checkpoint, compatibility)
     attacked = replace(attacked, square=clean.square)  # both maps over the same picture; enlarged, ``seen`` is a blur

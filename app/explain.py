@@ -14,7 +14,7 @@ from PIL import Image
 
 from model import VGGGAP, CheckpointError, Network, list_checkpoints
 from model.checkpoints import Entry
-from model.presets import crop_square, normalise, to_pixels
+from model.presets import crop_square, network_input, to_pixels
 
 COMPATIBILITIES = {"dp": "Dot product (dp)", "pc": "Parametrised (pc)", "additive": "Additive (ours)"}
 SIDE = 640  # px of the square that maps are drawn on; a multiple of every grid, so that nearest cells are all alike
@@ -93,9 +93,10 @@ class Explanation:
     def maps(self) -> dict[str, np.ndarray]:
         return {name: level.attention for name, level in self.levels.items()}
 
-    def top(self, k: int = 5) -> list[tuple[str, float]]:
-        """The k most probable classes, the best first."""
-        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:k]
+    @property
+    def top(self) -> list[tuple[str, float]]:
+        """The five most probable classes, the best first."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:5]
 
     def to_json(self, maps: bool = True) -> dict:
         """The answer as plain numbers; ``maps`` False leaves the maps themselves out."""
@@ -170,7 +171,7 @@ class Networks:
 
     def precision(self, net: Network) -> torch.autocast:
         """Inside it ``net`` answers as on the front tab; the gradients of other tabs do without."""
-        return torch.autocast(next(net.parameters()).device.type, torch.bfloat16, enabled=self.bf16)
+        return torch.autocast(net.device.type, torch.bfloat16, enabled=self.bf16)
 
     def warm_up(self) -> None:
         """Answers once with every network on the switch, so that the first visitor does not wait for it."""
@@ -230,7 +231,7 @@ class Networks:
             seen=seen,
             square=crop_square(picture, SIDE),
             seconds=seconds,
-            scale_scores=scaling(net),
+            scale_scores=net.arguments["scale_scores"],
             name=self.names[checkpoint, compatibility],
             dataset=net.info.dataset,
             test_error=net.info.results.get("error"),
@@ -248,16 +249,10 @@ def load_named(entry: Entry) -> Network:
 def alike(net: Network, other: Network) -> bool:
     """Whether the two can be compared: of the same classes and data, at the same levels and input size."""
     shared = ("levels", "input_size")
-    same = [net.arguments.get(key) == other.arguments.get(key) for key in shared]
+    same = [net.arguments[key] == other.arguments[key] for key in shared]
     return all(same) and (net.info.class_names, net.info.dataset) == (other.info.class_names, other.info.dataset)
-
-
-def scaling(net: Network) -> bool | str:
-    """How a network scales its scores; see ``model.attention.DotProduct``."""
-    return net.arguments.get("scale_scores", True)
 
 
 def prepared(picture: Image.Image, net: Network) -> torch.Tensor:
     """The picture's centred square as ``net`` takes it: float32 [1, 3, H, W] on its device."""
-    pixels = to_pixels(crop_square(picture, net.arguments["input_size"]))[None]
-    return normalise(pixels.to(next(net.parameters()).device), net.info.mean, net.info.std)
+    return network_input(net, to_pixels(crop_square(picture, net.arguments["input_size"]))[None])

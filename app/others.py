@@ -17,7 +17,7 @@ from torch import Tensor
 from app.explain import SIDE, Networks
 from model import Network
 from model.card import dataset_name
-from model.presets import crop_square, network_input, to_pixels, unit_pixels
+from model.presets import crop_square, network_input, to_pixels
 
 SALIENCY, GRAD_CAM, CAM = "saliency", "grad_cam", "cam"
 DRAWS = 10  # of random pixels, and of places that a map is moved to
@@ -134,7 +134,7 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
 
     def maps_of(pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
-            attention = net(network_input(net, unit_pixels(pixels)))[1]
+            attention = net(network_input(net, pixels))[1]
         found = {SALIENCY: posthoc.saliency(net, pixels, classes), GRAD_CAM: posthoc.grad_cam(net, pixels, classes)}
         return {**attention, **found}
 
@@ -167,7 +167,7 @@ def check(
     """
     from model import posthoc
 
-    pixels = to_pixels(crop_square(picture, net.arguments["input_size"]))[None].to(next(net.parameters()).device)
+    pixels = to_pixels(crop_square(picture, net.arguments["input_size"]))[None].to(net.device)
     probability, classes = posthoc.logits_of(net, pixels).float().softmax(1).max(1)
     maps = maps_of(pixels, classes)
     side, shares, count = pixels.shape[2:], posthoc.SHARES[1:], len(maps)

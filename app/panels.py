@@ -51,7 +51,7 @@ def probability_rows(explanation: Explanation) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td class="bar"><i style="width:{100 * p:.2f}%"></i></td>'
         f"<td>{per_cent(p)}</td></tr>"
-        for name, p in explanation.top()
+        for name, p in explanation.top
     )
     return f'<table class="bars" aria-label="The five most probable classes">{rows}</table>'
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.explain import Explanation, Level, scaling
+from app.explain import Explanation, Level
 from model import Network
 from model.card import dataset_name
 
@@ -129,8 +129,8 @@ def score_name(net: Network) -> str:
     """The key of the formula by which a network scores positions."""
     compatibility = net.arguments["compatibility"]
     if compatibility == "dp":
-        return {True: "dp", False: "dp, unscaled", "learnt": "dp, learnt"}[scaling(net)]
-    return "pc, without g" if compatibility == "pc" and not net.arguments.get("global_branch", True) else compatibility
+        return {True: "dp", False: "dp, unscaled", "learnt": "dp, learnt"}[net.arguments["scale_scores"]]
+    return "pc, without g" if compatibility == "pc" and not net.arguments["global_branch"] else compatibility
 
 
 def equation(net: Network) -> tuple[str, str]:

@@ -67,7 +67,7 @@ def table(
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
 ) -> None:
     """Print docs/architectures.md: parameters, multiply-adds, maps and forward time of every network."""
-    from model.architectures import document
+    from model.table import document
     from model.zoo import list_names
 
     chosen = [name for name in list_names() if match in name]

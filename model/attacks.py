@@ -23,7 +23,7 @@ PGD_STEPS = 10
 def logits_of(net: Network, pictures: Tensor) -> Tensor:
     """Logits [B, K] of pictures, without gradients."""
     with torch.no_grad():
-        return net(network_input(net, unit_pixels(pictures)))[0]
+        return net(network_input(net, pictures))[0]
 
 
 def ascent_direction(net: Network, pixels: Tensor, classes: Tensor) -> Tensor:
@@ -91,6 +91,10 @@ def pgd(
         for _ in range(steps):
             attacked = (attacked + step * ascent_direction(net, attacked, classes)).clamp(low, high)
         return attacked
+
+
+METHODS = {"fgsm": fgsm, "pgd": pgd}
+TITLES = {"fgsm": "FGSM, one step", "pgd": f"PGD, {PGD_STEPS} steps"}
 
 
 def checked_radius(epsilon: float, name: str = "epsilon") -> float:

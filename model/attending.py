@@ -195,7 +195,11 @@ class AttendingNetwork(Network):
         local_features, g = self.features(images)
         if query is not None and g is not None and query.shape != g.shape:
             raise ValueError(f"query must be {list(g.shape)}, as the images' own g, not {list(query.shape)}")
-        attention = self.attention_maps(local_features, g if query is None else query)
+        return self.explain_features(local_features, g if query is None else query)
+
+    def explain_features(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> Explained:
+        """The same from what ``features`` gives, or under another global feature."""
+        attention = self.attention_maps(local_features, global_feature)
         terms = self.level_terms(local_features, attention)
         return Explained(self.bias + sum(terms.values()), attention, terms, self.bias)
 

@@ -147,7 +147,7 @@ def usage(name: str, config: Mapping) -> str:
 def describe(architecture: str, arguments: Mapping, dataset: str, start: str | None = None) -> str:
     """One paragraph: what the network is, and where ``dataset`` is not empty what it was trained on."""
     origin = f"trained on {dataset}, starting from {start}, " if start else f"trained from scratch on {dataset}, "
-    text = f"{architecture}, {origin if dataset else ''}width {arguments.get('width', 1.0):g} (1 is the paper's)."
+    text = f"{architecture}, {origin if dataset else ''}width {arguments['width']:g} (1 is the paper's)."
     if arguments.get("compatibility"):
         text += (
             f" Attention at {', '.join(arguments['levels'])}, compatibility {arguments['compatibility']}, "
@@ -158,7 +158,7 @@ def describe(architecture: str, arguments: Mapping, dataset: str, start: str | N
                 True: " Scores are <l, g> / sqrt(channels).",
                 False: " Scores are <l, g>, as in the paper.",
                 "learnt": " Scores are <l, g> times a factor learnt for each level.",
-            }[arguments.get("scale_scores", True)]
-        if not arguments.get("global_branch", True):
+            }[arguments["scale_scores"]]
+        if not arguments["global_branch"]:
             text += " The global branch, which cannot change its answers, is left out."
     return text

@@ -77,16 +77,33 @@ FITS: dict[str, Callable[[object], bool]] = {  # what config.json may hold of In
 
 
 class Network(nn.Module):
-    """A network that remembers its constructor's arguments, and saves and loads through one strict format."""
+    """A network that remembers its constructor's arguments, and saves and loads through one strict format.
+
+    Among the arguments are always ``num_classes``, ``width`` and ``input_size``.
+    """
 
     def __init__(self, **arguments):
         super().__init__()
-        if arguments.get("num_classes", 1) < 1:
+        if arguments["num_classes"] < 1:
             raise ValueError(f"num_classes must be at least 1, not {arguments['num_classes']}")
-        if not 0 < arguments.get("width", 1.0) <= 8:
+        if not 0 < arguments["width"] <= 8:
             raise ValueError(f"width must be above 0 and at most 8, not {arguments['width']}")
         self.arguments = arguments
         self.info = Info()
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    @property
+    def config(self) -> dict:
+        """What config.json holds."""
+        return {
+            "architecture": type(self).__name__,
+            "arguments": self.arguments,
+            "input_size": self.arguments["input_size"],
+            **dataclasses.asdict(self.info),
+        }
 
     def embed(self, images: Tensor) -> Tensor:
         """What the classifier reads of ``images`` [B, 3, H, W]: [B, D], the attended vectors where there are any."""
@@ -107,12 +124,7 @@ class Network(nn.Module):
 
         if info is not None:
             self.info = info
-        config = {
-            "architecture": type(self).__name__,
-            "arguments": self.arguments,
-            "input_size": self.arguments.get("input_size", 32),
-            **dataclasses.asdict(self.info),
-        }
+        config = self.config
         state = {
             k: (v.to(dtype) if dtype and v.is_floating_point() else v).detach().cpu().contiguous()
             for k, v in self.state_dict().items()

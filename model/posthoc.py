@@ -79,8 +79,7 @@ def features_and_logits(net: Network, images: Tensor) -> tuple[dict[str, Tensor]
     """A level's features [B, C, h, w], for each level, and the logits [B, K] computed from those very tensors."""
     if isinstance(net, AttendingNetwork):
         local_features, g = net.features(images)
-        terms = net.level_terms(local_features, net.attention_maps(local_features, g))
-        return local_features, net.bias + sum(terms.values())
+        return local_features, net.explain_features(local_features, g).logits
     if isinstance(net, VGGGAP):
         conv13 = net.trunk(images)["conv13"]
         return {"conv13": conv13}, net.classifier(conv13.mean((2, 3)))
@@ -104,7 +103,7 @@ def cam(net: VGGGAP, pictures: Tensor, classes: Tensor) -> Tensor:
     if not isinstance(net, VGGGAP):
         raise ValueError(f"CAM is VGG-GAP's map; {type(net).__name__} has none")
     with torch.no_grad():
-        conv13 = net.trunk(network_input(net, unit_pixels(pictures)))["conv13"]
+        conv13 = net.trunk(network_input(net, pictures))["conv13"]
         return net.cam(conv13, classes).relu()
 
 
@@ -132,27 +131,27 @@ def blurred(pixels: Tensor) -> Tensor:
     return gaussian_blur(pixels, 2 * int(2.5 * sigma) + 1, sigma)
 
 
-def delete(pictures: Tensor, maps: Tensor, share: float, seed: int = 0) -> Tensor:
-    """Pictures in which the ``share`` of the pixels that stand highest in the map are blurred.
+def delete(pictures: Tensor, maps: Tensor, shares: Sequence[float], seed: int = 0) -> Tensor:
+    """Pictures in which a share of the pixels, those that stand highest in the map, are blurred.
 
     Args:
         pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
         maps: [B, h, w], on any grid.
-        share: from 0 to 1 of the pixels, rounded to whole ones.
+        shares: S of them, from 0 to 1 of the pixels, each rounded to whole ones.
         seed: the order of pixels that are equal in the map.
 
     Returns:
-        float32 [B, 3, H, W] from 0 to 1.
+        float32 [B, S, 3, H, W] from 0 to 1.
 
     Raises:
-        ValueError: ``share`` is not from 0 to 1.
+        ValueError: a share is not from 0 to 1.
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must be from 0 to 1, not {share}")
+    if wrong := [share for share in shares if not 0 <= share <= 1]:
+        raise ValueError(f"shares must be from 0 to 1, not {wrong[0]}")
     pixels = unit_pixels(pictures)
-    place = ranks(to_side(maps, pixels.shape[2:]), seed)
-    gone = place < round(share * place[0].numel())  # [B, H, W]
-    return torch.where(gone[:, None], blurred(pixels), pixels)
+    blur, place = blurred(pixels), ranks(to_side(maps, pixels.shape[2:]), seed)[:, None]  # [B, 1, H, W]
+    highest = [round(share * place[0].numel()) for share in shares]
+    return torch.stack([torch.where(place < count, blur, pixels) for count in highest], 1)
 
 
 def deletion(
@@ -171,7 +170,7 @@ def deletion(
     Returns:
         Probabilities [B, len(shares)].
     """
-    changed = torch.stack([delete(pictures, maps, share, seed) for share in shares], 1)  # [B, S, 3, H, W]
+    changed = delete(pictures, maps, shares, seed)
     probabilities = logits_of(net, changed.flatten(0, 1)).float().softmax(1).view(*changed.shape[:2], -1)
     return probabilities.gather(2, classes.view(-1, 1, 1).expand(-1, len(shares), 1))[..., 0]
 

@@ -32,21 +32,29 @@ def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -
     return x.sub(mean_).div_(std_)
 
 
-def unit_pixels(pictures: Tensor) -> Tensor:
-    """uint8 pictures as float32 from 0 to 1; floating ones, which must be in that range, as a copy.
-
-    Raises:
-        ValueError: not [B, 3, H, W], of another type, or out of range.
-    """
+def check_pictures(pictures: Tensor) -> None:
+    """Raises ValueError unless ``pictures`` is [B, 3, H, W], uint8 (0 to 255) or floating from 0 to 1."""
     if pictures.ndim != 4 or pictures.shape[1] != 3:
         raise ValueError(f"pictures must be [batch, 3, height, width], not {list(pictures.shape)}")
     if pictures.dtype == torch.uint8:
-        return pictures.float() / 255
+        return
     if not pictures.is_floating_point() or not ((pictures >= 0) & (pictures <= 1)).all():
         raise ValueError("pictures must be uint8, or floating from 0 to 1")
+
+
+def unit_pixels(pictures: Tensor) -> Tensor:
+    """A float32 copy of pictures (see ``check_pictures``), from 0 to 1."""
+    check_pictures(pictures)
+    if pictures.dtype == torch.uint8:
+        return pictures.float() / 255
     return pictures.detach().to(torch.float32, copy=True)
 
 
-def network_input(net: Network, pixels: Tensor) -> Tensor:
-    """Pixels from 0 to 1, normalised with the network's own mean and std; gradients pass."""
-    return normalise(pixels * 255, net.info.mean, net.info.std)
+def network_input(net: Network, pictures: Tensor) -> Tensor:
+    """Pictures (see ``check_pictures``) as ``net`` takes them: on its device, by its own mean and std; gradients pass.
+
+    Every answer of a network to a picture goes through here, so that all commands and tabs agree to the last bit.
+    """
+    check_pictures(pictures)
+    pixels = pictures if pictures.dtype == torch.uint8 else pictures * 255
+    return normalise(pixels.to(net.device), net.info.mean, net.info.std)

@@ -121,17 +121,10 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a checkpoint's error on the whole test split, per class, and its calibration."""
-    import torch
-
-    from model import Network
-    from training import data
     from training import evaluate as measuring
-    from training.parallel import accelerator
 
-    net = Network.from_pretrained(checkpoint).to(accelerator(device).device, memory_format=torch.channels_last)
-    name = dataset or trained_on(checkpoint, net)
-    seed = net.info.recipe.get("split_seed", 0) if split_seed is None else split_seed
-    measured = measuring.evaluate(net, data.load(name, data_dir, seed, net.arguments["input_size"]))
+    nets, data = on_same_data([checkpoint], data_dir, split_seed, device, dataset)
+    measured = measuring.evaluate(nets[checkpoint], data)
     low, high = (100 * v for v in measured.interval)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
     print(f"error {100 * measured.error:.2f} % ({interval}) on {measured.images:,} test pictures")
@@ -319,7 +312,7 @@ def on_same_data(
 
     chosen = {split_seed} if split_seed is not None else {seed_of(net) for net in nets.values()}
     named = {dataset} if dataset else {trained_on(checkpoint, net) for checkpoint, net in nets.items()}
-    (name, seed), *others = product(named, {split_seed or 0} if dataset else chosen)
+    (name, seed), *others = product(named, chosen)
     size, *sizes = {net.arguments["input_size"] for net in nets.values()}
     if others or sizes:
         raise ValueError("these networks were trained on different data, or for pictures of different sizes")

@@ -17,7 +17,7 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -183,15 +183,12 @@ def bench(
     chosen = choose_precision(place)
     recipe = dataclasses.replace(named("fast", data.name, arch), stages=((0, 1),))
     settings = Settings(arch=arch, dataset=data.name, recipe=recipe, width=width, precision="float32")
-    kinds: dict[tuple[str, str], Callable[[], Iterator[None]]] = {
-        (step, precision): lambda p=precision, c=step != "ours": our_steps(
-            dataclasses.replace(settings, precision=p), data, device, compiled=c
-        )
+    runs = {
+        (step, p): our_steps(dataclasses.replace(settings, precision=p), data, device, compiled=step != "ours")
         for step in ("ours", "ours, compiled")[: 1 + compiled]
-        for precision in dict.fromkeys((chosen, "float32"))
+        for p in dict.fromkeys((chosen, "float32"))
     }
-    kinds["textbook", "float32"] = lambda: textbook_steps(settings, data, place, workers)
-    runs = {kind: start() for kind, start in kinds.items()}
+    runs["textbook", "float32"] = textbook_steps(settings, data, place, workers)
     for run in runs.values():
         next(run), next(run)  # warm up
     speeds = {kind: [] for kind in runs}
@@ -203,7 +200,7 @@ def bench(
                 next(run)
             synchronise(place)
             speeds[kind].append(steps * recipe.batch_size / (time.perf_counter() - began))
-    flops, rates = flops_per_image(settings, data), {p: matmul_rate(p, place) for p in {p for _, p in kinds}}
+    flops, rates = flops_per_image(settings, data), {p: matmul_rate(p, place) for p in {p for _, p in runs}}
     rows = []
     for (step, precision), seen in speeds.items():
         median = statistics.median(seen)

@@ -23,7 +23,8 @@ from model import Network
 from model.posthoc import SHARES, deletion, moved_deletion, random_deletion
 from training.data import Dataset
 from training.evaluate import check_classes, predict
-from training.localize import Estimate, bootstrap, network_maps, plain_maps
+from training.intervals import Estimate, bootstrap
+from training.localize import Key, network_maps, plain_maps
 
 DRAWS = 5  # of random pixels, and of places that a map is moved to
 BATCH = 50
@@ -70,35 +71,27 @@ def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     """
     check_classes(net, data)
     some = data.test.draw(count)
-    probability, classes = predict(net, some, net.info.mean, net.info.std).softmax(1).max(1)
+    probability, classes = predict(net, some).softmax(1).max(1)
     maps, _ = network_maps(net, some.images, classes, BATCH, f"{name}: maps")
     maps |= {key: m for key, m in plain_maps(len(some), some.images.shape[-1]).items() if key[0] == "Gaussian"}
-    device, shares = next(net.parameters()).device, SHARES[1:]
-
-    def over_shares(check, *more, **settings) -> Tensor:
-        """The mean probability after ``check`` of every picture: [N], or [moves, N]."""
-        parts = zip(*(t.split(BATCH) for t in (some.images, classes, *more)), strict=True)
-        checked = [check(net, *(t.to(device) for t in part), shares=shares, **settings).mean(-1) for part in parts]
-        return torch.cat(checked, dim=-1).cpu()
-
-    def moved_by_number(net, pictures, classes, maps, numbers, shares) -> Tensor:
-        return moved_deletion(net, pictures, classes, maps, shares, DRAWS, numbers.tolist())
-
-    def random_by_number(net, pictures, classes, numbers, shares) -> Tensor:
-        return random_deletion(net, pictures, classes, shares, DRAWS, numbers.tolist())
-
-    numbers = torch.arange(len(some))
-    random = over_shares(random_by_number, numbers).mean().item()
-    falls, moves = {}, {}  # of every picture, [N]
-    for key, m in tqdm(maps.items(), name, disable=None):
-        falls[key] = over_shares(deletion, m)
-        moves[key] = over_shares(moved_by_number, m, numbers).mean(0)
-    rows, plain = [], moves["Gaussian", ""] - falls["Gaussian", ""]
-    for key in maps:
-        means = (probability.mean().item(), falls[key].mean().item(), moves[key].mean().item(), random)
-        gain = moves[key] - falls[key]
-        estimates = bootstrap(gain), bootstrap(gain - plain)
-        rows.append(Row(name, *key, len(some), *(round(v, 4) for v in means), *estimates))
+    shares = SHARES[1:]
+    random: list[Tensor] = []
+    falls: dict[Key, list[Tensor]] = {key: [] for key in maps}
+    moves: dict[Key, list[Tensor]] = {key: [] for key in maps}
+    for part in tqdm(torch.arange(len(some)).split(BATCH), name, disable=None):
+        x, k, numbers = some.images[part].to(net.device), classes[part].to(net.device), part.tolist()
+        random.append(random_deletion(net, x, k, shares, DRAWS, numbers).mean(-1).cpu())
+        for key, m in maps.items():
+            a = m[part].to(net.device)
+            falls[key].append(deletion(net, x, k, a, shares).mean(-1).cpu())
+            moves[key].append(moved_deletion(net, x, k, a, shares, DRAWS, numbers).mean((0, 2)).cpu())
+    rows = []
+    gains = {key: torch.cat(moves[key]) - torch.cat(falls[key]) for key in maps}  # of every picture, [N]
+    for key, gain in gains.items():
+        parts = [probability], falls[key], moves[key], random
+        means = (round(torch.cat(part).mean().item(), 4) for part in parts)
+        estimates = bootstrap(gain), bootstrap(gain - gains["Gaussian", ""])
+        rows.append(Row(name, *key, len(some), *means, *estimates))
     return rows
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from torch import Tensor
 
 from model import Network
 from model.checkpoints import write_atomically
-from model.presets import normalise
+from model.presets import network_input
 from training.augment import resize
 from training.data import DataError, Dataset, Split
+from training.intervals import wilson
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,19 @@ class Measured:
 
 
 @torch.inference_mode()
-def predict(net: Network, split: Split, mean, std, batch_size: int = 250, side: int | None = None) -> Tensor:
+def predict(net: Network, split: Split, batch_size: int = 250, side: int | None = None) -> Tensor:
     """Logits [N, K] of every picture of a split, on the CPU.
 
     Args:
         net: on any device; it is put into evaluation mode.
         split: its pictures.
-        mean, std: per channel, of pixels scaled to 0..1.
         batch_size: pictures at once.
         side: resize them to so many pixels; None leaves them as they are.
     """
-    device = next(net.parameters()).device
     net.eval()
     logits = []
     for images in split.images.split(batch_size):
-        x = normalise(images.to(device), mean, std)
+        x = network_input(net, images)
         logits.append(net(resize(x, side) if side else x)[0].float().cpu())
     return torch.cat(logits)
 
@@ -103,16 +101,8 @@ def evaluate(net: Network, data: Dataset) -> Measured:
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    logits = predict(net, data.test, net.info.mean, net.info.std)
+    logits = predict(net, data.test)
     return measure(logits, data.test.labels, data.class_names)
-
-
-def wilson(error: float, n: int) -> tuple[float, float]:
-    """The 95 % Wilson interval of a fraction seen in ``n`` trials."""
-    z = 1.959964
-    centre = (error + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(error * (1 - error) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return round(max(0.0, centre - half), 6), round(min(1.0, centre + half), 6)
 
 
 def draw_confusion(measured: Measured, file: Path) -> None:

@@ -284,15 +284,7 @@ class Run:
         generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
         order = torch.randperm(len(self.train), generator=generator).to(self.device)
         sums = torch.zeros(3, device=self.device)  # loss, wrong answers, pictures
-        first, earlier = 0, 0.0
-        if self.partial:
-            first, earlier = self.partial["step"], self.partial["seconds"]
-            if self.accelerator.is_main_process:
-                sums.copy_(self.partial["sums"])  # of all processes
-            generator.set_state(self.partial["generator"])
-            if len(self.partial["random"]) == self.world:  # else nothing that was can go on
-                set_random_state(self.partial["random"][self.accelerator.process_index], self.device)
-            self.partial = None
+        first, earlier = self.take_up_partial(sums, generator)
         began = time.perf_counter() - earlier
         self.wrapped.train()
         title = f"epoch {self.epoch + 1}/{r.epochs} at {side} px"
@@ -310,15 +302,7 @@ class Run:
                     bar.set_postfix(loss=f"{loss / seen:.3f}", error=f"{100 * wrong / seen:.1f} %")
                 stop = self.everyone_stops()
                 if not last and (stop or (save_every and (i + 1) % save_every == 0)):
-                    self.partial = {
-                        "step": i + 1,
-                        "seconds": time.perf_counter() - began,
-                        "sums": self.reduced(sums),
-                        "generator": generator.get_state(),
-                        "random": gather_object([random_state(self.device)]),
-                    }
-                    self.save_state()
-                    self.partial = None
+                    self.save_partial(i + 1, time.perf_counter() - began, sums, generator)
                     if stop:
                         raise Stopped
         seconds = time.perf_counter() - began
@@ -331,6 +315,30 @@ class Run:
             "seconds": round(seconds, 2),
             "images_per_second": round(seen / seconds, 1),
         }
+
+    def take_up_partial(self, sums: Tensor, generator: torch.Generator) -> tuple[int, float]:
+        """Sets both to where ``save_partial`` left this epoch, if it did: the steps made before, and their seconds."""
+        if not self.partial:
+            return 0, 0.0
+        partial, self.partial = self.partial, None
+        if self.accelerator.is_main_process:
+            sums.copy_(partial["sums"])  # of all processes
+        generator.set_state(partial["generator"])
+        if len(partial["random"]) == self.world:  # else nothing that was can go on
+            set_random_state(partial["random"][self.accelerator.process_index], self.device)
+        return partial["step"], partial["seconds"]
+
+    def save_partial(self, step: int, seconds: float, sums: Tensor, generator: torch.Generator) -> None:
+        """Saves the state in the midst of an epoch, after ``step`` of its steps."""
+        self.partial = {
+            "step": step,
+            "seconds": seconds,
+            "sums": self.reduced(sums),
+            "generator": generator.get_state(),
+            "random": gather_object([random_state(self.device)]),
+        }
+        self.save_state()
+        self.partial = None
 
     def reduced(self, sums: Tensor) -> Tensor:
         """The sums of all processes, on the CPU.
@@ -410,7 +418,7 @@ class Run:
             nets["held_out_error_raw"] = raw = copy.deepcopy(net)
             raw.load_state_dict(self.net.state_dict())
         for key, weights in nets.items():
-            logits = predict(weights, self.held_out, self.data.mean, self.data.std, side=side)
+            logits = predict(weights, self.held_out, side=side)
             row[key] = measure(logits, self.held_out.labels, self.data.class_names).error
         return row["held_out_error"] <= min(r["held_out_error"] for r in self.history if r["side"] == row["side"])
 
@@ -418,7 +426,7 @@ class Run:
         """Measures the finished network and writes the result into its config and card."""
         net = self.averaged_network()
         if self.settings.holdout:
-            logits = predict(net, self.held_out, self.data.mean, self.data.std)
+            logits = predict(net, self.held_out)
             error = measure(logits, self.held_out.labels, self.data.class_names).error
             results = {"held_out_error": error, "held_out_images": len(self.held_out)}
         else:

@@ -36,22 +36,13 @@ from model import Network
 from model.attending import AttendingNetwork
 from model.baselines import VGGGAP
 from model.posthoc import cam, grad_cam, saliency, to_side
-from model.presets import network_input, unit_pixels
+from model.presets import network_input
 from training.data import DataError
+from training.intervals import Estimate, bootstrap
 from training.objects import Objects, birds, illustrated
 
 SIGMAS = {"Gaussian": 0.25, "narrow Gaussian": 0.125}  # of the side
 THRESHOLDS = tuple((i / 50) ** 2 for i in range(50))  # of the stretched map; finer towards 0, where sharp maps need it
-RESAMPLES = 2000
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over pictures and its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -110,13 +101,12 @@ def network_maps(
     Returns:
         {(method, level): [N, S, S]}, on the CPU; and the answers [N].
     """
-    device = next(net.parameters()).device
     parts, answers = [], []
     batches = list(zip(images.split(batch_size), classes.split(batch_size), strict=True))
     for x, k in tqdm(batches, title, disable=None):
-        x, k = x.to(device), k.to(device)
+        x, k = x.to(net.device), k.to(net.device)
         with torch.no_grad():
-            logits, attention = net(network_input(net, unit_pixels(x)))
+            logits, attention = net(network_input(net, x))
         if isinstance(net, VGGGAP):
             maps = {("CAM", "conv13"): cam(net, x, k)}
         elif net.arguments.get("compatibility") == "uniform":
@@ -175,14 +165,6 @@ def is_blank(maps: Tensor) -> Tensor:
 
 def without_blanks(maps: Tensor) -> Tensor:
     return torch.where(is_blank(maps)[:, None, None], torch.ones_like(maps), maps)
-
-
-def bootstrap(values: Tensor, seed: int = 0) -> Estimate:
-    """The mean of [N] and its 95 % percentile interval over ``RESAMPLES`` resamples, the same pictures for all maps."""
-    draws = torch.randint(len(values), (RESAMPLES, len(values)), generator=torch.Generator().manual_seed(seed))
-    means = values.double()[draws].mean(1)
-    low, high = torch.quantile(means, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Estimate(*(round(v, 4) for v in (values.double().mean().item(), low, high)))
 
 
 # The experiment

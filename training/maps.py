@@ -20,10 +20,10 @@ from tqdm import tqdm
 
 from model import AttendingNetwork, Network
 from model.attention import correlation
-from model.presets import network_input, unit_pixels
+from model.presets import network_input
 from training.data import Dataset
 from training.evaluate import check_classes
-from training.localize import Estimate, bootstrap
+from training.intervals import Estimate, bootstrap
 
 BATCH = 250
 
@@ -76,23 +76,20 @@ def described(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     some = data.test.draw(count)
     if len(some) < 2:
         raise ValueError("two pictures or more are needed: each is asked by another one's g")
-    device = next(net.parameters()).device
     own: dict[str, list[Tensor]] = {level: [] for level in net.levels}
     asked: dict[str, list[Tensor]] = {level: [] for level in net.levels}
     changed = 0
     for images in tqdm(some.images.tensor_split(math.ceil(len(some) / BATCH)), name, disable=None):
-        x = network_input(net, unit_pixels(images.to(device)))
-        local_features, g = net.features(x)
-        maps = net.attention_maps(local_features, g)
-        for level, a in maps.items():
+        local_features, g = net.features(network_input(net, images))
+        answer = net.explain_features(local_features, g)
+        for level, a in answer.attention.items():
             own[level].append(a.cpu())
         if g is None:
             continue
-        others = net.attention_maps(local_features, g.roll(1, 0))  # of the picture before
-        for level, a in others.items():
-            asked[level].append(correlation(maps[level].cpu(), a.cpu()))
-        answers = [sum(net.level_terms(local_features, m).values()) + net.bias for m in (maps, others)]
-        changed += int((answers[0].argmax(1) != answers[1].argmax(1)).sum())
+        other = net.explain_features(local_features, g.roll(1, 0))  # of the picture before
+        for level, a in other.attention.items():
+            asked[level].append(correlation(answer.attention[level].cpu(), a.cpu()))
+        changed += int((answer.logits.argmax(1) != other.logits.argmax(1)).sum())
     rows = []
     for level, parts in own.items():
         a = torch.cat(parts).double()  # [N, H, W]

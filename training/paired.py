@@ -66,7 +66,7 @@ def wrong(net: Network, data: Dataset) -> Tensor:
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    return predict(net, data.test, net.info.mean, net.info.std).argmax(1) != data.test.labels.cpu()
+    return predict(net, data.test).argmax(1) != data.test.labels.cpu()
 
 
 def pair(wrongs: dict[str, Tensor], first: str, second: str) -> Pair:

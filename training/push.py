@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from assets import scenes
 from model.card import card
-from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network, read_config
+from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network
 from model.pictures import BadPicture, read_picture
-from model.presets import crop_square, normalise, to_pixels
+from model.presets import crop_square, network_input, to_pixels
 from training.run_folder import CONFUSION, CURVES, METRICS, SETTINGS, without_place
 
 FROM_RUN = (CONFIG, WEIGHTS, SETTINGS, METRICS, CURVES, CONFUSION)
@@ -64,13 +64,13 @@ def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
     run = Path(run)
-    net, config = read_run(run)
+    net = read_run(run)
     check_name(repo)
     if not get_token():
         raise PushError("the Hub needs a token that may write: run `hf auth login`, or set HF_TOKEN")
     files = gather(run, net)
     shown = {name: text for name, text in SHOWN.items() if name in files}
-    files[CARD] = card(repo, config, shown).encode()
+    files[CARD] = card(repo, net.config, shown).encode()
     api = HfApi()
     try:
         api.create_repo(repo, private=private or None, exist_ok=True)
@@ -81,7 +81,7 @@ def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool
         if kept_card:
             del files[CARD]
         operations = [CommitOperationAdd(name, content) for name, content in files.items()]
-        commit = api.create_commit(repo, operations, commit_message=message(config))
+        commit = api.create_commit(repo, operations, commit_message=message(net))
     except PushError:
         raise
     except Exception as e:  # the client raises many kinds
@@ -102,16 +102,14 @@ def check_name(repo: str) -> None:
         raise PushError(f"{repo!r} is no name for a repository: say user/name, in letters, digits, '-', '_' and '.'")
 
 
-def read_run(run: Path) -> tuple[Network, dict]:
-    """The run's network, loaded strictly so that nothing broken is published, and its config."""
+def read_run(run: Path) -> Network:
+    """The run's network, loaded strictly so that nothing broken is published."""
     if not run.is_dir():
         raise PushError(f"there is no folder {run}")
     try:
-        net, config = Network.from_pretrained(run), read_config(run)
+        return Network.from_pretrained(run)
     except CheckpointError as e:
         raise PushError(f"{run} cannot be pushed: {e}") from e
-    known = {"input_size": net.arguments.get("input_size", 32), **asdict(net.info)}
-    return net, {**known, **config, "arguments": net.arguments}
 
 
 def gather(run: Path, net: Network) -> dict[str, bytes]:
@@ -144,10 +142,10 @@ def published(settings: bytes) -> bytes:
         raise PushError(f"{SETTINGS} of the run is damaged") from e
 
 
-def message(config: dict) -> str:
-    error = config["results"].get("error")
+def message(net: Network) -> str:
+    error = net.info.results.get("error")
     measured = f", test error {100 * error:.2f} %" if error is not None else ""
-    return f"{config['architecture']} on {config['dataset'] or 'unknown data'}{measured}"
+    return f"{type(net).__name__} on {net.info.dataset or 'unknown data'}{measured}"
 
 
 def draw_maps(net: Network, files: list[Path]) -> bytes | None:
@@ -158,10 +156,10 @@ def draw_maps(net: Network, files: list[Path]) -> bytes | None:
     import matplotlib
     from matplotlib.figure import Figure
 
-    side = net.arguments.get("input_size", 32)
+    side = net.arguments["input_size"]
     pixels = torch.stack([to_pixels(crop_square(read_picture(f), side)) for f in files])  # [N, 3, S, S]
     with torch.inference_mode():
-        logits, attention = net(normalise(pixels, net.info.mean, net.info.std))
+        logits, attention = net(network_input(net, pixels))
     if not attention:
         return None
     probability, answer = logits.softmax(1).max(1)

@@ -17,13 +17,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import VGGGAP, Network
-from model.attacks import PGD_STEPS, fgsm, pgd
+from model.attacks import METHODS, TITLES
 from model.attention import correlation
-from model.presets import network_input, unit_pixels
+from model.presets import network_input
 from training.data import Dataset
-from training.evaluate import check_classes, wilson
+from training.evaluate import check_classes
+from training.intervals import wilson
 
-METHODS = {"fgsm": fgsm, "pgd": pgd}
 BATCH = 250
 
 
@@ -73,7 +73,7 @@ def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tupl
         name: the checkpoint's.
         net: in evaluation mode.
         data: of its classes; ``count`` test pictures are drawn, always the same.
-        method: one of ``METHODS``.
+        method: one of ``model.attacks.METHODS``.
         epsilons: see ``Row``.
         count: at most all of them.
 
@@ -82,15 +82,14 @@ def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tupl
     """
     check_classes(net, data)
     some = data.test.draw(count)
-    device = next(net.parameters()).device
     wrong = dict.fromkeys(epsilons, 0)
     agreement: dict[float, dict[str, list[Tensor]]] = {epsilon: {} for epsilon in epsilons}
     batches = list(zip(some.images.split(BATCH), some.labels.split(BATCH), strict=True))
     for images, labels in tqdm(batches, name, disable=None):
-        images, labels = images.to(device), labels.to(device)
+        images, labels = images.to(net.device), labels.to(net.device)
         before = answer(net, images)[1]
         for epsilon in epsilons:
-            moved = METHODS[method](net, images, labels, epsilon) if epsilon else unit_pixels(images)
+            moved = METHODS[method](net, images, labels, epsilon) if epsilon else images
             logits, after = answer(net, moved)
             wrong[epsilon] += int((logits.argmax(1) != labels).sum())
             for level, a in before.items():
@@ -107,7 +106,7 @@ def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tupl
 @torch.no_grad()
 def answer(net: Network, pictures: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Logits of pictures not yet normalised, and the maps that are of no class."""
-    logits, maps = net(network_input(net, unit_pixels(pictures)))
+    logits, maps = net(network_input(net, pictures))
     return logits, {} if isinstance(net, VGGGAP) else maps
 
 
@@ -132,5 +131,5 @@ def table(rows: list[Row]) -> str:
         for level in levels[name]:
             cells = [f"{of[name, epsilon].correlation.get(level, float('nan')):.3f}" for epsilon in epsilons]
             lines.append(f"| `{name}` {level} | {' | '.join(cells)} |")
-    method = {"fgsm": "FGSM, one step", "pgd": f"PGD, {PGD_STEPS} steps"}[rows[0].method]
-    return "\n".join([*lines, "", f"{method}; {rows[0].images:,} test pictures; in brackets: 95 % intervals."])
+    told = f"{TITLES[rows[0].method]}; {rows[0].images:,} test pictures; in brackets: 95 % intervals."
+    return "\n".join([*lines, "", told])

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from model import Network
-from model.presets import normalise
-from training.data import DataError, Dataset, Split
-from training.evaluate import wilson
+from model.presets import network_input
+from training.data import DataError, Dataset
+from training.intervals import wilson
 from training.paired import Pair, pair, pair_table
 
 PENALTIES = tuple(float(c) for c in np.logspace(-5, 1, 7))  # scikit-learn's C: the smaller, the stronger
@@ -55,18 +55,18 @@ class Row:
 
 
 @torch.no_grad()
-def embed(net: Network, split: Split, mean, std) -> np.ndarray:
-    """What the network's classifier reads of every picture of a split: float32 [N, D]."""
-    device = next(net.parameters()).device
-    batches = split.images.tensor_split(math.ceil(len(split) / BATCH))  # alike in size: untrained() averages over them
-    parts = [net.embed(normalise(x.to(device), mean, std)).float().cpu() for x in batches]
+def embed(net: Network, images: Tensor) -> np.ndarray:
+    """What the network's classifier reads of every picture of uint8 [N, 3, H, W]: float32 [N, D]."""
+    batches = images.tensor_split(math.ceil(len(images) / BATCH))  # alike in size: untrained() averages over them
+    parts = [net.embed(network_input(net, x)).float().cpu() for x in batches]
     return torch.cat(parts).numpy()
 
 
-def untrained(net: Network, images: Tensor, mean, std) -> Network:
+def untrained(net: Network, images: Tensor) -> Network:
     """The network with random weights, its BatchNorms with the statistics of ``images`` uint8 [N, 3, H, W]."""
     torch.manual_seed(0)
-    fresh = type(net)(**net.arguments).to(next(net.parameters()).device, memory_format=torch.channels_last)
+    fresh = type(net)(**net.arguments).to(net.device, memory_format=torch.channels_last)
+    fresh.info = net.info
     norms = [m for m in fresh.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
         norm.momentum = None  # the plain mean over batches
@@ -74,7 +74,7 @@ def untrained(net: Network, images: Tensor, mean, std) -> Network:
     for m in fresh.modules():
         if isinstance(m, nn.Dropout):
             m.eval()
-    embed(fresh, Split(images, torch.zeros(len(images))), mean, std)
+    embed(fresh, images)
     return fresh.eval()
 
 
@@ -126,10 +126,9 @@ def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[P
         )
 
     for name, net in nets.items():
-        mean, std = net.info.mean, net.info.std
-        fresh = untrained(net, data.train.images, mean, std)
+        fresh = untrained(net, data.train.images)
         for features, kind in {"trained": net, "untrained": fresh}.items():
-            measure(name, features, *(embed(kind, split, mean, std) for split in (data.train, data.test)))
+            measure(name, features, *(embed(kind, split.images) for split in (data.train, data.test)))
     measure("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))
     against = [*(f"{name} trained" for name in nets), "pixels"]
     compared = [*combinations(against, 2), *((f"{name} trained", f"{name} untrained") for name in nets)]

@@ -130,7 +130,7 @@ def checkpoint_row(title: str, net: Network) -> str:
     return (
         f'<tr><th scope="row">{escape(title)}</th><td class="error">{measured(net)}</td>'
         f"<td>{escape(dataset_name(net.info.dataset))}</td><td>{attends(net)}</td>"
-        f"<td>{net.arguments.get('width', 1.0):g}</td><td>{parameters:,}</td><td>{seen(net)}</td></tr>"
+        f"<td>{net.arguments['width']:g}</td><td>{parameters:,}</td><td>{seen(net)}</td></tr>"
     )
 
 

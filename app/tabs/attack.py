@@ -8,7 +8,7 @@ from PIL import Image
 
 from app import grids, panels, render, temporary
 from app.asking import answer_when_changed
-from app.attack import ATTACKED, CLEAN, METHODS, PAIR, STRONGEST, Attack, attack
+from app.attack import ATTACKED, CLEAN, PAIR, STRONGEST, Attack, attack
 from app.endpoints import endpoint, given, hidden_switch
 from app.images import PictureError
 from app.inputs import (
@@ -22,6 +22,7 @@ from app.inputs import (
 )
 from app.site import Site
 from app.sliders import slider
+from model import attacks
 
 WHAT = (
     "FGSM moves every pixel value by epsilon at once, whichever way makes the answer less likely; PGD takes ten "
@@ -38,7 +39,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
             image, strip = picture_with_examples(site)
             switch = network_switch(site)
-            methods = [(label, name) for name, (label, _) in METHODS.items()]
+            methods = [(title, name) for name, title in attacks.TITLES.items()]
             method = gr.Radio(methods, value="pgd", label="Attack", info=WHAT)
             epsilon = slider(0, STRONGEST, EPSILON, step=1, label="Epsilon, steps of 1 / 255")
             scale = colour_scale()
@@ -93,7 +94,7 @@ def enlarged(picture: Image.Image) -> Image.Image:
 def add_endpoint(site: Site) -> None:
     """The public ``/attack``."""
     image = picture_input(visible=False)
-    method = gr.Radio(list(METHODS), value="pgd", label="method", visible=False)
+    method = gr.Radio(list(attacks.METHODS), value="pgd", label="method", visible=False)
     epsilon = gr.Number(EPSILON, label="epsilon", visible=False)
     method.preprocess = str  # refused below, in a sentence of ours
 
@@ -112,8 +113,8 @@ def add_endpoint(site: Site) -> None:
             correlation, Pearson's r of both maps by level (null where a map is even); method; epsilon; largest_move,
             of any value, in steps of 1 / 255. Then the attacked picture, as small as the network sees it.
         """
-        if method not in METHODS:
-            raise PictureError(f"The method must be {' or '.join(METHODS)}.")
+        if method not in attacks.METHODS:
+            raise PictureError(f"The method must be {' or '.join(attacks.METHODS)}.")
         if epsilon not in range(STRONGEST + 1):
             raise PictureError(f"Epsilon must be a whole number from 0 to {STRONGEST}.")
         made = attack(site.networks, given(image), checkpoint, compatibility, method, int(epsilon))

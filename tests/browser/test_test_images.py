@@ -7,7 +7,7 @@ import sys
 import pytest
 from playwright.sync_api import Page, expect
 
-from app import drawing
+from app import sampling
 from tests.app.serving import Server
 from tests.browser.test_explain import COLOURS, contrast
 from tests.browser.test_tabs import open_tab
@@ -19,7 +19,7 @@ SLOW = 120_000  # ms; a busy machine is no reason to fail
 @pytest.fixture
 def drawn(open_page, data_dir):
     """Opens the tab and waits for its first draw."""
-    if data_dir.resolve() != drawing.FOLDER.resolve() and "PAGE_URL" not in os.environ:
+    if data_dir.resolve() != sampling.FOLDER.resolve() and "PAGE_URL" not in os.environ:
         pytest.skip("CIFAR-10 is in $DATA_DIR, and the page of this test looks into data/")
 
     def open_at(**settings) -> Page:
@@ -158,7 +158,7 @@ def test_without_data_a_sentence_says_how_to_get_them(chromium, page_without_dat
     page.goto(page_without_data)
     page.locator("#maps img").nth(2).wait_for(timeout=SLOW)
     open_tab(page, "Test images")
-    expect(page.locator(".message:visible")).to_have_text(drawing.MISSING, timeout=SLOW)
+    expect(page.locator(".message:visible")).to_have_text(sampling.MISSING, timeout=SLOW)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     open_tab(page, "Explain")
     expect(page.locator("#maps img:visible")).to_have_count(3)

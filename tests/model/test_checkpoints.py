@@ -23,8 +23,8 @@ INFO = Info(
 class OtherNetwork(Network):
     """Another class of network, with nothing in common with AttentionVGG."""
 
-    def __init__(self, num_classes: int = 3):
-        super().__init__(num_classes=num_classes)
+    def __init__(self, num_classes: int = 3, width: float = 1.0, input_size: int = 32):
+        super().__init__(num_classes=num_classes, width=width, input_size=input_size)
         self.classifier = torch.nn.Linear(2, num_classes)
 
 

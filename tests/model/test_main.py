@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 import model
 from model import Info, Network
 from model.__main__ import app
-from model.architectures import multiply_adds, ratio
 from model.checkpoints import WEIGHTS
+from model.table import multiply_adds, ratio
 from model.vgg import AttentionVGG
 
 

@@ -178,13 +178,12 @@ def test_equal_pixels_are_ranked_at_random_by_the_seed():
 def test_delete_blurs_the_highest_pixels_and_no_other(photos):
     maps = torch.zeros(2, 4, 4)
     maps[0, 0, 0], maps[1, 3, 3] = 1, 1  # each cell is 4 x 4 pixels; 16 of 256
-    changed, clean = delete(photos, maps, 16 / 256), photos / 255
+    changed, clean = delete(photos, maps, [16 / 256])[:, 0], photos / 255
     moved = (changed != clean).any(1)
     assert moved.sum((1, 2)).tolist() == [16, 16]
     assert moved[0, :4, :4].float().mean() > 0.7 and moved[1, -4:, -4:].float().mean() > 0.7  # bilinear rounds corners
     assert torch.equal(changed[moved[:, None].expand_as(changed)], blurred(clean)[moved[:, None].expand_as(changed)])
-    assert torch.equal(delete(photos, maps, 0), clean)
-    assert torch.equal(delete(photos, maps, 1), blurred(clean))
+    assert torch.equal(delete(photos, maps, [0, 1]), torch.stack([clean, blurred(clean)], 1))
 
 
 def test_blurring_keeps_the_mean_colour_and_flattens(photos):
@@ -197,16 +196,17 @@ def test_blurring_keeps_the_mean_colour_and_flattens(photos):
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_shares_out_of_range_are_refused(photos, share):
-    with pytest.raises(ValueError, match="share must be from 0 to 1"):
-        delete(photos, torch.ones(2, 4, 4), share)
+    with pytest.raises(ValueError, match="shares must be from 0 to 1"):
+        delete(photos, torch.ones(2, 4, 4), [share])
 
 
-class Linear(torch.nn.Module):
+class Linear(model.Network):
     """Two classes; the first one's logit is <weight, normalised pixels> + bias, the other's 0."""
 
     def __init__(self, weight, bias):
-        super().__init__()
-        self.weight, self.bias, self.info = weight, bias, model.Info(("yes", "no"), MEAN, STD)
+        super().__init__(num_classes=2, width=1.0, input_size=16)
+        self.weight, self.bias = torch.nn.Parameter(weight), bias
+        self.info = model.Info(("yes", "no"), MEAN, STD)
 
     def forward(self, images):
         yes = (self.weight * images).sum((1, 2, 3)) + self.bias

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import model
-from model.architectures import multiply_adds
+from model.table import multiply_adds
 from training.__main__ import main
 from training.bench import Pictures, Speed, our_steps, table
 from training.data import Split, load

@@ -12,7 +12,7 @@ from model.presets import normalise
 from training import data
 from training.__main__ import app
 from training.deletion import DRAWS, Row, deleted, table
-from training.localize import Estimate
+from training.intervals import Estimate
 
 DP, UNIFORM = "vgg-att3-dp-cifar10-s", "vgg-att3-uniform-cifar10-s"
 COUNT = 12

@@ -54,7 +54,7 @@ def test_real_birds_at_80_pixels(birds_dir, monkeypatch, capsys, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["side"] for row in rows] == [40, 80]  # the recipe's 16 and 32, scaled
     few = data.Split(birds.test.images[:4], birds.test.labels[:4])
-    assert predict(net, few, net.info.mean, net.info.std).shape == (4, len(birds.class_names))
+    assert predict(net, few).shape == (4, len(birds.class_names))
     _, attention = net(torch.zeros(1, 3, 80, 80))
     assert {level: tuple(a.shape[1:]) for level, a in attention.items()} == {
         "conv7": (80, 80),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model import AttentionVGG, Info
-from training.evaluate import draw_confusion, measure, wilson
+from training.evaluate import draw_confusion, measure
 
 NAMES = ("a", "b", "c")
 
@@ -32,13 +32,6 @@ def test_calibration_counts_doubt_as_it_counts_certainty_bin_by_bin():
     logits = torch.log(torch.tensor([[0.83, 0.085, 0.085]] * 4 + [[0.62, 0.19, 0.19]] * 4))
     measured = measure(logits, torch.tensor([0, 0, 0, 1, 0, 0, 0, 0]), NAMES)
     assert measured.calibration == pytest.approx((0.08 + 0.38) / 2, abs=1e-5)
-
-
-def test_wilson_interval():
-    # Solves |error - p| = z sqrt(p (1 - p) / n) for p: put back, the ends must satisfy it.
-    for end in wilson(0.1, 1000):
-        assert abs(0.1 - end) == pytest.approx(1.959964 * (end * (1 - end) / 1000) ** 0.5, abs=1e-5)
-    assert wilson(0.0, 100)[0] == 0.0
 
 
 def test_the_confusion_picture(tmp_path):

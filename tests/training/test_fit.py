@@ -133,7 +133,7 @@ def test_the_raw_weights_error_stands_beside_that_of_the_averaged(uninterrupted,
     state = torch.load(uninterrupted / "state.pt", weights_only=True)
     for key, row in (("average", "held_out_error"), ("net", "held_out_error_raw")):
         net.load_state_dict(state[key])
-        wrong = predict(net.eval(), held_out, data.mean, data.std).argmax(1) != held_out.labels
+        wrong = predict(net.eval(), held_out).argmax(1) != held_out.labels
         assert rows(uninterrupted)[-1][row] == pytest.approx(wrong.float().mean().item())
     assert not same(state["average"], state["net"])
 

@@ -14,10 +14,10 @@ from assets import scenes
 from model.posthoc import to_side
 from training.__main__ import main
 from training.data import DataError
+from training.intervals import bootstrap
 from training.localize import (
     THRESHOLDS,
     best_threshold,
-    bootstrap,
     localize,
     mass_inside,
     network_maps,
@@ -95,18 +95,6 @@ def test_the_best_threshold_is_found_on_the_mean_of_all_pictures():
     assert 0.1 < found <= 0.3
     means = [overlap(maps, coverage, t).mean().item() for t in THRESHOLDS]
     assert overlap(maps, coverage, found).mean().item() == max(means) > means[0]
-
-
-def test_the_interval_is_that_of_a_mean():
-    values = torch.rand(400, generator=torch.Generator().manual_seed(0))
-    estimate = bootstrap(values)
-    half = 1.96 * values.std().item() / 20
-    assert estimate.mean == pytest.approx(values.mean().item(), abs=1e-4)
-    assert estimate.low == pytest.approx(estimate.mean - half, abs=0.2 * half)
-    assert estimate.high == pytest.approx(estimate.mean + half, abs=0.2 * half)
-    assert bootstrap(values) == estimate
-    alike = bootstrap(torch.full((10,), 0.25))
-    assert (alike.low, alike.mean, alike.high) == (0.25, 0.25, 0.25)
 
 
 # Pictures

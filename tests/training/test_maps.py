@@ -12,7 +12,7 @@ from model import Network
 from model.presets import normalise
 from training import data
 from training.__main__ import app
-from training.localize import Estimate
+from training.intervals import Estimate
 from training.maps import Row, described, table
 
 DP, PC, UNIFORM = (f"vgg-att3-{c}-cifar10-s" for c in ("dp", "pc", "uniform"))

@@ -12,7 +12,7 @@ from model import Network
 from model.attacks import fgsm, logits_of
 from model.attention import correlation
 from model.presets import normalise
-from training import data, robustness
+from training import data
 from training.__main__ import app
 from training.robustness import Row, attacked, parse_epsilons, table
 
@@ -84,7 +84,7 @@ def test_table_leaves_out_maps_that_are_even():
     lines = table(rows).splitlines()
     assert "| `b` | 50.0 (20.0 to 80.0) | 50.0 (20.0 to 80.0) |" in lines
     assert "| `a` conv13 | 0.500 | 0.500 |" in lines and not any(line.startswith("| `b` conv") for line in lines)
-    assert lines[-1].startswith(f"PGD, {robustness.PGD_STEPS} steps; 10 test pictures")
+    assert lines[-1].startswith("PGD, 10 steps; 10 test pictures")
 
 
 def test_epsilons():

@@ -52,21 +52,21 @@ def test_probe_finds_what_is_there_and_no_more():
 
 def test_embed_is_the_networks_own(net):
     data = made_up(260)  # more than a batch
-    vectors = embed(net, data.train, **STATISTICS)
+    vectors = embed(net, data.train.images)
     assert vectors.shape == (260, 64) and vectors.dtype == np.float32
     with torch.no_grad():
-        last = net.embed(normalise(data.train.images[-1:], **STATISTICS)).numpy()
+        last = net.embed(normalise(data.train.images[-1:], net.info.mean, net.info.std)).numpy()
     assert np.allclose(vectors[-1:], last, atol=1e-5)
 
 
 def test_untrained_has_other_weights_and_the_pictures_own_statistics(net):
     data = made_up(250)
     kept = {k: v.clone() for k, v in net.state_dict().items()}
-    fresh = untrained(net, data.train.images, **STATISTICS)
+    fresh = untrained(net, data.train.images)
     assert all(torch.equal(v, kept[k]) for k, v in net.state_dict().items())
     assert not fresh.training and not torch.equal(fresh.trunk.conv1[0].weight, net.trunk.conv1[0].weight)
     with torch.no_grad():
-        x = fresh.trunk.conv1[0](normalise(data.train.images, **STATISTICS))
+        x = fresh.trunk.conv1[0](normalise(data.train.images, net.info.mean, net.info.std))
     assert torch.allclose(fresh.trunk.conv1[1].running_mean, x.mean((0, 2, 3)), atol=1e-4)
     assert torch.allclose(fresh.trunk.conv1[1].running_var, x.var((0, 2, 3)), rtol=1e-3)
 

@@ -18,7 +18,7 @@ from app.images import PictureError
 from app.panels import data_uri
 from model import Network
 from model.card import dataset_name
-from model.presets import crop_square, normalise, to_pixels
+from model.presets import crop_square, network_input, to_pixels
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
 DATASET = "cifar10"
@@ -206,13 +206,13 @@ def draw(
 
 def answers(networks: Networks, net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Named]:
     """What ``net`` names each test picture, in the order given, computed ``chunk`` at a time as they are taken."""
-    device, size = next(net.parameters()).device, net.arguments["input_size"]
+    size = net.arguments["input_size"]
     indices = map(int, order)
     while taken := list(islice(indices, chunk)):
         pictures = [tests.picture(i) for i in taken]
         pixels = torch.stack([to_pixels(crop_square(p, size)) for p in pictures])  # [chunk, 3, size, size]
         with torch.inference_mode(), networks.precision(net):
-            logits = net(normalise(pixels.to(device), net.info.mean, net.info.std))[0]  # [chunk, classes]
+            logits = net(network_input(net, pixels))[0]  # [chunk, classes]
         probabilities, best = logits.cpu().double().softmax(1).max(1)
         for index, picture, p, k in zip(taken, pictures, probabilities.tolist(), best.tolist(), strict=True):
             yield Named(index, tests.label(index), net.info.class_names[k], p, picture)

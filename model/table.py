@@ -75,9 +75,8 @@ class Row:
 def multiply_adds(net: Network, size: int = 32) -> int:
     """Multiply-adds of convolutions and matrix products in one forward pass for one picture, counted by torch."""
     counter = FlopCounterMode(display=False)
-    device = next(net.parameters()).device
     with counter, torch.no_grad():
-        net.eval()(torch.empty(1, 3, size, size, device=device))
+        net.eval()(torch.empty(1, 3, size, size, device=net.device))
     return counter.get_total_flops() // 2
 
 

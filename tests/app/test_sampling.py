@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from app import drawing
-from app.drawing import DrawError, draw
+from app import sampling
 from app.explain import Networks
+from app.sampling import DrawError, draw
 from app.tabs.test_images import shown
 from model.presets import normalise, to_pixels
 from tests.app.serving import FAMILY, make_checkpoints
@@ -24,8 +24,8 @@ from tests.conftest import REPO
 
 
 @pytest.fixture(scope="module")
-def tests(data_dir) -> drawing.CifarTest:
-    return drawing.CifarTest(data_dir)
+def tests(data_dir) -> sampling.CifarTest:
+    return sampling.CifarTest(data_dir)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_a_seed_repeats_a_draw_and_another_does_not(networks, tests):
 )
 def test_bad_values_get_a_sentence(networks, tmp_path, asked, said):
     with pytest.raises(DrawError, match=said) as refused:
-        draw(networks, drawing.CifarTest(tmp_path), FAMILY, "dp", **asked)
+        draw(networks, sampling.CifarTest(tmp_path), FAMILY, "dp", **asked)
     assert str(refused.value).endswith(".")
 
 
@@ -114,12 +114,12 @@ def test_there_is_no_such_picture(tests, index):
 
 
 def test_no_data_is_one_sentence_that_says_how_to_get_them(networks, tmp_path):
-    tests = drawing.CifarTest(tmp_path / "nowhere")
+    tests = sampling.CifarTest(tmp_path / "nowhere")
     with pytest.raises(DrawError) as refused:
         draw(networks, tests, FAMILY, "dp")
     sentence = str(refused.value)
-    assert sentence == drawing.MISSING and str(tmp_path) not in sentence and sentence.count(". ") == 0
-    assert drawing.FETCH in (REPO / "README.md").read_text()  # the README's own way
+    assert sentence == sampling.MISSING and str(tmp_path) not in sentence and sentence.count(". ") == 0
+    assert sampling.FETCH in (REPO / "README.md").read_text()  # the README's own way
 
 
 def test_a_folder_that_is_not_there_is_refused_when_the_page_starts(tmp_path):
@@ -130,12 +130,12 @@ def test_damaged_data_are_said_to_be(networks, tmp_path):
     (tmp_path / "cifar-10-batches-py").mkdir()
     (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(b"\x80")
     with pytest.raises(DrawError, match="damaged or incomplete") as refused:
-        draw(networks, drawing.CifarTest(tmp_path), FAMILY, "dp")
+        draw(networks, sampling.CifarTest(tmp_path), FAMILY, "dp")
     assert str(tmp_path) not in str(refused.value)
 
 
 def test_data_put_there_later_are_found(networks, data_dir, tmp_path):
-    tests = drawing.CifarTest(tmp_path)
+    tests = sampling.CifarTest(tmp_path)
     with pytest.raises(DrawError):
         len(tests)
     (tmp_path / "cifar-10-batches-py").symlink_to(data_dir.resolve() / "cifar-10-batches-py")
@@ -147,7 +147,7 @@ def test_another_data_set_is_not_drawn_from(tmp_path):
     config = tmp_path / "vgg-att3-dp-cifar10-s" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "dataset": "svhn"}))
     with pytest.raises(DrawError, match="trained on SVHN, and test pictures are drawn from CIFAR-10 only"):
-        draw(Networks.load(tmp_path), drawing.CifarTest(tmp_path), FAMILY, "dp")
+        draw(Networks.load(tmp_path), sampling.CifarTest(tmp_path), FAMILY, "dp")
 
 
 def test_the_page_tells_right_from_wrong_in_words(networks, tests):
@@ -162,7 +162,7 @@ def test_the_page_tells_right_from_wrong_in_words(networks, tests):
 
 @pytest.mark.parametrize("which", ["random", "wrong"])
 def test_api(client, networks, tests, which):  # noqa: F811
-    if tests.folder.resolve() != drawing.FOLDER.resolve():
+    if tests.folder.resolve() != sampling.FOLDER.resolve():
         pytest.skip("CIFAR-10 is in $DATA_DIR, and the page of this test looks into data/")
     answer = client.predict(
         which=which, count=3, seed=11, checkpoint=FAMILY, compatibility="pc", api_name="/test_images"
