@@ -22,8 +22,8 @@ help: ## show this help
 demo: $(installed) ## serve the page on http://localhost:7860 with the shipped checkpoints
 	GRADIO_SERVER_PORT=$(PORT) $(python) -m app
 
-test: $(installed) browser ## run every test
-	$(python) -m pytest -q
+test: $(installed) browser ## run every test, a file a core at a time
+	OMP_NUM_THREADS=1 $(python) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(installed) ## check style and format
 	$(python) -m ruff check .

@@ -130,7 +130,8 @@ def evaluate(
     print(f"error {100 * measured.error:.2f} % ({interval}) on {measured.images:,} test pictures")
     for name, error in measured.per_class.items():
         print(f"  {name:12} {100 * error:6.2f} %")
-    print(f"expected calibration error {100 * measured.calibration:.2f} %")
+    sure = f"mean confidence {100 * measured.confidence:.2f} %, {100 * (1 - measured.error):.2f} % right"
+    print(f"expected calibration error {100 * measured.calibration:.2f} % ({sure})")
     if confusion:
         measuring.draw_confusion(measured, confusion)
     if as_json:

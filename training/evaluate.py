@@ -27,6 +27,7 @@ class Measured:
         images: how many pictures.
         per_class: class name to error.
         calibration: expected calibration error, 15 equal bins of confidence.
+        confidence: mean probability of the class named; below 1 - error, the network is less sure than it is right.
         confusion: [K][K], how many pictures of the row's class were given the column's.
     """
 
@@ -35,6 +36,7 @@ class Measured:
     images: int
     per_class: dict[str, float]
     calibration: float
+    confidence: float
     confusion: list[list[int]]
 
     def as_dict(self) -> dict:
@@ -82,7 +84,8 @@ def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Mea
     ]
     k = len(class_names)
     confusion = torch.bincount(labels * k + answer, minlength=k * k).view(k, k).tolist()
-    return Measured(round(error, 6), wilson(error, n), n, per_class, round(float(sum(gaps)), 6), confusion)
+    sure = round(confidence.double().mean().item(), 6)
+    return Measured(round(error, 6), wilson(error, n), n, per_class, round(float(sum(gaps)), 6), sure, confusion)
 
 
 def check_classes(net: Network, data: Dataset) -> None:

@@ -32,6 +32,7 @@ def test_calibration_counts_doubt_as_it_counts_certainty_bin_by_bin():
     logits = torch.log(torch.tensor([[0.83, 0.085, 0.085]] * 4 + [[0.62, 0.19, 0.19]] * 4))
     measured = measure(logits, torch.tensor([0, 0, 0, 1, 0, 0, 0, 0]), NAMES)
     assert measured.calibration == pytest.approx((0.08 + 0.38) / 2, abs=1e-5)
+    assert measured.confidence == pytest.approx((0.83 + 0.62) / 2, abs=1e-5)
 
 
 def test_the_confusion_picture(tmp_path):
