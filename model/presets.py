@@ -53,7 +53,7 @@ def unit_pixels(pictures: Tensor) -> Tensor:
 def network_input(net: Network, pictures: Tensor) -> Tensor:
     """Pictures (see ``check_pictures``) as ``net`` takes them: on its device, by its own mean and std; gradients pass.
 
-    Every answer of a network to a picture goes through here, so that all commands and tabs agree to the last bit.
+    Every question to a network goes through here, so that commands and tabs show it the same numbers.
     """
     check_pictures(pictures)
     pixels = pictures if pictures.dtype == torch.uint8 else pictures * 255
