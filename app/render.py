@@ -87,18 +87,17 @@ def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, floa
     return Image.fromarray(drawn.round().astype(np.uint8))
 
 
-def difference(square: Image.Image, values: np.ndarray, limit: float, opacity: float = 0.7) -> Image.Image:
+def difference(square: Image.Image, values: np.ndarray, limit: float) -> Image.Image:
     """The difference of two maps, smooth, over the picture in grey.
 
     Args:
         square: RGB, as wide as high.
         values: [H, W], above zero where the first map is higher.
         limit: the value of the strongest red; blue is as far below zero.
-        opacity: of the colours over the picture, 0 to 1.
     """
     shade = enlarge(values, square.width, smooth=True) / (limit or 1.0)
     colours = DIVERGING((shade.clip(-1, 1) + 1) / 2)[..., :3].astype(np.float32) * 255
-    drawn = grey(np.asarray(square, np.float32)) * (1 - opacity) + colours * opacity
+    drawn = 0.3 * grey(np.asarray(square, np.float32)) + 0.7 * colours
     return Image.fromarray(drawn.round().astype(np.uint8))
 
 

@@ -183,24 +183,15 @@ class Entry:
     info: Info
 
 
-def list_checkpoints(
-    folder: str | Path = BUNDLED, on_bad: Callable[[CheckpointError], None] | None = None
-) -> list[Entry]:
+def list_checkpoints(folder: str | Path = BUNDLED) -> list[Entry]:
     """The checkpoints in the subfolders of ``folder``, sorted by name.
 
-    Args:
-        folder: where to look.
-        on_bad: called with the error of a subfolder that is not a readable checkpoint; without it, it is raised.
+    Raises:
+        CheckpointError: a config.json among them is not of a checkpoint.
     """
     entries = []
     for config in sorted(Path(folder).glob(f"*/{CONFIG}")):
-        try:
-            content = read_config(config.parent)
-        except CheckpointError as e:
-            if on_bad is None:
-                raise
-            on_bad(e)
-            continue
+        content = read_config(config.parent)
         name, compatibility = config.parent.name, content["arguments"].get("compatibility")
         others = [part for part in name.split("-") if part != compatibility]
         family = "-".join(others) or Path(folder).resolve().name

@@ -229,7 +229,7 @@ def test_another_class_of_network_is_refused(saved, tmp_path):
         assert f"holds the network '{name}', not Network" in refusal(saved, Network)
 
 
-def test_the_registry_reads_what_is_saved_and_reports_what_is_broken(tmp_path):
+def test_the_registry_reads_what_is_saved_and_refuses_what_is_broken(tmp_path):
     for compatibility in ("pc", "dp"):
         network(compatibility=compatibility).save_pretrained(tmp_path / f"vgg-att3-{compatibility}-cifar10-s", INFO)
     OtherNetwork().save_pretrained(tmp_path / "vgg-cifar10-s")
@@ -241,9 +241,7 @@ def test_the_registry_reads_what_is_saved_and_reports_what_is_broken(tmp_path):
     ]
     assert entries[0].info == INFO
     (tmp_path / "vgg-cifar10-s" / CONFIG).write_text("{")
-    bad = []
-    assert len(list_checkpoints(tmp_path, bad.append)) == 2 and "vgg-cifar10-s" in str(bad[0])
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match="vgg-cifar10-s: config.json cannot be read"):
         list_checkpoints(tmp_path)
 
 
