@@ -22,6 +22,7 @@ WRONG = {  # how many of the same 2,000 test pictures each of the others names w
     "vgg-att3-pc-cifar10-s-seed1": 158,
     "vgg-att3-uniform-cifar10-s-seed1": 169,
     "vgg-att3-dp-learnt-cifar10-s": 165,
+    "vgg-att3-dp-nocrop-cifar10-s": 159,
     "vgg-att3-dp-cifar10-s-short": 208,
     "vgg-cifar10-s": 278,
     "vgg-global-cifar10-s": 158,
