@@ -93,6 +93,7 @@ class Network(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where its parameters lie."""
         return next(self.parameters()).device
 
     @property

@@ -43,7 +43,7 @@ def check_pictures(pictures: Tensor) -> None:
 
 
 def unit_pixels(pictures: Tensor) -> Tensor:
-    """A float32 copy of pictures (see ``check_pictures``), from 0 to 1."""
+    """A float32 copy of pictures, from 0 to 1; raises ValueError as ``check_pictures`` does."""
     check_pictures(pictures)
     if pictures.dtype == torch.uint8:
         return pictures.float() / 255
@@ -51,9 +51,12 @@ def unit_pixels(pictures: Tensor) -> Tensor:
 
 
 def network_input(net: Network, pictures: Tensor) -> Tensor:
-    """Pictures (see ``check_pictures``) as ``net`` takes them: on its device, by its own mean and std; gradients pass.
+    """Pictures as ``net`` takes them: float32, on its device, normalised by its own mean and std; gradients pass.
 
-    Every question to a network goes through here, so that commands and tabs show it the same numbers.
+    Training aside, every question to a network goes through here, so that commands and tabs show it the same numbers.
+
+    Raises:
+        ValueError: see ``check_pictures``.
     """
     check_pictures(pictures)
     pixels = pictures if pictures.dtype == torch.uint8 else pictures * 255
