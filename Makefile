@@ -36,7 +36,7 @@ bench: $(installed) ## measure speed on this machine
 	$(python) -m training bench
 
 figures: $(installed) browser ## draw the figures of the README again
-	$(python) -m assets.screenshots
+	$(python) -m tools.screenshots
 
 container: ## build the image (docker, or podman where no docker runs)
 	@if docker info >/dev/null 2>&1; then engine=docker; else engine=podman; fi; \

@@ -31,7 +31,7 @@ def serve(
     refuse_taken_port(host, port)
     if data != DATA and not data.is_dir():
         refuse(f"{data} is no folder: leave --data out, or name the one that holds cifar-10-batches-py.")
-    from app import gpu  # isort: skip - before torch
+    from app.server import gpu  # isort: skip - before torch
     import torch
 
     from app.explain import Networks
@@ -53,7 +53,7 @@ def serve(
     except torch.OutOfMemoryError:
         refuse(f"The memory of {device} does not hold the checkpoints: let others leave it, or say --device cpu.")
 
-    from app import temporary
+    from app.server import temporary
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as an interrupt does: nothing is left behind
     try:

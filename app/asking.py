@@ -11,9 +11,10 @@ from typing import Any
 
 import gradio as gr
 
-from app import panels, temporary, words
-from app.gpu import on_gpu
+from app.drawing import panels, words
 from app.images import PictureError, read_picture
+from app.server import temporary
+from app.server.gpu import on_gpu
 from model import CheckpointError
 
 NUMBER = """(...values) => {

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from app.explain import Explanation, Networks
-from model import CheckpointError, attention
+from model import CheckpointError
+from model.networks import attention
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from PIL import Image
 
-from app.gpu import on_gpu
 from app.images import PictureError, read_picture
+from app.server.gpu import on_gpu
 from app.site import Site
 from model import CheckpointError
 

@@ -65,7 +65,7 @@ class Explanation:
         seen: the picture that the network saw, at its input size.
         square: the same centred square of the picture at ``SIDE`` pixels.
         seconds: time the network took.
-        scale_scores: dp only, see ``model.attention.DotProduct``.
+        scale_scores: dp only, see ``model.networks.attention.DotProduct``.
         name: the checkpoint's own name, with the compatibility in it.
         dataset: the short name of the data that it was trained on, such as cifar10.
         test_error: measured fraction of test images named wrong, None where it is not known.

@@ -12,10 +12,12 @@ import gradio as gr
 from gradio.utils import get_upload_folder, is_in_or_equal
 from PIL import Image
 
-from app import panels, render, temporary, words
+from app.drawing import panels, words
 from app.examples import list_examples
 from app.images import read_picture
+from app.server import temporary
 from app.site import Site
+from model import render
 
 LARGEST = 30_000_000  # bytes of an upload
 INTERNAL = {"api_visibility": "private", "show_progress": "hidden"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from app import words
 from app.compare import Comparison
+from app.drawing import words
 from app.explain import Networks
 
 OWN, QUERIED = "own", "queried"

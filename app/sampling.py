@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from app.drawing.panels import data_uri
 from app.explain import Networks
 from app.images import PictureError
-from app.panels import data_uri
 from model import Network
 from model.card import dataset_name
 from model.presets import crop_square, network_input, to_pixels

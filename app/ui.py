@@ -16,8 +16,8 @@ from gradio.state_holder import SessionState  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
 from app.endpoints import refuse_in_a_sentence, wrong_argument  # noqa: E402
-from app.gate import Gate  # noqa: E402
 from app.inputs import LARGEST, Front  # noqa: E402
+from app.server.gate import Gate  # noqa: E402
 from app.site import Site  # noqa: E402
 from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
 from model.card import PAPER  # noqa: E402

@@ -1,11 +1,11 @@
 """The paper's networks: ``from model import AttentionVGG``, or by name, ``model.build("vgg-att2-indep-pc")``."""
 
-from model.attending import AttendingNetwork, Explained
-from model.baselines import VGG, VGGGAP, VGGPAN, VGGGlobal
 from model.checkpoints import CheckpointError, Info, Network, list_checkpoints
-from model.resnet import ResNet164, ResNet164Attention
-from model.vgg import LEVELS, AttentionVGG
-from model.zoo import build, list_names
+from model.networks.attending import AttendingNetwork, Explained
+from model.networks.baselines import VGG, VGGGAP, VGGPAN, VGGGlobal
+from model.networks.resnet import ResNet164, ResNet164Attention
+from model.networks.vgg import LEVELS, AttentionVGG
+from model.networks.zoo import build, list_names
 
 list = list_names  # model.list(); kept out of __all__, where it would hide Python's own
 

@@ -24,7 +24,7 @@ class Precision(str, Enum):
 @app.command("list")
 def names() -> None:
     """Print the name of every network, one a line."""
-    from model.zoo import list_names
+    from model.networks.zoo import list_names
 
     print("\n".join(list_names()))
 
@@ -67,8 +67,8 @@ def table(
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
 ) -> None:
     """Print docs/architectures.md: parameters, multiply-adds, maps and forward time of every network."""
+    from model.networks.zoo import list_names
     from model.table import document
-    from model.zoo import list_names
 
     chosen = [name for name in list_names() if match in name]
     if not chosen:

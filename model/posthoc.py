@@ -22,9 +22,9 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import gaussian_blur
 
 from model.attacks import logits_of
-from model.attending import AttendingNetwork
-from model.baselines import VGGGAP
 from model.checkpoints import Network
+from model.networks.attending import AttendingNetwork
+from model.networks.baselines import VGGGAP
 from model.presets import network_input, unit_pixels
 
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)

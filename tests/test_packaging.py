@@ -47,7 +47,7 @@ def test_what_a_package_imports_is_named(package, requirements):
     """The image installs only the part above "to train", so that part has to be enough for the page."""
     optional = {"spaces", "skimage"}  # used where they happen to be installed
     named = names(requirements if package == "training" else requirements.partition("# to train")[0])
-    foreign = imports(package) - sys.stdlib_module_names - {"assets", *PACKAGES} - optional
+    foreign = imports(package) - sys.stdlib_module_names - {"tools", *PACKAGES} - optional
     provided_by = packages_distributions()
     assert not {module for module in foreign if not named & {normalized(d) for d in provided_by.get(module, [module])}}
 

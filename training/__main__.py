@@ -147,7 +147,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Do two networks of one data set differ? Their errors on the same test pictures, paired."""
-    from training import paired
+    from training.experiments import compare as paired
 
     if len(set(checkpoints)) < 2:
         raise ValueError("two checkpoints or more are needed: python -m training compare A B")
@@ -166,7 +166,7 @@ def deletion(
     as_json: AsJson = False,
 ) -> None:
     """Measure whether networks miss the pixels that their maps highlight."""
-    from training.deletion import deleted, table
+    from training.experiments.deletion import deleted, table
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in deleted(name, net, data, pictures)]
@@ -183,7 +183,7 @@ def maps(
     as_json: AsJson = False,
 ) -> None:
     """Measure how sharp maps are, and how far the picture, and another picture's query, moves them."""
-    from training.maps import described, table
+    from training.experiments.maps import described, table
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in described(name, net, data, pictures)]
@@ -202,7 +202,7 @@ def robustness(
     as_json: AsJson = False,
 ) -> None:
     """Measure errors, and how far maps move, on adversarial pictures."""
-    from training import robustness as robust
+    from training.experiments import robustness as robust
 
     if attack not in robust.METHODS:
         raise ValueError(f"attack must be fgsm or pgd, not {attack!r}")
@@ -222,7 +222,7 @@ def transfer(
     as_json: AsJson = False,
 ) -> None:
     """Train a linear classifier for other data on frozen features, beside untrained ones and pixels."""
-    from training import transfer as transferring
+    from training.experiments import transfer as transferring
 
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device, dataset)
     rows, compared = transferring.transfer(nets, data)
@@ -250,7 +250,7 @@ def localize(
     as_json: AsJson = False,
 ) -> None:
     """Measure how much of each map lies on the object: birds with boxes, illustrated scenes with masks."""
-    from training import localize as localization
+    from training.experiments import localize as localization
     from training.parallel import accelerator
 
     rows = localization.localize(checkpoints, data_dir, accelerator(device).device)

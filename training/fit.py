@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 import model
-from model.attention import wide
 from model.checkpoints import Info, Network
 from model.machine import cpuinfo
+from model.networks.attention import wide
 from model.presets import normalise
 from training.augment import cutout, random_crop, random_flip, resize
 from training.data import Dataset, hold_out

@@ -8,7 +8,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.attention import wide
+from model.networks.attention import wide
 
 
 def accelerator(device: str) -> Accelerator:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import torch
 
-from assets import scenes
 from model.card import card
 from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network
 from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, network_input, to_pixels
+from tools import scenes
 from training.run_folder import CONFUSION, CURVES, METRICS, SETTINGS, without_place
 
 FROM_RUN = (CONFIG, WEIGHTS, SETTINGS, METRICS, CURVES, CONFUSION)

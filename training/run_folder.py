@@ -51,7 +51,7 @@ class Settings:
         split_seed: chooses the pictures held out, and the test pictures of a folder that has none set apart.
         holdout: training pictures held out to choose settings by; 0 trains on all and measures the test split, once.
         precision: "float32" or "bf16" (autocast; weights stay float32).
-        scale_scores: dp only, see ``model.attention.DotProduct``.
+        scale_scores: dp only, see ``model.networks.attention.DotProduct``.
         start: a checkpoint to start from, its classifier aside; "" starts from scratch.
         limit: use only so many of the training pictures, chosen at random; 0 is all.
     """

@@ -6,13 +6,13 @@ from html import escape
 
 import gradio as gr
 
-from app import words
+from app.drawing import words
 from app.explain import COMPATIBILITIES, Networks
 from app.inputs import Front
 from app.site import Site
 from model import VGGPAN, Network
 from model.card import PAPER, dataset_name
-from model.vgg import CHANNELS
+from model.networks.vgg import CHANNELS
 
 BLOCKS = (  # layers, grid at 32 x 32, what happens after
     (range(1, 8), 32, "conv7 gives local features; pool"),

@@ -6,9 +6,9 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from app import grids, panels, render, temporary
 from app.asking import answer_when_changed
 from app.attack import ATTACKED, CLEAN, PAIR, STRONGEST, Attack, attack
+from app.drawing import grids, panels
 from app.endpoints import endpoint, given, hidden_switch
 from app.images import PictureError
 from app.inputs import (
@@ -20,9 +20,10 @@ from app.inputs import (
     picture_input,
     picture_with_examples,
 )
+from app.server import temporary
 from app.site import Site
 from app.sliders import slider
-from model import attacks
+from model import attacks, render
 
 WHAT = (
     "FGSM moves every pixel value by epsilon at once, whichever way makes the answer less likely; PGD takes ten "

@@ -7,9 +7,9 @@ from itertools import combinations
 
 import gradio as gr
 
-from app import grids
 from app.asking import answer_when_changed
 from app.compare import Comparison, compare
+from app.drawing import grids
 from app.endpoints import endpoint, given
 from app.explain import COMPATIBILITIES
 from app.inputs import (

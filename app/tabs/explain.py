@@ -6,12 +6,11 @@ from html import escape
 
 import gradio as gr
 
-from app import download, panels, render, temporary, words
 from app.asking import Shown, ask_once, follow
+from app.drawing import download, panels, words
 from app.endpoints import endpoint, given, hidden_switch
 from app.examples import list_examples
 from app.explain import Explanation
-from app.gpu import on_gpu
 from app.images import PictureError, read_picture
 from app.inputs import (
     INTERNAL,
@@ -22,8 +21,11 @@ from app.inputs import (
     picture_with_examples,
     switched,
 )
+from app.server import temporary
+from app.server.gpu import on_gpu
 from app.site import Site
 from app.sliders import slider
+from model import render
 
 START = "The answer comes here once a picture is chosen: an example, or one that you upload, paste or photograph."
 CARDS = 3  # no network attends at more levels

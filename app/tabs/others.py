@@ -8,12 +8,13 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from app import curves, panels, render, words
 from app.asking import answer_when_changed
+from app.drawing import curves, panels, words
 from app.endpoints import endpoint, given, hidden_switch
 from app.inputs import Front, begin_as_explain, network_switch, offer_examples, picture_input, picture_with_examples
 from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
 from app.site import Site
+from model import render
 
 START = "What other explanations highlight comes here, some seconds after a picture is chosen."
 DRAWN = 320  # px of a map

@@ -6,9 +6,9 @@ from functools import partial
 
 import gradio as gr
 
-from app import grids, words
 from app.asking import answer_when_changed
 from app.compare import Comparison
+from app.drawing import grids, words
 from app.endpoints import endpoint, given, hidden_switch
 from app.examples import list_examples
 from app.images import PictureError

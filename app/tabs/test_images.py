@@ -8,8 +8,8 @@ from html import escape
 import gradio as gr
 from PIL import Image
 
-from app import panels, words
 from app.asking import answer_when_changed
+from app.drawing import panels, words
 from app.endpoints import endpoint, hidden_switch
 from app.inputs import INTERNAL, Front, as_value, begin_as_explain, network_switch, switched
 from app.sampling import CHOICES, CifarTest, Draw, DrawError, Named, draw, new_seed

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from assets.browser import free_port
 from model import AttentionVGG, Info
+from tools.browser import free_port
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FAMILY = "vgg-att3-cifar10-s"

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app import grids, render
 from app.compare import compare, correlation
+from app.drawing import grids
 from app.explain import COMPATIBILITIES, Networks
-from model import CheckpointError
+from model import CheckpointError, render
 from tests.app.serving import FAMILY, make_checkpoints
 from tests.app.test_api import (
     assert_same,

@@ -124,8 +124,8 @@ def test_what_does_not_fit_into_a_family_is_one_of_its_own(tmp_path, picture):
 @pytest.mark.parametrize(("arch", "levels"), [("resnet164-att2-concat-pc", 2), ("vgg-att1-concat-dp", 1)])
 def test_a_network_of_other_levels_fills_the_first_cards(tmp_path, picture, arch, levels):
     import model
-    from app.render import View
     from app.tabs.explain import CARDS, SHOWN, drawn
+    from model.render import View
 
     make_checkpoints(tmp_path, ("dp",))
     info = AttentionVGG.from_pretrained(tmp_path / "vgg-att3-dp-cifar10-s").info

@@ -8,8 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from app.__main__ import serve
-from assets.browser import free_port
 from tests.app.serving import make_checkpoints
+from tools.browser import free_port
 
 command = typer.Typer()
 command.command()(serve)

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from app import grids, words
 from app.compare import Comparison
+from app.drawing import grids, words
 from app.explain import Level, Networks, prepared
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.tabs.query import TITLES

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from assets.scenes import FOLDER, SCENES, draw, main
+from tools.scenes import FOLDER, SCENES, draw, main
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -55,7 +55,7 @@ def test_mask_is_where_the_object_is(name):
 
 
 def test_drawing_again_writes_the_same_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr("assets.scenes.SCENES", {"airplane": SCENES["airplane"]})
+    monkeypatch.setattr("tools.scenes.SCENES", {"airplane": SCENES["airplane"]})
     main(tmp_path / "first")
     main(tmp_path / "second")
     for file in ("airplane.png", "masks/airplane.png"):

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from assets.browser import CHROMIUM, FLAGS
 from tests.app.conftest import checkpoints, networks, picture, picture_file  # noqa: F401 - fixtures
 from tests.app.serving import Server
 from tests.conftest import REPO
+from tools.browser import CHROMIUM, FLAGS
 
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # it shows a test picture
 

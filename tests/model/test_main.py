@@ -12,8 +12,8 @@ import model
 from model import Info, Network
 from model.__main__ import app
 from model.checkpoints import WEIGHTS
+from model.networks.vgg import AttentionVGG
 from model.table import multiply_adds, ratio
-from model.vgg import AttentionVGG
 
 
 def run(*arguments):

@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 from torchvision.datasets import CIFAR100, SVHN
 
-from training.birds import FOLDER
+from training.data.birds import FOLDER
 
 REPO = Path(__file__).resolve().parents[2]
 

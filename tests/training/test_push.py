@@ -15,11 +15,11 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 import model
-from assets import scenes
 from model import AttentionVGG, Info
 from model.card import PAPER
 from model.checkpoints import CARD, CONFIG, WEIGHTS
 from tests.training.local_hub import READER, WRITER, LocalHub, client_of
+from tools import scenes
 from training.push import TILE, PushError, draw_maps, push
 from training.run_folder import command_line
 

@@ -1,0 +1,1 @@
+"""HTML and files, drawn from results. Nothing here asks a network."""

@@ -1,0 +1,213 @@
+"""What every network with trained attention shares, whatever its trunk: maps, attended vectors, heads, exact split.
+
+    local_features, g = net.features(images)              # of the trunk and the global branch
+    attention = net.attention_maps(local_features, g)     # {level: [B, H, W]}
+    terms = net.level_terms(local_features, attention)    # {level: [B, K]}
+
+The logits are the sum of the terms and the bias.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from model.checkpoints import Network
+from model.networks.attention import COMPATIBILITIES, attend, compatibility_of, spatial_softmax
+
+VECTOR_EPS = 1e-3  # of BatchNorm on vectors; the author's is Torch's 1e-5, and every checkpoint here learnt with this
+
+
+def norm_relu_dropout(channels: int, rate: float) -> nn.Sequential:
+    """BatchNorm, ReLU and Dropout, on vectors [B, C]."""
+    return nn.Sequential(nn.BatchNorm1d(channels, eps=VECTOR_EPS), nn.ReLU(inplace=True), nn.Dropout(rate))
+
+
+class Explained(NamedTuple):
+    """A prediction and its exact split by level: logits = bias + the sum of the terms, to rounding."""
+
+    logits: Tensor  # [B, K]
+    attention: dict[str, Tensor]  # level: [B, H, W], each map sums to 1
+    terms: dict[str, Tensor]  # level: [B, K]
+    bias: Tensor  # [K]
+
+
+class AttendingNetwork(Network):
+    """The base of AttentionVGG and ResNet164Attention; the class is read from attended local features alone.
+
+    A subclass says which levels are available, and makes the trunk and the global branch; the trunk returns
+    {level: [B, C, H, W]} and knows its ``channels``, {level: C}. For the arguments see ``AttentionVGG``.
+    """
+
+    available: ClassVar[tuple[str, ...]]  # the levels, in depth order; the global branch starts from the last
+    head_dropout: ClassVar[float]
+
+    def __init__(
+        self,
+        num_classes: int = 10,
+        levels: tuple[str, ...] | None = None,
+        compatibility: str = "dp",
+        head: str = "concat",
+        width: float = 1.0,
+        dropout: float = 1.0,
+        input_size: int = 32,
+        scale_scores: bool | str = True,
+        global_branch: bool = True,
+    ):
+        levels = self.available if levels is None else tuple(levels)
+        if not levels or levels != tuple(level for level in self.available if level in levels):
+            raise ValueError(
+                f"levels must be some of {', '.join(self.available)}, in that order, not {', '.join(levels) or 'none'}"
+            )
+        if compatibility not in COMPATIBILITIES:
+            raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {compatibility!r}")
+        if head not in ("concat", "indep"):
+            raise ValueError(f"head must be 'concat' or 'indep', not {head!r}")
+        if scale_scores not in (True, False) and (scale_scores, compatibility) != ("learnt", "dp"):
+            raise ValueError(f"scale_scores must be True, False or, under dp, 'learnt', not {scale_scores!r}")
+        uses_global = compatibility in ("dp", "additive")
+        if not global_branch and uses_global:
+            raise ValueError(f"{compatibility} needs the global branch; only pc and uniform can do without it")
+        super().__init__(
+            num_classes=num_classes,
+            levels=levels,
+            compatibility=compatibility,
+            head=head,
+            width=width,
+            dropout=dropout,
+            input_size=input_size,
+            scale_scores=scale_scores,
+            global_branch=global_branch,
+        )
+        self.levels, self.compatibility, self.input_size = levels, compatibility, input_size
+        self.uses_global = uses_global
+        self.trunk = self.make_trunk(width, dropout, input_size)
+        channels = {level: self.trunk.channels[level] for level in levels}
+        self.add_heads(channels, self.head_dropout * dropout)
+        branch = self.make_global_branch(width, dropout) if global_branch else None
+        self.add_global_branch(branch, channels, 0.5 * dropout)
+
+    def make_trunk(self, width: float, dropout: float, input_size: int) -> nn.Module:
+        """From images to the local features of every available level."""
+        raise NotImplementedError
+
+    def make_global_branch(self, width: float, dropout: float) -> nn.Module:
+        """From the last available level's features to the global feature g, by a last layer ``fc1``."""
+        raise NotImplementedError
+
+    def add_heads(self, channels: dict[str, int], dropout: float) -> None:
+        """Adds, for each level's channel count, its compatibility, its BN-ReLU-Dropout and the classifier."""
+        num_classes, scale_scores = self.arguments["num_classes"], self.arguments["scale_scores"]
+        self.score = nn.ModuleDict(
+            {k: compatibility_of(self.compatibility, c, scale_scores) for k, c in channels.items()}
+        )
+        self.norm = nn.ModuleDict({k: norm_relu_dropout(c, dropout) for k, c in channels.items()})
+        if self.arguments["head"] == "concat":
+            self.classifier = nn.Linear(sum(channels.values()), num_classes)
+        else:
+            self.classifier = nn.ModuleDict({k: nn.Linear(c, num_classes) for k, c in channels.items()})
+
+    def add_global_branch(self, branch: nn.Module | None, channels: dict[str, int], dropout: float) -> None:
+        """Adds the global branch, and for each level of other width than g a BN-ReLU-Dropout-Linear from g to it."""
+        self.project = nn.ModuleDict()
+        self.global_branch = branch
+        if branch is None:
+            return
+        g_channels = branch.fc1.out_features
+        for k, c in channels.items():
+            if c != g_channels:
+                self.project[k] = norm_relu_dropout(g_channels, dropout).append(nn.Linear(g_channels, c))
+
+    def pruned(self) -> AttendingNetwork:
+        """A copy without the global branch, whose outputs are exactly equal.
+
+        Raises:
+            ValueError: the compatibility needs the branch (dp, additive).
+        """
+        if self.uses_global:
+            raise ValueError(f"{self.compatibility} needs the global branch; only pc and uniform can do without it")
+        net = copy.deepcopy(self)
+        net.arguments = {**net.arguments, "global_branch": False}
+        net.global_branch, net.project = None, nn.ModuleDict()
+        return net
+
+    def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+        """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it.
+
+        Raises:
+            ValueError: ``images`` is not floating-point [B, 3, H, W], or too small for the trunk.
+        """
+        local_features = self.trunk(images)
+        g = self.global_branch(local_features[self.available[-1]]) if self.uses_global else None
+        return {level: local_features[level] for level in self.levels}, g
+
+    def attention_maps(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> dict[str, Tensor]:
+        """The map of each level, {level: [B, H, W]}, for any global feature: another image's, say (a query).
+
+        Under pc and uniform the map is the same for every global feature, None included.
+        """
+        if not self.uses_global:
+            global_feature = None  # the softmax would cancel <u, g>, and a large one would round the rest away
+        maps = {}
+        for level, l in local_features.items():
+            g = global_feature
+            if g is not None and level in self.project:
+                g = self.project[level](g)
+            maps[level] = spatial_softmax(self.score[level](l, g))
+        return maps
+
+    def level_vectors(self, local_features: dict[str, Tensor], attention: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the classifier reads of each level: the attended vector after BN, ReLU and dropout, {level: [B, C]}."""
+        return {k: self.norm[k](attend(l, attention[k])) for k, l in local_features.items()}
+
+    def level_terms(self, local_features: dict[str, Tensor], attention: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What each level adds to each logit, {level: [B, K]}, without the bias."""
+        h = self.level_vectors(local_features, attention)
+        if isinstance(self.classifier, nn.ModuleDict):
+            return {k: nn.functional.linear(h[k], self.classifier[k].weight) for k in h}
+        parts = self.classifier.weight.split([h[k].shape[1] for k in h], dim=1)
+        return {k: nn.functional.linear(h[k], w) for k, w in zip(h, parts, strict=True)}
+
+    def embed(self, images: Tensor) -> Tensor:
+        local_features, g = self.features(images)
+        return torch.cat([*self.level_vectors(local_features, self.attention_maps(local_features, g)).values()], dim=1)
+
+    @property
+    def bias(self) -> Tensor:
+        """The part of the logits [K] that no level accounts for."""
+        if isinstance(self.classifier, nn.ModuleDict):
+            return sum(layer.bias for layer in self.classifier.values())
+        return self.classifier.bias
+
+    def explain_logits(self, images: Tensor, query: Tensor | None = None) -> Explained:
+        """Classifies ``images`` [B, 3, H, W] and splits every logit by level, exactly.
+
+        Args:
+            images: normalised pictures.
+            query: global features [B, C] to attend with in place of the images' own (dp and additive).
+
+        Raises:
+            ValueError: ``images`` is not floating-point [B, 3, H, W], or too small; ``query`` is not of g's shape.
+        """
+        local_features, g = self.features(images)
+        if query is not None and g is not None and query.shape != g.shape:
+            raise ValueError(f"query must be {list(g.shape)}, as the images' own g, not {list(query.shape)}")
+        return self.explain_features(local_features, g if query is None else query)
+
+    def explain_features(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> Explained:
+        """The same from what ``features`` gives, or under another global feature."""
+        attention = self.attention_maps(local_features, global_feature)
+        terms = self.level_terms(local_features, attention)
+        return Explained(self.bias + sum(terms.values()), attention, terms, self.bias)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Logits [B, K] of normalised ``images`` [B, 3, H, W], and the map of each level, {level: [B, H', W']}.
+
+        Raises:
+            ValueError: ``images`` is not floating-point [B, 3, H, W], or too small for the trunk.
+        """
+        explained = self.explain_logits(images)
+        return explained.logits, explained.attention

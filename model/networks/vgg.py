@@ -1,0 +1,165 @@
+"""VGG with trained attention: the paper's network (Jetley et al., ICLR 2018, section 4 and the author's code).
+
+    net = AttentionVGG(num_classes=10, compatibility="dp")
+    logits, attention = net(images)        # [B, 10], {"conv7": [B, 32, 32], "conv10": [B, 16, 16], "conv13": [B, 8, 8]}
+
+Shapes in comments are those of a 32 x 32 input at width 1.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from model.networks.attending import AttendingNetwork
+
+LEVELS = ("conv7", "conv10", "conv13")
+CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)  # conv1 to conv15
+DROPOUT = {1: 0.3, 3: 0.4, 5: 0.4, 6: 0.4, 8: 0.4, 9: 0.4, 11: 0.4, 12: 0.4, 14: 0.4, 15: 0.4}
+LARGEST_INPUT = 1024  # a config.json that asks for more is mistaken, and the page would bring uploads to that side
+SMALLEST_INPUT = 8  # two poolings by 2 must leave conv13 a grid of at least 2 x 2; the 80 x 80 form needs 20
+
+
+def scaled(channels: int, width: float) -> int:
+    """A channel count of the paper at another width, at least 1."""
+    return max(1, round(channels * width))
+
+
+class ConvBNReLU(nn.Sequential):
+    """3x3 convolution (stride 1, pad 1, bias), BatchNorm (eps 1e-3), ReLU, and dropout where the paper has it."""
+
+    def __init__(self, c_in: int, c_out: int, dropout: float = 0.0):
+        conv = nn.Conv2d(c_in, c_out, kernel_size=3, padding=1)
+        # std sqrt(2 / (9 n_out)), the author's
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(conv.bias)
+        super().__init__(conv, nn.BatchNorm2d(c_out, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(dropout))
+
+
+def conv_layer(number: int, width: float, dropout: float) -> ConvBNReLU:
+    """The layer conv<number>, 1 to 15, with the paper's channels times ``width`` and dropout rate times ``dropout``."""
+    c_in = 3 if number == 1 else scaled(CHANNELS[number - 2], width)
+    return ConvBNReLU(c_in, scaled(CHANNELS[number - 1], width), DROPOUT.get(number, 0.0) * dropout)
+
+
+def check_images(images: Tensor, smallest: int) -> None:
+    """Raises ValueError unless ``images`` is floating-point [B, 3, H, W], its sides of at least ``smallest`` pixels."""
+    if not images.is_floating_point():
+        raise ValueError(f"images must be normalised floating-point numbers, not {images.dtype}")
+    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < smallest:
+        raise ValueError(
+            f"images must be [batch, 3, height, width] with sides of at least {smallest} pixels, "
+            f"not {list(images.shape)}"
+        )
+
+
+def check_input_size(input_size: int, smallest: int) -> None:
+    """Raises ValueError unless ``input_size`` is a whole number of pixels from ``smallest`` to ``LARGEST_INPUT``."""
+    if not isinstance(input_size, int) or not smallest <= input_size <= LARGEST_INPUT:
+        raise ValueError(
+            f"input_size must be a whole number of pixels from {smallest} to {LARGEST_INPUT}, not {input_size!r}"
+        )
+
+
+def smallest_of(input_size: int) -> int:
+    """The smallest side, in pixels, that a network of the family made for ``input_size`` takes.
+
+    Raises:
+        ValueError: ``input_size`` itself is too small, or not a whole number.
+    """
+    check_input_size(input_size, SMALLEST_INPUT)
+    return SMALLEST_INPUT * pool_after_conv7(input_size) // 2
+
+
+def pool_after_conv7(input_size: int) -> int:
+    """The side of the pool after conv7: 5 at 80 pixels (CUB in the paper), so that all after it is as at 32; else 2."""
+    return 5 if input_size == 80 else 2
+
+
+class Trunk(nn.Module):
+    """conv1 to conv13, shared by every network of the family; returns the local features of the three levels.
+
+    Args:
+        width: multiplies every channel count.
+        dropout: multiplies every dropout rate.
+        input_size: 80 (CUB in the paper) makes the pool after conv7 5 x 5, so that all after it is as at 32.
+
+    Raises:
+        ValueError: ``input_size``, or the side of an image given, is too small.
+    """
+
+    def __init__(self, width: float, dropout: float, input_size: int):
+        super().__init__()
+        self.smallest_input = smallest_of(input_size)
+        for i in range(1, 14):
+            self.add_module(f"conv{i}", conv_layer(i, width, dropout))
+        self.pool7 = nn.MaxPool2d(pool_after_conv7(input_size), ceil_mode=True)
+        self.pool10 = nn.MaxPool2d(2, ceil_mode=True)
+        self.channels = {level: scaled(CHANNELS[int(level[4:]) - 1], width) for level in LEVELS}
+
+    def layers(self, x: Tensor, first: int, last: int) -> Tensor:
+        for i in range(first, last + 1):
+            x = self.get_submodule(f"conv{i}")(x)
+        return x
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        check_images(images, self.smallest_input)
+        conv7 = self.layers(images, 1, 7)  # [B, 256, 32, 32]
+        conv10 = self.layers(self.pool7(conv7), 8, 10)  # [B, 512, 16, 16]
+        conv13 = self.layers(self.pool10(conv10), 11, 13)  # [B, 512, 8, 8]
+        return {"conv7": conv7, "conv10": conv10, "conv13": conv13}
+
+
+class GlobalBranch(nn.Module):
+    """conv14, conv15 and FC-1: from conv13's features [B, 512, 8, 8] to the global feature g [B, 512], without ReLU.
+
+    Args:
+        width, dropout: as in ``Trunk``.
+        first_pool: side of the pool that it begins with.
+    """
+
+    def __init__(self, width: float, dropout: float, first_pool: int = 2):
+        super().__init__()
+        self.pool13 = nn.MaxPool2d(first_pool, ceil_mode=True)
+        self.conv14 = conv_layer(14, width, dropout)
+        self.pool14 = nn.MaxPool2d(2, ceil_mode=True)
+        self.conv15 = conv_layer(15, width, dropout)
+        self.pool15 = nn.AdaptiveMaxPool2d(1)  # at 32 x 32 exactly the paper's 2 x 2 pool
+        self.dropout = nn.Dropout(0.5 * dropout)
+        channels = scaled(CHANNELS[-1], width)
+        self.fc1 = nn.Linear(channels, channels)
+
+    def forward(self, conv13: Tensor) -> Tensor:
+        x = self.conv14(self.pool13(conv13))  # [B, 512, 4, 4]
+        x = self.conv15(self.pool14(x))  # [B, 512, 2, 2]
+        return self.fc1(self.dropout(self.pool15(x).flatten(1)))
+
+
+class AttentionVGG(AttendingNetwork):
+    """VGG-att{1,2,3}: the class is read from attended local features alone.
+
+    Args:
+        num_classes: K.
+        levels: where to attend, any of ``LEVELS`` in depth order; att3 is all, the default; att1 is ("conv13",).
+        compatibility: "dp", "pc", "additive" (ours) or "uniform" (control).
+        head: "concat", one linear layer on the joined vectors; or "indep", a linear layer a level, logits summed.
+            (The author sums log-probabilities for att2-indep: the same distribution, as the softmax cancels the rest.)
+            BatchNorm on vectors, here and before conv7's projection, has eps 1e-3; the author's has 1e-5.
+        width: multiplies every channel count; 1 is the paper's network.
+        dropout: multiplies the paper's dropout rates (.3, .4, .5); 0 switches dropout off.
+        input_size: side of the square input in pixels; 80 pools by 5 after conv7, as the author's att2 does on CUB
+            (the author's att3 attends there to a conv7 brought to 32 x 32; here its map is 80 x 80).
+        scale_scores: dp only, see ``attention.DotProduct``.
+        global_branch: False leaves conv14, conv15 and FC-1 out: exact under pc and uniform, whose maps ignore g.
+
+    Raises:
+        ValueError: an argument outside of what is said above.
+    """
+
+    available = LEVELS
+    head_dropout = 0.5
+
+    def make_trunk(self, width: float, dropout: float, input_size: int) -> Trunk:
+        return Trunk(width, dropout, input_size)
+
+    def make_global_branch(self, width: float, dropout: float) -> GlobalBranch:
+        return GlobalBranch(width, dropout)

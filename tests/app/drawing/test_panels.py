@@ -1,0 +1,51 @@
+"""What Explain shows is what was computed: the answer's and the cards' numbers, read as text."""
+
+import re
+
+import numpy as np
+
+from app.drawing import panels, words
+from app.explain import Level
+from model import render
+from model.render import View
+from tests.app.serving import FAMILY
+
+
+def read(html: str) -> str:
+    return " ".join(re.sub("<[^>]*>", " ", html).split())
+
+
+def test_the_answer_states_the_explanations_numbers(networks, picture):
+    found = networks.explain(picture, FAMILY, "dp")
+    said = read(panels.answer(found))
+    five = sorted(found.probabilities.items(), key=lambda item: -item[1])[:5]
+    assert " ".join(f"{name} {panels.per_cent(p)}" for name, p in five) in said
+    assert "it names 10.0 % of the test images wrong" in said
+    terms = [f"{name} {words.signed(level.logit, plus=True)}" for name, level in found.levels.items()]
+    total = f"bias {words.signed(found.logit_bias, plus=True)} logit their sum {words.signed(found.logit, plus=True)}"
+    assert " ".join([*terms, total]) in said
+
+
+def test_each_card_states_its_levels_numbers(networks, picture):
+    found = networks.explain(picture, FAMILY, "dp")
+    scales = render.limits(found.maps, View())
+    for name, level in found.levels.items():
+        h, w = level.grid
+        peak, entropy = level.attention.max() * h * w, level.entropy
+        logit = words.signed(level.logit, plus=True)
+        numbers = f"Grid {h} × {w} Peak {peak:.1f} × uniform Entropy {entropy:.2f} Logit {logit}"
+        assert numbers in read(panels.card(level, found.logit, scales[name], View()))
+        share = "(50 %)" if level.logit > 0 else "(−50 %)"
+        assert f"Logit {logit} {share}" in read(panels.card(level, abs(2 * level.logit), scales[name], View()))
+
+
+def test_a_card_states_how_much_is_kept_not_how_much_was_asked_for():
+    a = np.array([[0.6, 0.2], [0.1, 0.1]])
+    for keep, said in ((5, "60 % of the attention lies in 25 %"), (70, "80 % of the attention lies in 50 %")):
+        card = read(panels.card(Level(a, 1.0), 1.0, (0.4, 2.4), View(smooth=False, keep=keep)))
+        assert f"{said} of the picture." in card
+
+
+def test_the_mark_stands_where_attention_is_even():
+    assert 'left:25.0%" title="1 × uniform"' in panels.colour_bar((0.5, 2.5))
+    assert "title=" not in panels.colour_bar((1.5, 2.5))

@@ -1,0 +1,75 @@
+"""bfloat16, warming up, and a stand-in for the ``spaces`` package, which is only installed in a Space."""
+
+import dataclasses
+import sys
+
+import pytest
+
+from app.server import gpu
+from tests.app.serving import FAMILY, Server
+from tests.app.test_api import assert_same
+from tests.conftest import REPO
+
+# what ZeroGPU does with a decorated function: it is called in another process, its arguments and answer pickled; of an
+# error that is raised there only the name comes back
+SPACES = """
+import pickle
+
+import gradio
+
+def GPU(function):
+    def lent(*arguments):
+        print("lent", flush=True)
+        try:
+            answer = function(*pickle.loads(pickle.dumps(arguments)))
+        except gradio.Error:
+            raise
+        except Exception as e:
+            raise gradio.Error(type(e).__name__)
+        return pickle.loads(pickle.dumps(answer))
+    return lent
+"""
+
+
+def test_elsewhere_nothing_happens():
+    assert not gpu.LENT and gpu.on_gpu(len) is len
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "pc"])
+def test_bfloat16_answers_as_float32_does_and_the_split_stays_exact(networks, picture, compatibility):
+    half = dataclasses.replace(networks, bf16=True)
+    half.warm_up()
+    found, exact = (n.explain(picture, FAMILY, compatibility) for n in (half, networks))
+    assert found.probabilities != exact.probabilities  # it was another precision
+    assert found.probabilities == pytest.approx(exact.probabilities, abs=0.05)
+    assert found.logit == pytest.approx(found.logit_bias + sum(x.logit for x in found.levels.values()), abs=1e-9)
+    for level in found.levels.values():
+        assert level.attention.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_answers_and_refusals_come_back_from_a_lent_gpu(checkpoints, networks, picture, picture_file, tmp_path):
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    (tmp_path / "spaces.py").write_text(SPACES)
+    command = [sys.executable, str(REPO / "app" / "__main__.py"), "--checkpoints", str(checkpoints), "--device", "cpu"]
+    server = Server(command, tmp_path, SPACES_ZERO_GPU="true", PYTHONPATH=str(tmp_path))
+    try:
+        client = Client(server.url, verbose=False, download_files=tmp_path)
+        image = handle_file(picture_file)
+        answer, *_ = client.predict(image=image, checkpoint=FAMILY, compatibility="pc", api_name="/explain")
+        assert_same(answer, networks.explain(picture, FAMILY, "pc").to_json())
+        for name in ("/compare", "/attack", "/others"):
+            client.predict(image=image, api_name=name)
+        client.predict(image=image, query=image, api_name="/query")
+        assert server.log.read_text().count("lent") == 5
+        bad = tmp_path / "bad.png"
+        bad.write_bytes(b"\x89PNG" + bytes(99))
+        with pytest.raises(AppError, match="This file is not a picture that can be read"):
+            client.predict(image=handle_file(bad), api_name="/explain")
+        with pytest.raises(AppError, match="no weights for that checkpoint"):
+            client.predict(image=image, compatibility="cosine", api_name="/attack")
+        with pytest.raises(AppError, match="must be a whole number"):
+            client.predict(count=0, api_name="/test_images")
+    finally:
+        server.stop()

@@ -1,0 +1,111 @@
+"""A linear classifier on frozen features: on features whose error is known, and on the real birds."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import model
+from model.presets import normalise
+from training import data
+from training.__main__ import app
+from training.data import DataError, Dataset, Split
+from training.experiments.transfer import embed, probe, table, transfer, untrained
+
+STATISTICS = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.2, 0.2)}
+
+
+def made_up(count: int = 60, classes: int = 3, side: int = 8) -> Dataset:
+    """Pictures whose brightness tells their class, and labels in turn."""
+    generator = torch.Generator().manual_seed(0)
+    splits = []
+    for _ in range(2):
+        labels = torch.arange(count) % classes
+        noise = torch.randint(0, 60, (count, 3, side, side), generator=generator)
+        splits.append(Split((noise + 60 * labels.view(-1, 1, 1, 1)).to(torch.uint8), labels))
+    return Dataset("made-up", *splits, tuple("abc"[:classes]), **STATISTICS)
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(3)
+    net = model.build("vgg-att2-concat-dp", width=0.0625, input_size=8).eval()
+    net.info = dataclasses.replace(net.info, **STATISTICS)
+    return net
+
+
+def test_probe_finds_what_is_there_and_no_more():
+    data, rng = made_up(300), np.random.default_rng(0)
+    noise = [rng.normal(size=(300, 5)).astype(np.float32) for _ in range(2)]
+    told = [
+        np.c_[n, split.labels.numpy() == 1, split.labels.numpy() == 2]
+        for n, split in zip(noise, (data.train, data.test), strict=True)
+    ]
+    assert not probe(*told, data)[0].any()
+    assert probe(*noise, data)[0].float().mean() == pytest.approx(2 / 3, abs=0.1)
+    scaled = [1e4 * t + 7 for t in told]  # units are no matter: features are standardised
+    assert not probe(*scaled, data)[0].any()
+
+
+def test_embed_is_the_networks_own(net):
+    data = made_up(260)  # more than a batch
+    vectors = embed(net, data.train.images)
+    assert vectors.shape == (260, 64) and vectors.dtype == np.float32
+    with torch.no_grad():
+        last = net.embed(normalise(data.train.images[-1:], net.info.mean, net.info.std)).numpy()
+    assert np.allclose(vectors[-1:], last, atol=1e-5)
+
+
+def test_untrained_has_other_weights_and_the_pictures_own_statistics(net):
+    data = made_up(250)
+    kept = {k: v.clone() for k, v in net.state_dict().items()}
+    fresh = untrained(net, data.train.images)
+    assert all(torch.equal(v, kept[k]) for k, v in net.state_dict().items())
+    assert not fresh.training and not torch.equal(fresh.trunk.conv1[0].weight, net.trunk.conv1[0].weight)
+    with torch.no_grad():
+        x = fresh.trunk.conv1[0](normalise(data.train.images, net.info.mean, net.info.std))
+    assert torch.allclose(fresh.trunk.conv1[1].running_mean, x.mean((0, 2, 3)), atol=1e-4)
+    assert torch.allclose(fresh.trunk.conv1[1].running_var, x.var((0, 2, 3)), rtol=1e-3)
+
+
+def test_rows_and_table(net):
+    data = made_up()
+    rows, compared = transfer({"net": net}, data)
+    assert [(row.checkpoint, row.features, row.dimensions) for row in rows] == [
+        ("net", "trained", 64),
+        ("net", "untrained", 64),
+        ("", "pixels", 192),
+    ]
+    assert rows[2].error == 0  # brightness tells all
+    lines = table(rows, compared, data).splitlines()
+    assert lines[4].startswith("| the pixels | none | 192 | 0.0 % | 0.0 to ")
+    assert "60 training and 60 test pictures" in lines[6] and lines[6].endswith("errs in 66.7 %.")
+    assert [(pair.first, pair.second) for pair in compared] == [
+        ("net trained", "pixels"),
+        ("net trained", "net untrained"),
+    ]
+    for pair, other in zip(compared, (rows[2], rows[1]), strict=True):
+        assert pair.images == 60 and pair.difference == pytest.approx(rows[0].error - other.error, abs=1e-6)
+    assert lines[10].startswith("| `net trained` | `pixels` | ")
+
+
+def test_too_few_pictures_of_a_class_are_refused(net):
+    with pytest.raises(DataError, match="needs at least 3 training pictures"):
+        transfer({"net": net}, made_up(6))
+
+
+def test_the_command_on_the_real_birds(birds_dir):
+    if len(data.load("cub", birds_dir, 0, 32).test) > 1_000:
+        pytest.skip("the whole of CUB takes too long; the numbers below are of its first ten classes")
+    command = ["transfer", "vgg-att3-pc-cifar10-s", "--data-dir", str(birds_dir), "--json"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.output.splitlines()[-1])
+    trained, _, pixels = said["rows"]
+    assert (trained["dimensions"], trained["images"], pixels["dimensions"]) == (320, 243, 3072)
+    assert trained["error"] < pixels["error"] - 0.05  # .551 and .728 when this was written
+    assert f"| {100 * trained['error']:.1f} % |" in done.output
+    assert said["pairs"][0]["p"] < 0.001 and said["pairs"][0]["difference"] < -0.05  # and the pixels'

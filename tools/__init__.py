@@ -1,0 +1,1 @@
+"""What draws and measures the page: scenes, screenshots, a stopwatch."""

@@ -1,0 +1,1 @@
+"""The experiments, one file each: each measures checkpoints and prints a table."""

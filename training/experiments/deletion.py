@@ -1,0 +1,123 @@
+"""Does a network miss the pixels that its maps highlight? They are blurred, the highest first, and it is asked again.
+
+    python -m training deletion vgg-att3-dp-cifar10-s vgg-gap-cifar10-s --pictures 250
+
+The number is the probability of the class that the network named at first, averaged over the shares of pixels that are
+blurred (``model.posthoc.SHARES`` above 0), then over test pictures: low where the network missed what is gone. Two
+references: random pixels, which lie apart, and the same map moved elsewhere, whose pixels lie in the same patches. A
+map says where the network looks only if its fall is below that of the moved one; ``gain`` is by how much, with a 95 %
+interval (bootstrap over pictures, each with moves of its own). Maps as in ``training.experiments.localize``, of the class that the
+network names; with them a centred Gaussian, for what a photograph shows stands in its middle, and a map that is moved
+does not: only what a map gains beyond it is its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from model import Network
+from model.posthoc import SHARES, deletion, moved_deletion, random_deletion
+from training.data import Dataset
+from training.evaluate import check_classes, predict
+from training.experiments.localize import Key, network_maps, plain_maps
+from training.intervals import Estimate, bootstrap
+
+DRAWS = 5  # of random pixels, and of places that a map is moved to
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Row:
+    """One map of one network.
+
+    Attributes:
+        checkpoint: its name.
+        method: attention, CAM, Grad-CAM, saliency or Gaussian.
+        level: such as conv13; empty where there is none.
+        images: how many pictures.
+        clean: the mean probability of the class named, before anything is blurred.
+        fall, moved, random: after, the mean over shares, of the map's highest pixels, the moved map's, random ones.
+        gain: ``moved`` minus ``fall``.
+        beyond: ``gain`` minus that of the centred Gaussian, picture by picture.
+    """
+
+    checkpoint: str
+    method: str
+    level: str
+    images: int
+    clean: float
+    fall: float
+    moved: float
+    random: float
+    gain: Estimate
+    beyond: Estimate
+
+
+def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
+    """A network's rows, one a map.
+
+    Args:
+        name: the checkpoint's.
+        net: in evaluation mode.
+        data: of its classes; ``count`` test pictures are drawn, always the same.
+        count: at most all of them.
+
+    Raises:
+        DataError: the classes of ``data`` are not those of the network.
+    """
+    check_classes(net, data)
+    some = data.test.draw(count)
+    probability, classes = predict(net, some).softmax(1).max(1)
+    maps, _ = network_maps(net, some.images, classes, BATCH, f"{name}: maps")
+    maps |= {key: m for key, m in plain_maps(len(some), some.images.shape[-1]).items() if key[0] == "Gaussian"}
+    shares = SHARES[1:]
+    random: list[Tensor] = []
+    falls: dict[Key, list[Tensor]] = {key: [] for key in maps}
+    moves: dict[Key, list[Tensor]] = {key: [] for key in maps}
+    for part in tqdm(torch.arange(len(some)).split(BATCH), name, disable=None):
+        x, k, numbers = some.images[part].to(net.device), classes[part].to(net.device), part.tolist()
+        random.append(random_deletion(net, x, k, shares, DRAWS, numbers).mean(-1).cpu())
+        for key, m in maps.items():
+            a = m[part].to(net.device)
+            falls[key].append(deletion(net, x, k, a, shares).mean(-1).cpu())
+            moves[key].append(moved_deletion(net, x, k, a, shares, DRAWS, numbers).mean((0, 2)).cpu())
+    rows = []
+    gains = {key: torch.cat(moves[key]) - torch.cat(falls[key]) for key in maps}  # of every picture, [N]
+    for key, gain in gains.items():
+        parts = [probability], falls[key], moves[key], random
+        means = (round(torch.cat(part).mean().item(), 4) for part in parts)
+        estimates = bootstrap(gain), bootstrap(gain - gains["Gaussian", ""])
+        rows.append(Row(name, *key, len(some), *means, *estimates))
+    return rows
+
+
+def points(estimate: Estimate) -> str:
+    """In percentage points, with its interval."""
+    return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * v for v in (estimate.mean, estimate.low, estimate.high)))
+
+
+def table(rows: list[Row]) -> str:
+    """The rows in Markdown, probabilities in per cent."""
+    lines = [
+        "| checkpoint | map | at first | its pixels | the map moved | random pixels "
+        "| gain over the moved map | more than the Gaussian gains |",
+        "|---|---|--:|--:|--:|--:|---|---|",
+    ]
+    for row in rows:
+        title = f"{row.method} {row.level}".strip()
+        numbers = " | ".join(f"{100 * v:.1f}" for v in (row.clean, row.fall, row.moved, row.random))
+        beyond = "" if row.method == "Gaussian" else points(row.beyond)
+        lines.append(f"| `{row.checkpoint}` | {title} | {numbers} | {points(row.gain)} | {beyond} |")
+    shares = ", ".join(f"{100 * share:.0f}" for share in SHARES[1:])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Probability of the class named, %, the mean over {shares} % of the pixels blurred; {rows[0].images:,} "
+            f"test pictures, {DRAWS} moves and draws each; in brackets: 95 % intervals.",
+        ]
+    )

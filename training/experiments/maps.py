@@ -1,0 +1,135 @@
+"""How sharp are the maps, how much do they depend on the picture, and on the question that g asks?
+
+    python -m training maps vgg-att3-dp-cifar10-s vgg-att3-pc-cifar10-s --pictures 2000
+
+Of each level, over test pictures: the peak, in multiples of an even map's weight; the entropy, as a share of an even
+map's; Pearson's r of each map with the mean of all, which is 1 where every picture gets the same map; and r of each map
+with the one that another picture's global feature asks for, which is 1 where g moves nothing, as under pc. The last is
+the paper's query-driven attention in one number; with it, how often the answer changes. Intervals are 95 %, by
+bootstrap over pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from model import AttendingNetwork, Network
+from model.networks.attention import correlation
+from model.presets import network_input
+from training.data import Dataset
+from training.evaluate import check_classes
+from training.intervals import Estimate, bootstrap
+
+BATCH = 250
+
+
+@dataclass(frozen=True)
+class Row:
+    """One level of one network.
+
+    Attributes:
+        checkpoint: its name.
+        level: such as conv13.
+        grid: rows and columns of its map.
+        images: how many pictures.
+        peak: the highest weight times the number of positions; 1 is even.
+        entropy: of the weights, over the logarithm of the number of positions; 1 is even.
+        common: r with the mean map; None where every map is even.
+        asked: r with the map under another picture's g; None where g is not used, or every map is even.
+        changed: fraction of the pictures that are named otherwise under another picture's g, at all levels at once;
+            None where g is not used.
+    """
+
+    checkpoint: str
+    level: str
+    grid: tuple[int, int]
+    images: int
+    peak: Estimate
+    entropy: Estimate
+    common: Estimate | None
+    asked: Estimate | None
+    changed: float | None
+
+
+@torch.no_grad()
+def described(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
+    """A network's rows, one a level.
+
+    Args:
+        name: the checkpoint's.
+        net: in evaluation mode, with trained attention.
+        data: of its classes; ``count`` test pictures are drawn, always the same.
+        count: at least 2, at most all of them.
+
+    Raises:
+        ValueError: the network has not the paper's attention, or there are fewer than two pictures.
+        DataError: the classes of ``data`` are not those of the network.
+    """
+    if not isinstance(net, AttendingNetwork):
+        raise ValueError(f"{name} is a {type(net).__name__}, whose attention, if any, is not the paper's")
+    check_classes(net, data)
+    some = data.test.draw(count)
+    if len(some) < 2:
+        raise ValueError("two pictures or more are needed: each is asked by another one's g")
+    own: dict[str, list[Tensor]] = {level: [] for level in net.levels}
+    asked: dict[str, list[Tensor]] = {level: [] for level in net.levels}
+    changed = 0
+    for images in tqdm(some.images.tensor_split(math.ceil(len(some) / BATCH)), name, disable=None):
+        local_features, g = net.features(network_input(net, images))
+        answer = net.explain_features(local_features, g)
+        for level, a in answer.attention.items():
+            own[level].append(a.cpu())
+        if g is None:
+            continue
+        other = net.explain_features(local_features, g.roll(1, 0))  # of the picture before
+        for level, a in other.attention.items():
+            asked[level].append(correlation(answer.attention[level].cpu(), a.cpu()))
+        changed += int((answer.logits.argmax(1) != other.logits.argmax(1)).sum())
+    rows = []
+    for level, parts in own.items():
+        a = torch.cat(parts).double()  # [N, H, W]
+        positions = a[0].numel()
+        rows.append(
+            Row(
+                name,
+                level,
+                tuple(a.shape[1:]),
+                len(a),
+                bootstrap(a.amax((1, 2)) * positions),
+                bootstrap(-torch.xlogy(a, a).sum((1, 2)) / math.log(positions)),
+                estimate(correlation(a, a.mean(0, keepdim=True).expand_as(a))),
+                estimate(torch.cat(asked[level])) if asked[level] else None,
+                changed / len(a) if asked[level] else None,
+            )
+        )
+    return rows
+
+
+def estimate(r: Tensor) -> Estimate | None:
+    """The mean of [N] without what is not a number; None where nothing else is."""
+    kept = r[~r.isnan()]
+    return bootstrap(kept) if len(kept) else None
+
+
+def table(rows: list[Row]) -> str:
+    """The rows in Markdown."""
+    lines = [
+        "| checkpoint | level | peak x even | entropy / even | r with the mean map | r under another's g "
+        "| answers changed by it |",
+        "|---|---|---|---|---|---|--:|",
+    ]
+    for row in rows:
+        cells = [f"{row.level}, {row.grid[0]} x {row.grid[1]}", written(row.peak, 2)]
+        cells += [written(e, 3) for e in (row.entropy, row.common, row.asked)]
+        cells.append("" if row.changed is None else f"{100 * row.changed:.1f} %")
+        lines.append(f"| `{row.checkpoint}` | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", f"{rows[0].images:,} test pictures; in brackets: 95 % intervals."])
+
+
+def written(e: Estimate | None, digits: int) -> str:
+    return "" if e is None else f"{e.mean:.{digits}f} ({e.low:.{digits}f} to {e.high:.{digits}f})"

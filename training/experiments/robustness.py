@@ -1,0 +1,135 @@
+"""How much worse does a network get, and how far do its maps move, when its pictures are attacked (FGSM, PGD)?
+
+    python -m training robustness vgg-att3-dp-cifar10-s vgg-att3-uniform-cifar10-s --pictures 2000
+
+Every network is attacked through its own gradients, away from the true labels, on the same test pictures, each of whose
+values may move by epsilon / 255. Robust here would mean that a picture stays right; weak attacks flatter, so PGD's
+error is the one to believe where both were run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from model import VGGGAP, Network
+from model.attacks import METHODS, TITLES
+from model.networks.attention import correlation
+from model.presets import network_input
+from training.data import Dataset
+from training.evaluate import check_classes
+from training.intervals import wilson
+
+BATCH = 250
+
+
+@dataclass(frozen=True)
+class Row:
+    """One network under one attack.
+
+    Attributes:
+        checkpoint: its name.
+        method: "fgsm" or "pgd".
+        epsilon: how far each value of a pixel may move, in steps of 1 / 255; 0 is the picture itself.
+        images: how many pictures.
+        error: fraction of them named wrong.
+        interval: its 95 % interval (Wilson).
+        correlation: {level: Pearson's r of a picture's map before and after, the mean over pictures}; a level whose
+            maps are even is left out, and so is VGG-GAP's, whose map is of the class it names.
+    """
+
+    checkpoint: str
+    method: str
+    epsilon: float
+    images: int
+    error: float
+    interval: tuple[float, float]
+    correlation: Mapping[str, float]
+
+
+def parse_epsilons(text: str) -> tuple[float, ...]:
+    """Reads "1,2,4,8": how far values may move, in steps of 1 / 255, each once, in rising order; 0 always comes first.
+
+    Raises:
+        ValueError: the text is not of that form.
+    """
+    try:
+        values = {float(part) for part in text.split(",")}
+    except ValueError:
+        values = {-1.0}
+    if not all(0 <= value <= 255 for value in values):
+        raise ValueError(f"epsilons are written like 1,2,4,8 (steps of 1 / 255, from 0 to 255), not {text!r}")
+    return tuple(sorted(values | {0.0}))
+
+
+def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tuple[float, ...], count: int) -> list[Row]:
+    """A network's rows, one an epsilon.
+
+    Args:
+        name: the checkpoint's.
+        net: in evaluation mode.
+        data: of its classes; ``count`` test pictures are drawn, always the same.
+        method: one of ``model.attacks.METHODS``.
+        epsilons: see ``Row``.
+        count: at most all of them.
+
+    Raises:
+        DataError: the classes of ``data`` are not those of the network.
+    """
+    check_classes(net, data)
+    some = data.test.draw(count)
+    wrong = dict.fromkeys(epsilons, 0)
+    agreement: dict[float, dict[str, list[Tensor]]] = {epsilon: {} for epsilon in epsilons}
+    batches = list(zip(some.images.split(BATCH), some.labels.split(BATCH), strict=True))
+    for images, labels in tqdm(batches, name, disable=None):
+        images, labels = images.to(net.device), labels.to(net.device)
+        before = answer(net, images)[1]
+        for epsilon in epsilons:
+            moved = METHODS[method](net, images, labels, epsilon) if epsilon else images
+            logits, after = answer(net, moved)
+            wrong[epsilon] += int((logits.argmax(1) != labels).sum())
+            for level, a in before.items():
+                agreement[epsilon].setdefault(level, []).append(correlation(a.cpu(), after[level].cpu()))
+    rows = []
+    for epsilon in epsilons:
+        r = {level: torch.cat(parts).nanmean().item() for level, parts in agreement[epsilon].items()}
+        error = wrong[epsilon] / len(some)
+        kept = {level: round(value, 4) for level, value in r.items() if value == value}  # NaN: every map was even
+        rows.append(Row(name, method, epsilon, len(some), round(error, 6), wilson(error, len(some)), kept))
+    return rows
+
+
+@torch.no_grad()
+def answer(net: Network, pictures: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Logits of pictures not yet normalised, and the maps that are of no class."""
+    logits, maps = net(network_input(net, pictures))
+    return logits, {} if isinstance(net, VGGGAP) else maps
+
+
+def table(rows: list[Row]) -> str:
+    """Errors, then the maps' agreement with those of the pictures as they were, in Markdown: a column an epsilon."""
+    epsilons = list(dict.fromkeys(row.epsilon for row in rows))
+    head = " | ".join(f"{epsilon:g} / 255" for epsilon in epsilons)
+    lines = [f"| error, % | {head} |", "|---|" + "--:|" * len(epsilons)]
+    of = {(row.checkpoint, row.epsilon): row for row in rows}
+    names = list(dict.fromkeys(row.checkpoint for row in rows))
+    for name in names:
+        cells = []
+        for epsilon in epsilons:
+            row = of[name, epsilon]
+            low, high = (100 * v for v in row.interval)
+            cells.append(f"{100 * row.error:.1f} ({low:.1f} to {high:.1f})")
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    levels = {name: list(of[name, epsilons[0]].correlation) for name in names}
+    if any(levels.values()):
+        lines += ["", f"| map's r with the clean picture's | {head} |", "|---|" + "--:|" * len(epsilons)]
+    for name in names:
+        for level in levels[name]:
+            cells = [f"{of[name, epsilon].correlation.get(level, float('nan')):.3f}" for epsilon in epsilons]
+            lines.append(f"| `{name}` {level} | {' | '.join(cells)} |")
+    told = f"{TITLES[rows[0].method]}; {rows[0].images:,} test pictures; in brackets: 95 % intervals."
+    return "\n".join([*lines, "", told])

@@ -1,0 +1,154 @@
+"""Do a network's features serve other data? A linear classifier on what its own classifier reads, all else frozen.
+
+    python -m training transfer vgg-att3-dp-cifar10-s vgg-gap-cifar10-s --dataset cub
+
+Of an attention network that is the attended vectors of all its levels, after BatchNorm and ReLU (the paper's
+cross-domain experiment). The classifier is a logistic regression on standardised features; its penalty is chosen by
+cross-validation on the training split, and the test split is measured once. Two controls: the same network with random
+weights (and batch statistics of these very pictures), and the bare pixels. What differs is compared picture by picture,
+as in ``training.experiments.compare``.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model import Network
+from model.presets import network_input
+from training.data import DataError, Dataset
+from training.experiments.compare import Pair, pair, pair_table
+from training.intervals import wilson
+
+PENALTIES = tuple(float(c) for c in np.logspace(-5, 1, 7))  # scikit-learn's C: the smaller, the stronger
+FOLDS = 3
+BATCH = 250
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of features.
+
+    Attributes:
+        checkpoint: the network's name; empty for pixels.
+        features: "trained", "untrained" or "pixels".
+        dimensions: numbers a picture.
+        error: fraction of the test pictures that the linear classifier names wrong.
+        interval: its 95 % interval (Wilson).
+        images: how many test pictures.
+        c: the penalty chosen, scikit-learn's C.
+    """
+
+    checkpoint: str
+    features: str
+    dimensions: int
+    error: float
+    interval: tuple[float, float]
+    images: int
+    c: float
+
+
+@torch.no_grad()
+def embed(net: Network, images: Tensor) -> np.ndarray:
+    """What the network's classifier reads of every picture of uint8 [N, 3, H, W]: float32 [N, D]."""
+    batches = images.tensor_split(math.ceil(len(images) / BATCH))  # alike in size: untrained() averages over them
+    parts = [net.embed(network_input(net, x)).float().cpu() for x in batches]
+    return torch.cat(parts).numpy()
+
+
+def untrained(net: Network, images: Tensor) -> Network:
+    """The network with random weights, its BatchNorms with the statistics of ``images`` uint8 [N, 3, H, W]."""
+    torch.manual_seed(0)
+    fresh = type(net)(**net.arguments).to(net.device, memory_format=torch.channels_last)
+    fresh.info = net.info
+    norms = [m for m in fresh.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = None  # the plain mean over batches
+    fresh.train()
+    for m in fresh.modules():
+        if isinstance(m, nn.Dropout):
+            m.eval()
+    embed(fresh, images)
+    return fresh.eval()
+
+
+def probe(train: np.ndarray, test: np.ndarray, data: Dataset) -> tuple[Tensor, float]:
+    """What a linear classifier on features [N, D] of both splits names wrong, bool [N], and the penalty that it chose.
+
+    Raises:
+        DataError: a class has too few training pictures to choose by.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    labels = data.train.labels.numpy()
+    if np.bincount(labels, minlength=len(data.class_names)).min() < FOLDS:
+        raise DataError(f"each class of {data.name} needs at least {FOLDS} training pictures, to choose a penalty by")
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=500)),
+        {"logisticregression__C": PENALTIES},
+        cv=StratifiedKFold(FOLDS, shuffle=True, random_state=0),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # weak penalties end early, and are judged as they are
+        search.fit(train, labels)
+    wrong = torch.from_numpy(search.predict(test)) != data.test.labels
+    return wrong, search.best_params_["logisticregression__C"]
+
+
+def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[Pair]]:
+    """Every network's rows, trained and untrained, then the pixels'; and what is compared.
+
+    Args:
+        nets: {name: network}, in evaluation mode.
+        data: at their input size; any classes.
+
+    Raises:
+        DataError: see ``probe``.
+    """
+    rows, wrongs = [], {}
+
+    def measure(checkpoint: str, features: str, train: np.ndarray, test: np.ndarray) -> None:
+        wrong, c = probe(train, test, data)
+        wrongs[f"{checkpoint} {features}".strip()] = wrong
+        error, images = wrong.double().mean().item(), len(data.test)
+        rows.append(
+            Row(checkpoint, features, train.shape[1], round(error, 6), wilson(error, images), images, round(c, 6))
+        )
+
+    for name, net in nets.items():
+        fresh = untrained(net, data.train.images)
+        for features, kind in {"trained": net, "untrained": fresh}.items():
+            measure(name, features, *(embed(kind, split.images) for split in (data.train, data.test)))
+    measure("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))
+    against = [*(f"{name} trained" for name in nets), "pixels"]
+    compared = [*combinations(against, 2), *((f"{name} trained", f"{name} untrained") for name in nets)]
+    return rows, [pair(wrongs, *two) for two in compared]
+
+
+def table(rows: list[Row], compared: list[Pair], data: Dataset) -> str:
+    """The rows, and what is compared, in Markdown."""
+    lines = ["| features of | weights | numbers a picture | test error | 95 % interval |", "|---|---|--:|--:|---|"]
+    for row in rows:
+        low, high = (100 * v for v in row.interval)
+        name, weights = (f"`{row.checkpoint}`", row.features) if row.checkpoint else ("the pixels", "none")
+        lines.append(f"| {name} | {weights} | {row.dimensions:,} | {100 * row.error:.1f} % | {low:.1f} to {high:.1f} |")
+    chance = 100 * (1 - data.test.labels.bincount().max().item() / len(data.test))
+    lines += [
+        "",
+        f"{data.name}, {len(data.class_names)} classes at {data.input_size} x {data.input_size}: "
+        f"{len(data.train):,} training and {len(data.test):,} test pictures; "
+        f"whoever always names the commonest class errs in {chance:.1f} %.",
+        "",
+        pair_table(compared),
+    ]
+    return "\n".join(lines)
