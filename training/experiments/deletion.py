@@ -6,9 +6,9 @@ The number is the probability of the class that the network named at first, aver
 blurred (``model.posthoc.SHARES`` above 0), then over test pictures: low where the network missed what is gone. Two
 references: random pixels, which lie apart, and the same map moved elsewhere, whose pixels lie in the same patches. A
 map says where the network looks only if its fall is below that of the moved one; ``gain`` is by how much, with a 95 %
-interval (bootstrap over pictures, each with moves of its own). Maps as in ``training.experiments.localize``, of the class that the
-network names; with them a centred Gaussian, for what a photograph shows stands in its middle, and a map that is moved
-does not: only what a map gains beyond it is its own.
+interval (bootstrap over pictures, each with moves of its own). Maps as in ``training.experiments.localize``, of the
+class that the network names; with them a centred Gaussian, for what a photograph shows stands in its middle, and a map
+that is moved does not: only what a map gains beyond it is its own.
 """
 
 from __future__ import annotations
