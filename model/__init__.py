@@ -1,6 +1,8 @@
 """The paper's networks: ``from model import AttentionVGG``, or by name, ``model.build("vgg-att2-indep-pc")``."""
 
-from model.checkpoints import CheckpointError, Info, Network, list_checkpoints
+from model.checkpoints import list_checkpoints
+from model.format import CheckpointError, Info
+from model.network import Network
 from model.networks.attending import AttendingNetwork, Explained
 from model.networks.baselines import VGG, VGGGAP, VGGPAN, VGGGlobal
 from model.networks.resnet import ResNet164, ResNet164Attention

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from model.checkpoints import Network
+from model.network import Network
 from model.presets import network_input, unit_pixels
 
 PGD_STEPS = 10

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from model.format import shipped
+
 PAPER = "https://arxiv.org/abs/1804.02391"
 FULL_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "svhn": "SVHN", "cub": "CUB-200-2011"}
 HUB_NAMES = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100", "svhn": "ufldl-stanford/svhn"}
@@ -131,10 +133,8 @@ def measurement(results: Mapping, dataset: str) -> str:
 
 def usage(name: str, config: Mapping) -> str:
     """Lines that load the checkpoint: a Hub id and the name of a shipped checkpoint load by name, others by folder."""
-    from model.checkpoints import BUNDLED
-
     kind = config["architecture"] if config["architecture"] == "AttentionVGG" else "Network"
-    where = name if "/" in name or (BUNDLED / name).is_dir() else f"path/to/{name}"
+    where = name if "/" in name or shipped(name) else f"path/to/{name}"
     variable, comment = returned(config)
     lines = [
         f"from model import {kind}",

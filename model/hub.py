@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
-from model.checkpoints import CONFIG, WEIGHTS, CheckpointError
+from model.format import CONFIG, WEIGHTS, CheckpointError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HERE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}  # a disk's errors, not the Hub's

@@ -22,7 +22,7 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import gaussian_blur
 
 from model.attacks import logits_of
-from model.checkpoints import Network
+from model.network import Network
 from model.networks.attending import AttendingNetwork
 from model.networks.baselines import VGGGAP
 from model.presets import network_input, unit_pixels

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from model.checkpoints import Network
+from model.network import Network
 
 
 def crop_square(image: Image.Image, size: int) -> Image.Image:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.checkpoints import Network
 from model.machine import processor
+from model.network import Network
 from model.networks.attending import AttendingNetwork
 from model.networks.zoo import build
 

@@ -71,7 +71,7 @@ def test_most_of_our_scenes_are_named_rightly_by_the_default_checkpoint():
     from app.explain import Networks
     from app.images import read_picture
     from app.site import Site
-    from model.checkpoints import BUNDLED
+    from model.format import BUNDLED
 
     site = Site(Networks.load(BUNDLED))
     family = site.first_checkpoint

@@ -14,7 +14,7 @@ from itertools import product
 from PIL import Image
 from playwright.sync_api import Page
 
-from model.checkpoints import write_atomically
+from model.atomic import write_atomically
 from tools.browser import REPO, page_in_chromium
 
 FIGURES = REPO / "assets" / "figures"

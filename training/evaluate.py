@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from model import Network
-from model.checkpoints import write_atomically
+from model.atomic import write_atomically
 from model.presets import network_input
 from training.augment import resize
 from training.data import DataError, Dataset, Split

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 import model
-from model.checkpoints import Info, Network
+from model import Info, Network
 from model.machine import cpuinfo
 from model.networks.attention import wide
 from model.presets import normalise

@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 
 from model.card import card
-from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network
+from model.format import CARD, CONFIG, WEIGHTS, CheckpointError
+from model.network import Network
 from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, network_input, to_pixels
 from tools import scenes

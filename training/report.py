@@ -15,7 +15,9 @@ from pathlib import Path
 from safetensors import safe_open
 
 from model import list_checkpoints
-from model.checkpoints import BUNDLED, WEIGHTS, Entry, write_atomically
+from model.atomic import write_atomically
+from model.checkpoints import Entry
+from model.format import BUNDLED, WEIGHTS
 
 REPO = Path(__file__).resolve().parent.parent
 SEEDS = BUNDLED.parent / "seeds"

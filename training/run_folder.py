@@ -23,7 +23,9 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from model.checkpoints import CARD, CONFIG, WEIGHTS, CheckpointError, Network, read_config, sweep, write_atomically
+from model import CheckpointError, Network
+from model.atomic import sweep, write_atomically
+from model.format import CARD, CONFIG, WEIGHTS, read_config
 from model.machine import processor
 from training.recipes import Recipe
 

@@ -15,15 +15,9 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from model.checkpoints import Network
+from model.network import Network
 from model.networks.attention import COMPATIBILITIES, attend, compatibility_of, spatial_softmax
-
-VECTOR_EPS = 1e-3  # of BatchNorm on vectors; the author's is Torch's 1e-5, and every checkpoint here learnt with this
-
-
-def norm_relu_dropout(channels: int, rate: float) -> nn.Sequential:
-    """BatchNorm, ReLU and Dropout, on vectors [B, C]."""
-    return nn.Sequential(nn.BatchNorm1d(channels, eps=VECTOR_EPS), nn.ReLU(inplace=True), nn.Dropout(rate))
+from model.networks.layers import norm_relu_dropout
 
 
 class Explained(NamedTuple):
@@ -82,7 +76,7 @@ class AttendingNetwork(Network):
             scale_scores=scale_scores,
             global_branch=global_branch,
         )
-        self.levels, self.compatibility, self.input_size = levels, compatibility, input_size
+        self.levels, self.compatibility = levels, compatibility
         self.uses_global = uses_global
         self.trunk = self.make_trunk(width, dropout, input_size)
         channels = {level: self.trunk.channels[level] for level in levels}

@@ -12,19 +12,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from model.checkpoints import Network
-from model.networks.attending import norm_relu_dropout
+from model.network import Network
 from model.networks.attention import Parametrised, attend, inner, sigmoid_gate, spatial_softmax
-from model.networks.vgg import (
-    CHANNELS,
-    GlobalBranch,
-    Trunk,
-    check_images,
-    conv_layer,
-    pool_after_conv7,
-    scaled,
-    smallest_of,
-)
+from model.networks.layers import check_images, norm_relu_dropout, scaled
+from model.networks.vgg import CHANNELS, GlobalBranch, Trunk, conv_layer, pool_after_conv7, smallest_of
 
 
 class VGG(Network):

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from model.checkpoints import Network
+from model.network import Network
 from model.networks.attending import AttendingNetwork
-from model.networks.vgg import ConvBNReLU, check_images, check_input_size, scaled
+from model.networks.layers import ConvBNReLU, check_images, check_input_size, scaled
 
 LEVELS = ("stage2", "stage3")
 SMALLEST_INPUT = 8  # two strides of 2 must leave stage 3 a grid of at least 2 x 2

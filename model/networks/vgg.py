@@ -11,53 +11,18 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from model.networks.attending import AttendingNetwork
+from model.networks.layers import ConvBNReLU, check_images, check_input_size, scaled
 
 LEVELS = ("conv7", "conv10", "conv13")
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)  # conv1 to conv15
 DROPOUT = {1: 0.3, 3: 0.4, 5: 0.4, 6: 0.4, 8: 0.4, 9: 0.4, 11: 0.4, 12: 0.4, 14: 0.4, 15: 0.4}
-LARGEST_INPUT = 1024  # a config.json that asks for more is mistaken, and the page would bring uploads to that side
 SMALLEST_INPUT = 8  # two poolings by 2 must leave conv13 a grid of at least 2 x 2; the 80 x 80 form needs 20
-
-
-def scaled(channels: int, width: float) -> int:
-    """A channel count of the paper at another width, at least 1."""
-    return max(1, round(channels * width))
-
-
-class ConvBNReLU(nn.Sequential):
-    """3x3 convolution (stride 1, pad 1, bias), BatchNorm (eps 1e-3), ReLU, and dropout where the paper has it."""
-
-    def __init__(self, c_in: int, c_out: int, dropout: float = 0.0):
-        conv = nn.Conv2d(c_in, c_out, kernel_size=3, padding=1)
-        # std sqrt(2 / (9 n_out)), the author's
-        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
-        nn.init.zeros_(conv.bias)
-        super().__init__(conv, nn.BatchNorm2d(c_out, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(dropout))
 
 
 def conv_layer(number: int, width: float, dropout: float) -> ConvBNReLU:
     """The layer conv<number>, 1 to 15, with the paper's channels times ``width`` and dropout rate times ``dropout``."""
     c_in = 3 if number == 1 else scaled(CHANNELS[number - 2], width)
     return ConvBNReLU(c_in, scaled(CHANNELS[number - 1], width), DROPOUT.get(number, 0.0) * dropout)
-
-
-def check_images(images: Tensor, smallest: int) -> None:
-    """Raises ValueError unless ``images`` is floating-point [B, 3, H, W], its sides of at least ``smallest`` pixels."""
-    if not images.is_floating_point():
-        raise ValueError(f"images must be normalised floating-point numbers, not {images.dtype}")
-    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < smallest:
-        raise ValueError(
-            f"images must be [batch, 3, height, width] with sides of at least {smallest} pixels, "
-            f"not {list(images.shape)}"
-        )
-
-
-def check_input_size(input_size: int, smallest: int) -> None:
-    """Raises ValueError unless ``input_size`` is a whole number of pixels from ``smallest`` to ``LARGEST_INPUT``."""
-    if not isinstance(input_size, int) or not smallest <= input_size <= LARGEST_INPUT:
-        raise ValueError(
-            f"input_size must be a whole number of pixels from {smallest} to {LARGEST_INPUT}, not {input_size!r}"
-        )
 
 
 def smallest_of(input_size: int) -> int:

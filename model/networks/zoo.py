@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 
-from model.checkpoints import Network
+from model.network import Network
 from model.networks import vgg
 from model.networks.attention import COMPATIBILITIES
 from model.networks.baselines import VGG, VGGGAP, VGGPAN, VGGGlobal

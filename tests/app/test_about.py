@@ -6,7 +6,7 @@ from app.explain import Networks
 from app.site import Site
 from app.tabs import about
 from model import list_checkpoints
-from model.checkpoints import BUNDLED
+from model.format import BUNDLED
 
 
 def read(html: str) -> str:

@@ -5,9 +5,9 @@ import torch
 from huggingface_hub import ModelCard
 
 import model
-from model import AttentionVGG, Info, checkpoints
+from model import AttentionVGG, Info, format
 from model.card import PAPER, card
-from model.checkpoints import CARD, read_config
+from model.format import CARD, read_config
 
 MEASURED = {"error": 0.0871, "interval": [0.0817, 0.0928], "test_images": 10000, "calibration": 0.021}
 
@@ -90,7 +90,7 @@ def test_pictures_are_shown_where_there_are_any(config):
     ],
 )
 def test_the_usage_lines_of_a_shipped_checkpoint_run(tmp_path, monkeypatch, arch, imported, maps):
-    monkeypatch.setattr(checkpoints, "BUNDLED", tmp_path)
+    monkeypatch.setattr(format, "BUNDLED", tmp_path)
     model.build(arch, num_classes=10, width=1 / 16).save_pretrained(tmp_path / "shipped-s")
     text = (tmp_path / "shipped-s" / CARD).read_text()
     lines = [line[4:] for line in text.split("## Use")[1].split("## ")[0].splitlines() if line.startswith("    ")]

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from model import AttentionVGG, CheckpointError, Info, Network, list_checkpoints
-from model.checkpoints import CARD, CONFIG, WEIGHTS
+from model.format import CARD, CONFIG, WEIGHTS
 
 INFO = Info(
     class_names=("cat", "dog", "ship"),

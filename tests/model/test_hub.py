@@ -5,8 +5,8 @@ import socket
 import pytest
 import torch
 
-from model import AttentionVGG, CheckpointError, Info, checkpoints, hub
-from model.checkpoints import CONFIG, WEIGHTS
+from model import AttentionVGG, CheckpointError, Info, format, hub
+from model.format import CONFIG, WEIGHTS
 from tests.training.local_hub import LocalHub, client_of
 
 
@@ -134,7 +134,7 @@ def test_a_folder_comes_before_a_shipped_one_and_that_before_the_hub(server, tmp
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert equal(AttentionVGG.from_pretrained("user/net"), remote)
     server.requests.clear()
-    monkeypatch.setattr(checkpoints, "BUNDLED", tmp_path / "shipped")
+    monkeypatch.setattr(format, "BUNDLED", tmp_path / "shipped")
     assert equal(AttentionVGG.from_pretrained("user/net"), shipped)
     monkeypatch.chdir(tmp_path / "work")
     assert equal(AttentionVGG.from_pretrained("user/net"), here)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import model
 from model import Info, Network
 from model.__main__ import app
-from model.checkpoints import WEIGHTS
+from model.format import WEIGHTS
 from model.networks.vgg import AttentionVGG
 from model.table import multiply_adds, ratio
 

@@ -17,7 +17,7 @@ from PIL import Image
 import model
 from model import AttentionVGG, Info
 from model.card import PAPER
-from model.checkpoints import CARD, CONFIG, WEIGHTS
+from model.format import CARD, CONFIG, WEIGHTS
 from tests.training.local_hub import READER, WRITER, LocalHub, client_of
 from tools import scenes
 from training.push import TILE, PushError, draw_maps, push

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from model.networks.vgg import LARGEST_INPUT
+from model.networks.layers import LARGEST_INPUT
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,48 @@
+"""Layers that several networks are built from, and what their inputs must be."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+VECTOR_EPS = 1e-3  # of BatchNorm on vectors; the author's is Torch's 1e-5, and every checkpoint here learnt with this
+LARGEST_INPUT = 1024  # a config.json that asks for more is mistaken, and the page would bring uploads to that side
+
+
+def scaled(channels: int, width: float) -> int:
+    """A channel count of the paper at another width, at least 1."""
+    return max(1, round(channels * width))
+
+
+class ConvBNReLU(nn.Sequential):
+    """3x3 convolution (stride 1, pad 1, bias), BatchNorm (eps 1e-3), ReLU, and dropout where the paper has it."""
+
+    def __init__(self, c_in: int, c_out: int, dropout: float = 0.0):
+        conv = nn.Conv2d(c_in, c_out, kernel_size=3, padding=1)
+        # std sqrt(2 / (9 n_out)), the author's
+        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(conv.bias)
+        super().__init__(conv, nn.BatchNorm2d(c_out, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(dropout))
+
+
+def norm_relu_dropout(channels: int, rate: float) -> nn.Sequential:
+    """BatchNorm, ReLU and Dropout, on vectors [B, C]."""
+    return nn.Sequential(nn.BatchNorm1d(channels, eps=VECTOR_EPS), nn.ReLU(inplace=True), nn.Dropout(rate))
+
+
+def check_images(images: Tensor, smallest: int) -> None:
+    """Raises ValueError unless ``images`` is floating-point [B, 3, H, W], its sides of at least ``smallest`` pixels."""
+    if not images.is_floating_point():
+        raise ValueError(f"images must be normalised floating-point numbers, not {images.dtype}")
+    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < smallest:
+        raise ValueError(
+            f"images must be [batch, 3, height, width] with sides of at least {smallest} pixels, "
+            f"not {list(images.shape)}"
+        )
+
+
+def check_input_size(input_size: int, smallest: int) -> None:
+    """Raises ValueError unless ``input_size`` is a whole number of pixels from ``smallest`` to ``LARGEST_INPUT``."""
+    if not isinstance(input_size, int) or not smallest <= input_size <= LARGEST_INPUT:
+        raise ValueError(
+            f"input_size must be a whole number of pixels from {smallest} to {LARGEST_INPUT}, not {input_size!r}"
+        )
