@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 from contextlib import nullcontext
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -46,6 +47,11 @@ def fit(
     crop: Annotated[int | None, typer.Option(min=0, help="Pixels.")] = None,
     cutout: Annotated[int | None, typer.Option(min=0, help="Pixels.")] = None,
     author_init: Annotated[bool | None, typer.Option(help="First weights as the author draws them.")] = None,
+    objective: Annotated[str | None, typer.Option(help="class; or ask, which also trains questions.")] = None,
+    absent: Annotated[float | None, typer.Option(min=0, max=1, help="ask: share of scenes without the class.")] = None,
+    single: Annotated[float | None, typer.Option(min=0, help="ask: weight of the single pictures' loss.")] = None,
+    locate: Annotated[str | None, typer.Option(help="ask: weights of the maps' loss, last level first.")] = None,
+    mixed: Annotated[str | None, typer.Option(help="ask: sides of single pictures in turn, such as 32,32,48.")] = None,
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
     scale_scores: Annotated[str | None, typer.Option(help="dp, divided by sqrt(channels): yes, no or learnt.")] = None,
     start: Annotated[str, typer.Option(help="A checkpoint to start from, its classifier aside.")] = "",
@@ -70,7 +76,13 @@ def fit(
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
     if scale_scores not in (None, *SCALES):
         raise ValueError(f"scale-scores must be {', '.join(SCALES)}, not {scale_scores!r}")
-    for key, parse in {"stages": recipes.parse_stages, "milestones": recipes.parse_milestones}.items():
+    parsers = {
+        "stages": recipes.parse_stages,
+        "milestones": recipes.parse_milestones,
+        "locate": recipes.parse_numbers,
+        "mixed": partial(recipes.parse_numbers, kind=int),
+    }
+    for key, parse in parsers.items():
         if key in given:
             given[key] = parse(given[key])
     chosen = recipes.named(recipe, dataset, arch)
@@ -188,6 +200,24 @@ def maps(
     nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
     rows = [row for name, net in nets.items() for row in described(name, net, data, pictures)]
     show(table(rows), device, as_json and {"rows": rows})
+
+
+@app.command()
+def ask(
+    checkpoints: Checkpoints,
+    scenes: Annotated[int, typer.Option(min=2, help="How many scenes of each kind.")] = 1000,
+    data_dir: DataDir = Path("data"),
+    split_seed: SplitSeed = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Ask composed scenes for one of the pictures in them: how much of each map lies there, what is answered."""
+    from training.experiments.ask import ask_rows, single_rows, table
+
+    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
+    rows = [row for name, net in nets.items() for row in ask_rows(name, net, data, scenes)]
+    singles = [row for name, net in nets.items() for row in single_rows(name, net, data)]
+    show(table(rows, singles), device, as_json and {"rows": rows, "singles": singles})
 
 
 @app.command()

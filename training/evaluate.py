@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model import Network
+from model import AttendingNetwork, Network
 from model.atomic import write_atomically
 from model.presets import network_input
 from training.augment import resize
@@ -64,6 +64,16 @@ def predict(net: Network, split: Split, batch_size: int = 250, side: int | None 
         x = network_input(net, images)
         logits.append(net(resize(x, side) if side else x)[0].float().cpu())
     return torch.cat(logits)
+
+
+@torch.inference_mode()
+def class_questions(net: AttendingNetwork, train: Split, batch_size: int = 250) -> Tensor:
+    """The mean global feature g of each class's training pictures, as they are: [K, C]."""
+    labels, classes = train.labels.to(net.device), net.arguments["num_classes"]
+    sums = torch.zeros(classes, net.global_branch.fc1.out_features, dtype=torch.float64, device=net.device)
+    for images, some in zip(train.images.split(batch_size), labels.split(batch_size), strict=True):
+        sums.index_add_(0, some, net.features(network_input(net, images))[1].double())
+    return (sums / torch.bincount(labels, minlength=classes)[:, None]).float()
 
 
 def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Measured:

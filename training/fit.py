@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import signal
 import time
 
@@ -22,12 +23,14 @@ from tqdm import tqdm
 
 import model
 from model import Info, Network
+from model.composed import compose
 from model.machine import cpuinfo
-from model.networks.attention import wide
 from model.presets import normalise
 from training.augment import cutout, random_crop, random_flip, resize
 from training.data import Dataset, hold_out
-from training.evaluate import draw_confusion, evaluate, measure, predict
+from training.evaluate import class_questions, draw_confusion, evaluate, measure, predict
+from training.experiments.ask import ask_scenes, draw_scenes, share_asked
+from training.objectives import GRIDS, OBJECTIVES, ByClass, Objective, cell_side
 from training.parallel import share_batch_statistics
 from training.recipes import Recipe, paper
 from training.run_folder import CONFUSION, RunError, RunFolder, Settings, environment, without_place
@@ -66,23 +69,26 @@ def build(settings: Settings, data: Dataset) -> Network:
     if settings.recipe.author_init:
         paper.initialise(net)
     if settings.start:
-        start_from(net, settings.start)
+        start_from(net, settings.start, data.class_names)
     return net
 
 
-def start_from(net: Network, checkpoint: str) -> None:
-    """Copies every tensor of a checkpoint that fits; the classifier, which depends on the classes, stays fresh.
+def start_from(net: Network, checkpoint: str, class_names: tuple[str, ...] = ()) -> None:
+    """Copies every tensor of a checkpoint that fits; the classifier stays fresh where the classes are others.
 
     Raises:
         RunError: something besides the classifier does not fit.
     """
-    own, other = net.state_dict(), Network.from_pretrained(checkpoint).state_dict()
+    begun = Network.from_pretrained(checkpoint)
+    own, other = net.state_dict(), begun.state_dict()
+    other.pop("class_questions", None)  # they are made anew after training
+    kept = () if begun.info.class_names == tuple(class_names) else ("classifier",)
     fitting = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
     dead = () if getattr(net, "uses_global", True) else ("global_branch.", "project.")  # a pruned one has them not
     strange = [k for k in own.keys() | other.keys() if k not in fitting and not k.startswith(("classifier", *dead))]
     if strange:
         raise RunError(f"cannot start from {checkpoint}: it is of another architecture or width (see {min(strange)})")
-    net.load_state_dict(own | {k: v for k, v in fitting.items() if not k.startswith("classifier")})
+    net.load_state_dict(own | {k: v for k, v in fitting.items() if not k.startswith(kept)})
 
 
 def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
@@ -152,11 +158,32 @@ class Run:
         if self.world > 1:
             self.net = share_batch_statistics(self.net, self.device)
         self.net.to(self.device, memory_format=torch.channels_last)
-        self.wrapped, self.optimiser = accelerator.prepare(self.net, optimiser(self.net, self.recipe))
+        objective = self.objective()
+        self.wrapped, self.optimiser = accelerator.prepare(objective, optimiser(self.net, self.recipe))
         self.steps_per_epoch = len(train) // self.recipe.batch_size
         self.epoch, self.history, self.partial = 0, [], None
         self.asked_to_stop = False
         self.environment = environment(self.device, self.world)  # now: the commit that runs, not a later one
+
+    def objective(self) -> Objective:
+        """What a step minimises.
+
+        Raises:
+            RunError: there is no such objective, or it does not suit the network or the classes.
+        """
+        if self.recipe.objective not in OBJECTIVES:
+            raise RunError(f"the objective must be {' or '.join(OBJECTIVES)}, not {self.recipe.objective!r}")
+        objective = OBJECTIVES[self.recipe.objective](self.net, self.recipe)
+        try:
+            objective.check(len(self.data.class_names))
+        except ValueError as e:
+            raise RunError(str(e)) from e
+        self.by_class = ByClass(self.train.labels, len(self.data.class_names)) if self.asks else None
+        return objective
+
+    @property
+    def asks(self) -> bool:
+        return self.recipe.objective == "ask"
 
     @property
     def steps(self) -> int:
@@ -257,19 +284,40 @@ class Run:
         """A length of the recipe, which speaks of 32 x 32 pictures, in pixels of this data set's."""
         return round(at_32 * self.data.input_size / 32)
 
-    def batch(self, index: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """This process's slice of a global batch: augmented, normalised [B, 3, side, side], and labels [B].
+    def batch(self, index: Tensor, side: int, generator: torch.Generator, number: int = 0) -> tuple:
+        """This process's slice of a global batch, as the objective takes it; first pictures and labels.
 
-        Augmentation is drawn for the global batch, so that its pictures are the same however many processes share it.
+        Everything random is drawn for the global batch, so that it is the same however many processes share it.
+
+        Args:
+            index: int64 [B], numbers of training pictures.
+            side: of the pictures, in pixels.
+            generator: what is random is drawn from it.
+            number: of the step, which decides what changes from step to step.
         """
+        r, mine = self.recipe, slice(self.accelerator.process_index, None, self.world)
+        labels = self.train.labels[index]
+        mixed = self.pixels(r.mixed[number % len(r.mixed)]) if r.mixed else side
+        images = resize(self.augment(index, generator)[mine], mixed).contiguous(memory_format=torch.channels_last)
+        if not self.asks:
+            return images, labels[mine]
+        grid = GRIDS[number % len(GRIDS)]
+        drawn = self.by_class.draw(index, labels, math.prod(grid), r.absent, generator)
+        cells = self.augment(drawn.pictures.flatten(), generator).unflatten(0, drawn.pictures.shape)[mine]
+        cells = resize(cells.flatten(0, 1), self.cell_side(side, grid)).unflatten(0, cells.shape[:2])
+        scenes = compose(cells, grid).contiguous(memory_format=torch.channels_last)
+        return images, labels[mine], scenes, drawn.classes[mine], drawn.asked[mine], grid
+
+    def augment(self, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Training pictures by number, augmented and normalised: [B, 3, S, S]."""
         r = self.recipe
         x = normalise(self.train.images[index], self.data.mean, self.data.std)
         x = random_crop(x, self.pixels(r.crop), generator)
         x = random_flip(x, generator) if r.flip else x
-        x = cutout(x, self.pixels(r.cutout), generator)
-        x = resize(x[self.accelerator.process_index :: self.world], side)
-        index = index[self.accelerator.process_index :: self.world]
-        return x.contiguous(memory_format=torch.channels_last), self.train.labels[index]
+        return cutout(x, self.pixels(r.cutout), generator)
+
+    def cell_side(self, side: int, grid: tuple[int, int]) -> int:
+        return cell_side(side, grid, self.net.trunk.smallest_input)
 
     def train_epoch(self, show: bool, save_every: int) -> dict:
         """One pass over the training pictures, or what is left of it; returns the row for metrics.jsonl.
@@ -283,7 +331,7 @@ class Run:
         torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: each process its own
         generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
         order = torch.randperm(len(self.train), generator=generator).to(self.device)
-        sums = torch.zeros(3, device=self.device)  # loss, wrong answers, pictures
+        sums = torch.zeros(len(self.reported), 2, device=self.device)  # of what is reported: sum and count
         first, earlier = self.take_up_partial(sums, generator)
         began = time.perf_counter() - earlier
         self.wrapped.train()
@@ -294,12 +342,13 @@ class Run:
         ) as bar:
             for i in range(first, self.steps_per_epoch):
                 index = order[i * r.batch_size : (i + 1) * r.batch_size]
-                sums += self.step(self.epoch * self.steps_per_epoch + i, *self.batch(index, side, generator))
+                number = self.epoch * self.steps_per_epoch + i
+                sums += self.step(number, *self.batch(index, side, generator, number))
                 last = i + 1 == self.steps_per_epoch
                 if i % 10 == 9 or last:
-                    loss, wrong, seen = self.reduced(sums).tolist()
+                    means = self.means(self.reduced(sums))
                     bar.update((i + 1) * r.batch_size - bar.n)
-                    bar.set_postfix(loss=f"{loss / seen:.3f}", error=f"{100 * wrong / seen:.1f} %")
+                    bar.set_postfix(loss=f"{means['loss']:.3f}", error=f"{100 * means['error']:.1f} %")
                 stop = self.everyone_stops()
                 if not last and (stop or (save_every and (i + 1) % save_every == 0)):
                     self.save_partial(i + 1, time.perf_counter() - began, sums, generator)
@@ -310,10 +359,9 @@ class Run:
             "epoch": self.epoch + 1,
             "side": side,
             "lr": self.optimiser.param_groups[0]["lr"],
-            "train_loss": round(loss / seen, 6),
-            "train_error": round(wrong / seen, 6),
+            **{f"train_{name}": round(mean, 6) for name, mean in means.items()},
             "seconds": round(seconds, 2),
-            "images_per_second": round(seen / seconds, 1),
+            "images_per_second": round(total / seconds, 1),
         }
 
     def take_up_partial(self, sums: Tensor, generator: torch.Generator) -> tuple[int, float]:
@@ -351,20 +399,27 @@ class Run:
             raise RunError(f"the loss is not finite in epoch {self.epoch + 1}: lower the learning rate (--lr)")
         return sums
 
-    def step(self, number: int, x: Tensor, y: Tensor) -> Tensor:
-        """One optimisation step on this process's slice; returns its summed loss, wrong answers and pictures."""
+    @property
+    def reported(self) -> tuple[str, ...]:
+        return ("loss", "error", "asked_error", "asked_share") if self.asks else ("loss", "error")
+
+    def means(self, sums: Tensor) -> dict[str, float]:
+        """{what is reported: its mean} from sums and counts."""
+        return {name: total / max(1, count) for name, (total, count) in zip(self.reported, sums.tolist(), strict=True)}
+
+    def step(self, number: int, *batch) -> Tensor:
+        """One optimisation step on this process's slice; returns the sum and count of each of ``reported``."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(number, self.steps)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
-            logits = self.wrapped(x)[0]
-        loss = nn.functional.cross_entropy(wide(logits), y, label_smoothing=self.recipe.label_smoothing)
+            loss, reported = self.wrapped(*batch)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         self.optimiser.step()
         if self.recipe.ema:
             update_average(self.average, self.net, self.recipe.ema, number)
-        wrong = (logits.detach().argmax(1) != y).sum()
-        return torch.stack([loss.detach() * len(y), wrong, torch.tensor(len(y), device=x.device)])
+        values = [torch.as_tensor(v, device=self.device) for name in self.reported for v in reported[name]]
+        return torch.stack([v.float() for v in values]).view(-1, 2)
 
     def everyone_stops(self) -> bool:
         """Whether any process was asked to stop: all must leave at the same step."""
@@ -420,11 +475,30 @@ class Run:
         for key, weights in nets.items():
             logits = predict(weights, self.held_out, side=side)
             row[key] = measure(logits, self.held_out.labels, self.data.class_names).error
+        if self.asks:
+            row |= {f"held_out_{name}": value for name, value in self.ask_held_out(net).items()}
         return row["held_out_error"] <= min(r["held_out_error"] for r in self.history if r["side"] == row["side"])
+
+    def ask_held_out(self, net: Network) -> dict[str, float]:
+        """What choosing the settings of ``ask`` needs, on scenes of held-out pictures: 500 of each kind."""
+        by_class = class_questions(net, self.train) if net.uses_global else None
+        classes, found = len(self.data.class_names), {}
+        for grid in ((1, 2), (2, 2)):
+            scenes, absent = (draw_scenes(self.held_out, classes, grid, 500, share) for share in (0.0, 1.0))
+            shares, logits = ask_scenes(net, scenes, "class", by_class)
+            name = f"{grid[0]}x{grid[1]}"
+            for level, cells in shares.items():
+                found[f"{name}_{level}"] = round(share_asked(cells, scenes.asked).mean().item(), 4)
+            found[f"{name}_named"] = round((logits.argmax(1) == scenes.labels).double().mean().item(), 4)
+            named = ask_scenes(net, absent, "class", by_class)[1].argmax(1) == absent.labels
+            found[f"{name}_absent_named"] = round(named.double().mean().item(), 4)
+        return found
 
     def finish(self) -> None:
         """Measures the finished network and writes the result into its config and card."""
         net = self.averaged_network()
+        if self.asks and net.uses_global:
+            net = net.with_class_questions(class_questions(net, self.train))
         if self.settings.holdout:
             logits = predict(net, self.held_out)
             error = measure(logits, self.held_out.labels, self.data.class_names).error

@@ -50,6 +50,7 @@ class AttendingNetwork(Network):
         input_size: int = 32,
         scale_scores: bool | str = True,
         global_branch: bool = True,
+        class_questions: bool = False,
     ):
         levels = self.available if levels is None else tuple(levels)
         if not levels or levels != tuple(level for level in self.available if level in levels):
@@ -65,6 +66,8 @@ class AttendingNetwork(Network):
         uses_global = compatibility in ("dp", "additive")
         if not global_branch and uses_global:
             raise ValueError(f"{compatibility} needs the global branch; only pc and uniform can do without it")
+        if class_questions and not uses_global:
+            raise ValueError(f"{compatibility} has no class questions: under it no map depends on g")
         super().__init__(
             num_classes=num_classes,
             levels=levels,
@@ -75,6 +78,7 @@ class AttendingNetwork(Network):
             input_size=input_size,
             scale_scores=scale_scores,
             global_branch=global_branch,
+            class_questions=class_questions,
         )
         self.levels, self.compatibility = levels, compatibility
         self.uses_global = uses_global
@@ -83,6 +87,8 @@ class AttendingNetwork(Network):
         self.add_heads(channels, self.head_dropout * dropout)
         branch = self.make_global_branch(width, dropout) if global_branch else None
         self.add_global_branch(branch, channels, 0.5 * dropout)
+        asks = branch.fc1.out_features if class_questions else 0
+        self.register_buffer("class_questions", torch.zeros(num_classes, asks) if asks else None)
 
     def make_trunk(self, width: float, dropout: float, input_size: int) -> nn.Module:
         """From images to the local features of every available level."""
@@ -127,6 +133,25 @@ class AttendingNetwork(Network):
         net.arguments = {**net.arguments, "global_branch": False}
         net.global_branch, net.project = None, nn.ModuleDict()
         return net
+
+    def with_class_questions(self, questions: Tensor) -> AttendingNetwork:
+        """A copy that keeps one question for each class, the mean g of its training pictures: [K, C of g].
+
+        Raises:
+            ValueError: under the compatibility no map depends on g, or the shape is another one.
+        """
+        shape = [self.arguments["num_classes"], self.global_branch.fc1.out_features] if self.uses_global else None
+        if shape != list(questions.shape):
+            raise ValueError(f"class questions of shape {list(questions.shape)} do not fit; this network takes {shape}")
+        net = copy.deepcopy(self)
+        net.arguments = {**net.arguments, "class_questions": True}
+        net.class_questions = questions.detach().clone().to(self.device)
+        return net
+
+    def local_features(self, images: Tensor) -> dict[str, Tensor]:
+        """Local features of each level, {level: [B, C, H, W]}; the images may be of any shape, such as scenes."""
+        local_features = self.trunk(images)
+        return {level: local_features[level] for level in self.levels}
 
     def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it.

@@ -65,6 +65,7 @@ class ResNetTrunk(nn.Module):
     def __init__(self, width: float, input_size: int):
         super().__init__()
         check_input_size(input_size, SMALLEST_INPUT)
+        self.smallest_input = SMALLEST_INPUT
         c = scaled(16, width)
         self.conv1 = convolution(3, c, 3)
         for number, stride in ((1, 1), (2, 2), (3, 2)):

@@ -115,6 +115,7 @@ class AttentionVGG(AttendingNetwork):
             (the author's att3 attends there to a conv7 brought to 32 x 32; here its map is 80 x 80).
         scale_scores: dp only, see ``attention.DotProduct``.
         global_branch: False leaves conv14, conv15 and FC-1 out: exact under pc and uniform, whose maps ignore g.
+        class_questions: keep one g for each class, [K, C], as a buffer; see ``with_class_questions``.
 
     Raises:
         ValueError: an argument outside of what is said above.

@@ -67,7 +67,7 @@ def test_a_step_has_the_recipes_loss_and_rate(run):
     x, y = one.batch(torch.arange(16), 32, generator())
     expected = cross_entropy(copy.deepcopy(one.net).train()(x)[0], y, label_smoothing=0.2).item()
     one.net.train()
-    loss, _, seen = one.step(3, x, y).tolist()
+    (loss, seen), _ = one.step(3, x, y).tolist()
     assert loss / seen == pytest.approx(expected, rel=1e-4) and seen == 16
     assert {g["lr"] for g in one.optimiser.param_groups} == {one.recipe.rate(3, 8)} != {one.recipe.lr}
 

@@ -33,6 +33,11 @@ class Recipe:
         crop: move each picture by up to so many pixels, reflecting at the border, before any resizing.
         cutout: side in pixels of the square blanked in each picture, before any resizing.
         author_init: draw the first weights as the author's code does (``paper.initialise``).
+        objective: what a step minimises, a name of ``training.objectives.OBJECTIVES``; what follows is for ``ask``.
+        absent: share of the scenes that do not show the class that is asked for.
+        single: weight of the loss of single pictures, beside the one of scenes.
+        locate: weight of the loss of where the map lies, for each level, from the last one back.
+        mixed: sides of the single pictures, step by step in turn, in place of the stage's; none keeps the stage's.
     """
 
     name: str
@@ -52,6 +57,11 @@ class Recipe:
     crop: int = 0
     cutout: int = 0
     author_init: bool = False
+    objective: str = "class"
+    absent: float = 0.1
+    single: float = 1.0
+    locate: tuple[float, ...] = (0.3, 0.1)
+    mixed: tuple[int, ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -107,6 +117,21 @@ def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
         form = f"16x4,24x3,32x3 (pixels x epochs, sides of 8 to {LARGEST_INPUT})"
         raise ValueError(f"stages are written like {form}, not {text!r}")
     return stages
+
+
+def parse_numbers(text: str, kind: type = float) -> tuple:
+    """Reads "0.3,0.1": numbers that are not negative, with commas between them. "none" is no number.
+
+    Raises:
+        ValueError: the text is not of that form.
+    """
+    try:
+        numbers = () if text == "none" else tuple(map(kind, text.split(",")))
+    except ValueError:
+        numbers = (-1,)
+    if any(not 0 <= number < math.inf for number in numbers):
+        raise ValueError(f"a list of numbers is written like 0.3,0.1 or none, not {text!r}")
+    return numbers
 
 
 def parse_milestones(text: str) -> tuple[tuple[int, float], ...]:

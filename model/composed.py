@@ -1,0 +1,50 @@
+"""Composed scenes: several pictures in a row or a square, and how much of a map lies on each of them.
+
+The share of a class-specific map that lies on the picture of that class is the grid pointing game, GridPG (Böhle et
+al., CVPR 2021; Rao et al., CVPR 2022).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+Grid = tuple[int, int]  # rows and columns of a scene
+
+
+def compose(pictures: Tensor, grid: Grid) -> Tensor:
+    """One scene of each row of pictures.
+
+    Args:
+        pictures: [B, n, 3, H, W], n = rows x columns, in reading order.
+        grid: rows and columns.
+
+    Returns:
+        [B, 3, rows x H, columns x W].
+    """
+    rows, columns = grid
+    b, _, c, h, w = pictures.shape
+    cells = pictures.view(b, rows, columns, c, h, w)
+    return cells.permute(0, 3, 1, 4, 2, 5).reshape(b, c, rows * h, columns * w)
+
+
+def cell_shares(maps: Tensor, grid: Grid) -> Tensor:
+    """The share of each map's sum that lies in each cell of the scene.
+
+    Args:
+        maps: [B, H, W], none negative; a map that is 0 everywhere counts as even.
+        grid: rows and columns; they divide H and W.
+
+    Returns:
+        [B, rows x columns], in reading order; each row sums to 1.
+
+    Raises:
+        ValueError: the map's positions cannot be shared out among the cells.
+    """
+    rows, columns = grid
+    b, h, w = maps.shape
+    if h % rows or w % columns:
+        raise ValueError(f"a map of {h} x {w} positions has no cells of {rows} x {columns}")
+    sums = maps.view(b, rows, h // rows, columns, w // columns).sum((2, 4)).flatten(1)
+    total = sums.sum(1, keepdim=True)
+    return torch.where(total > 0, sums / total.clamp(min=torch.finfo(sums.dtype).tiny), 1 / (rows * columns))

@@ -1,0 +1,264 @@
+"""Does the global feature g choose where the network looks? Questions put to scenes composed of test pictures.
+
+    python -m training ask vgg-att3-dp-cifar10-s-ask vgg-att3-pc-cifar10-s-ask vgg-gap-cifar10-s --scenes 1000
+
+A scene shows pictures of different classes, side by side (1 x 2), in a square (2 x 2), or nine of them (3 x 3). The
+question is another test picture of one of these classes, whose g asks; or the class by its name, whose mean g over the
+training pictures asks. Measured, with 95 % intervals over scenes:
+
+    share   of a map that lies on the picture that was asked for; chance is one over the number of pictures
+    named   how often the answer is the class that was asked for
+    absent  for questions whose class is not in the scene: how often it is named all the same, and the AUROC of its
+            probability, which is 1 where it is always lower than that of a class that is there
+
+The share is the grid pointing game, GridPG (Böhle et al., CVPR 2021; Rao et al., CVPR 2022), in which maps are computed
+for a class after the fact. They are measured on the same scenes: Grad-CAM at the last level and gradient saliency of
+each network, and CAM of VGG-GAP. Under ``own`` the scene's own g asks, as without a question.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from tqdm import tqdm
+
+from model import AttendingNetwork, Network
+from model.composed import Grid, cell_shares, compose
+from model.networks.baselines import VGGGAP
+from model.posthoc import cam, grad_cam, saliency
+from model.presets import network_input
+from training.data import Dataset, Split
+from training.evaluate import check_classes, class_questions, predict
+from training.intervals import Estimate, bootstrap, wilson
+from training.objectives import ByClass, Drawn
+
+GRIDS: tuple[Grid, ...] = ((1, 2), (2, 2), (3, 3))
+SIDES = (32, 48, 64)  # of single pictures, in 32nds of the network's input size
+PICTURE, CLASS, OWN = "picture", "class", "own"
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Row:
+    """One map of one network, for one kind of question.
+
+    Attributes:
+        checkpoint: its name.
+        grid: rows and columns of the scenes.
+        question: "picture", "class" or "own"; of a map computed after the fact "class".
+        method: attention, Grad-CAM, saliency or CAM.
+        level: such as conv13; empty where there is none.
+        pictures: how many scenes.
+        share: of the map, on the picture that was asked for.
+        named: share of the answers that are the class that was asked for, with its interval; None for a map computed
+            after the fact.
+        absent_named: the same where that class is not in the scene; None for ``own``.
+        auroc: of its probability, there against not there.
+    """
+
+    checkpoint: str
+    grid: Grid
+    question: str
+    method: str
+    level: str
+    pictures: int
+    share: Estimate
+    named: Estimate | None = None
+    absent_named: Estimate | None = None
+    auroc: float | None = None
+
+
+@dataclass(frozen=True)
+class SingleRow:
+    """Error on single pictures, read at one side."""
+
+    checkpoint: str
+    side: int
+    pictures: int
+    error: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Composed scenes with a question each.
+
+    Attributes:
+        pixels: uint8 [N, 3, H, W].
+        grid: rows and columns.
+        questions: uint8 [N, 3, S, S], the pictures that ask.
+        labels: int64 [N], their classes.
+        asked: int64 [N], the cell that shows it; -1 where none does.
+    """
+
+    pixels: Tensor
+    grid: Grid
+    questions: Tensor
+    labels: Tensor
+    asked: Tensor
+
+
+def draw_scenes(split: Split, num_classes: int, grid: Grid, count: int, absent: float = 0.0, seed: int = 0) -> Scenes:
+    """``count`` scenes of a split, always the same ones for the same arguments.
+
+    Raises:
+        ValueError: there are not enough classes for scenes of different ones, and one more to ask for.
+    """
+    cells = math.prod(grid)
+    if num_classes < cells + (absent > 0):
+        raise ValueError(f"scenes of {cells} different classes need more than the {num_classes} that there are")
+    generator = torch.Generator().manual_seed(seed)
+    asking = torch.randint(len(split), (count,), generator=generator)
+    labels = split.labels[asking]
+    drawn: Drawn = ByClass(split.labels, num_classes).draw(asking, labels, cells, absent, generator)
+    pixels = compose(split.images[drawn.pictures.flatten()].unflatten(0, drawn.pictures.shape), grid)
+    return Scenes(pixels, grid, split.images[asking], labels, drawn.asked)
+
+
+@torch.no_grad()
+def ask_scenes(
+    net: AttendingNetwork, scenes: Scenes, question: str, by_class: Tensor | None = None
+) -> tuple[dict[str, Tensor], Tensor]:
+    """A network's answers to the question of each scene.
+
+    Args:
+        net: in evaluation mode.
+        scenes: N of them.
+        question: "picture", "class" or "own".
+        by_class: [K, C], the mean g of each class, for "class".
+
+    Returns:
+        {level: [N, cells], the shares of the map in each cell}, and the logits [N, K], on the CPU.
+    """
+    shares, logits = defaultdict(list), []
+    parts = (scenes.pixels, scenes.questions, scenes.labels)
+    for pixels, asking, labels in zip(*(part.split(BATCH) for part in parts), strict=True):
+        local_features, g = net.features(network_input(net, pixels))
+        if question == PICTURE:
+            g = net.features(network_input(net, asking))[1]
+        elif question == CLASS and g is not None:
+            g = by_class[labels].to(g)
+        answer = net.explain_features(local_features, g)
+        logits.append(answer.logits.float().cpu())
+        for level, a in answer.attention.items():
+            shares[level].append(cell_shares(a.cpu(), scenes.grid))
+    return {level: torch.cat(parts) for level, parts in shares.items()}, torch.cat(logits)
+
+
+def share_asked(shares: Tensor, asked: Tensor) -> Tensor:
+    """The share of each map in the cell that was asked for: [N, cells] and [N] to [N]."""
+    return shares.gather(1, asked[:, None])[:, 0]
+
+
+def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor]:
+    """{(method, level): [N, cells]} of the maps that are computed for the class that is asked about."""
+    found = defaultdict(list)
+    for pixels, labels in zip(scenes.pixels.split(BATCH), scenes.labels.split(BATCH), strict=True):
+        x, k = pixels.to(net.device), labels.to(net.device)
+        maps = {("saliency", ""): saliency(net, x, k)}
+        if isinstance(net, AttendingNetwork):
+            maps["Grad-CAM", net.levels[-1]] = grad_cam(net, x, k)
+        if isinstance(net, VGGGAP):
+            maps["CAM", "conv13"] = cam(net, x, k)
+        for key, m in maps.items():
+            found[key].append(cell_shares(m.cpu(), scenes.grid))
+    return {key: torch.cat(parts) for key, parts in found.items()}
+
+
+def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
+    """A network's rows: each grid, each kind of question, each level; then the maps computed after the fact.
+
+    Args:
+        name: the checkpoint's.
+        net: in evaluation mode.
+        data: of its classes; scenes are of test pictures, questions by class of its own means, or where it keeps none
+            of the training pictures' means.
+        count: scenes of each grid.
+
+    Raises:
+        DataError: the classes of ``data`` are not those of the network.
+    """
+    check_classes(net, data)
+    attends = isinstance(net, AttendingNetwork)
+    by_class = None
+    if attends and net.uses_global:
+        by_class = net.class_questions if net.class_questions is not None else class_questions(net, data.train)
+    rows, classes = [], len(data.class_names)
+    for grid in tqdm([g for g in GRIDS if math.prod(g) < classes], name, disable=None):
+        scenes, absent = (draw_scenes(data.test, classes, grid, count, share) for share in (0.0, 1.0))
+        for question in (PICTURE, CLASS, OWN) if attends else ():
+            shares, logits = ask_scenes(net, scenes, question, by_class)
+            right = logits.argmax(1) == scenes.labels
+            told = {"named": share_estimate(right)}
+            if question != OWN:
+                other = ask_scenes(net, absent, question, by_class)[1]
+                told["absent_named"] = share_estimate(other.argmax(1) == absent.labels)
+                there, gone = (
+                    z.softmax(1).gather(1, s.labels[:, None])[:, 0] for z, s in ((logits, scenes), (other, absent))
+                )
+                truth = [1] * len(there) + [0] * len(gone)
+                told["auroc"] = round(float(roc_auc_score(truth, torch.cat([there, gone]))), 4)
+            for level, cells in shares.items():
+                share = bootstrap(share_asked(cells, scenes.asked))
+                rows.append(Row(name, grid, question, "attention", level, count, share, **told))
+        for (method, level), cells in posthoc_shares(net, scenes).items():
+            rows.append(Row(name, grid, CLASS, method, level, count, bootstrap(share_asked(cells, scenes.asked))))
+    return rows
+
+
+def share_estimate(hits: Tensor) -> Estimate:
+    """How many of [N] are true, with the 95 % Wilson interval."""
+    share = hits.double().mean().item()
+    return Estimate(round(share, 4), *(round(v, 4) for v in wilson(share, len(hits))))
+
+
+def single_rows(name: str, net: Network, data: Dataset) -> list[SingleRow]:
+    """Errors on single test pictures, read at each of ``SIDES``."""
+    rows = []
+    for side in SIDES:
+        pixels = round(side * data.input_size / 32)
+        logits = predict(net, data.test, side=pixels)
+        error = (logits.argmax(1) != data.test.labels).double().mean().item()
+        rows.append(SingleRow(name, pixels, len(data.test), round(error, 6), wilson(error, len(data.test))))
+    return rows
+
+
+def table(rows: list[Row], singles: list[SingleRow]) -> str:
+    """The rows in Markdown."""
+    lines = []
+    for grid in dict.fromkeys(row.grid for row in rows):
+        some = [row for row in rows if row.grid == grid]
+        chance = 1 / math.prod(grid)
+        lines += [
+            f"Scenes of {grid[0]} x {grid[1]} test pictures, {some[0].pictures:,} of them; chance is {chance:.2f}. "
+            "In brackets: 95 % intervals.",
+            "",
+            "| checkpoint | question | map | share on the picture asked for | class asked for named "
+            "| absent class named | AUROC |",
+            "|---|---|---|---|---|---|--:|",
+        ]
+        for row in some:
+            cells = [f"`{row.checkpoint}`", row.question, f"{row.method} {row.level}".strip(), written(row.share)]
+            cells += [written(row.named, 100), written(row.absent_named, 100)]
+            cells.append("" if row.auroc is None else f"{row.auroc:.3f}")
+            lines.append(f"| {' | '.join(cells)} |")
+        lines.append("")
+    lines += ["| checkpoint | side | test error on single pictures | 95 % interval |", "|---|--:|--:|---|"]
+    for row in singles:
+        low, high = (100 * v for v in row.interval)
+        lines.append(f"| `{row.checkpoint}` | {row.side} px | {100 * row.error:.2f} % | {low:.2f} to {high:.2f} |")
+    return "\n".join(lines)
+
+
+def written(e: Estimate | None, times: int = 1) -> str:
+    """An estimate with its interval; ``times`` 100 writes per cent."""
+    if e is None:
+        return ""
+    digits, unit = (1, " %") if times == 100 else (3, "")
+    mean, low, high = (f"{times * v:.{digits}f}" for v in (e.mean, e.low, e.high))
+    return f"{mean}{unit} ({low} to {high})"

@@ -1,0 +1,169 @@
+"""What a training step minimises; ``fit --objective`` chooses one by name.
+
+    class   a picture under its own global feature g: its class
+    ask     that, and scenes composed of training pictures under the g of another picture, which asks for its class
+
+Under ``ask`` each picture of the batch asks one scene. Its class is in most scenes; the target is then that class. In
+the other scenes, a share ``absent``, it is not; then the target is what the scene shows, each class with equal weight.
+A third loss, minus the logarithm of the map's share on the picture that was asked for, teaches the maps themselves: the
+composition says which picture that is, nobody drew a mask.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from model import AttendingNetwork, Network
+from model.composed import Grid, cell_shares
+from model.networks.attention import wide
+from training.recipes import Recipe
+
+GRIDS: tuple[Grid, ...] = ((1, 2), (2, 1), (2, 2))  # rows and columns of the scenes, in turn
+FOUR = 0.75  # side of each of four pictures, in sides of one of two: the scenes then cost nearly the same
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Which training pictures make a batch of scenes, and what is asked.
+
+    Attributes:
+        pictures: int64 [B, n], numbers of training pictures, in reading order.
+        classes: int64 [B, n], what they show.
+        asked: int64 [B], the cell that is asked for; -1 where the asking picture's class is not in the scene.
+    """
+
+    pictures: Tensor
+    classes: Tensor
+    asked: Tensor
+
+
+class ByClass:
+    """The training pictures of each class, to draw from.
+
+    Args:
+        labels: int64 [N].
+        num_classes: K; each class has at least one picture.
+    """
+
+    def __init__(self, labels: Tensor, num_classes: int):
+        self.order = labels.argsort(stable=True)
+        self.counts = torch.bincount(labels, minlength=num_classes)
+        self.first = self.counts.cumsum(0) - self.counts
+
+    def draw(self, asking: Tensor, labels: Tensor, cells: int, absent: float, generator: torch.Generator) -> Drawn:
+        """Scenes of pictures of different classes, one for each asking picture.
+
+        Args:
+            asking: int64 [B], numbers of the training pictures that ask; none is in its own scene, unless its class
+                has no other picture.
+            labels: int64 [B], their classes.
+            cells: pictures in a scene; more classes than that.
+            absent: share of the scenes, rounded, in which the asking picture's class is not.
+            generator: on the CPU.
+        """
+        device, b, classes = self.order.device, len(labels), len(self.counts)
+        rank = torch.rand(b, classes, generator=generator)
+        is_absent = torch.arange(b) < round(absent * b)
+        is_absent = is_absent[torch.randperm(b, generator=generator)]
+        rank[torch.arange(b), labels.cpu()] = torch.where(is_absent, 2.0, -1.0)  # last of all, or first
+        places = torch.rand(b, cells, generator=generator).argsort(1)  # the chosen class's cell is where 0 stands
+        shown = rank.argsort(1)[:, :cells].gather(1, places).to(device)
+        asked = torch.where(is_absent, -1, (places == 0).int().argmax(1)).to(device)
+        chance = torch.rand(b, cells, generator=generator, dtype=torch.float64).to(device)
+        number = (chance * self.counts[shown]).long()
+        picture = self.order[self.first[shown] + number]
+        other = self.order[self.first[shown] + (number + 1) % self.counts[shown]]
+        return Drawn(torch.where(picture == asking[:, None], other, picture), shown, asked)
+
+
+class Objective(nn.Module):
+    """From one batch to the loss; holds the network, so that one forward call covers a whole step.
+
+    ``forward`` returns the loss and {name: (sum, count)} of what is reported, ``loss`` and ``error`` among them; sums
+    are over this process's pictures.
+    """
+
+    def __init__(self, net: Network, recipe: Recipe):
+        super().__init__()
+        self.net, self.smoothing = net, recipe.label_smoothing
+
+    def check(self, num_classes: int) -> None:
+        """Raises ValueError where the network or the number of classes does not suit."""
+
+    def classify(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, tuple[Tensor, int]]]:
+        loss = cross_entropy(wide(logits), labels, label_smoothing=self.smoothing)
+        wrong = (logits.detach().argmax(1) != labels).sum()
+        return loss, {"loss": (loss.detach() * len(labels), len(labels)), "error": (wrong, len(labels))}
+
+
+class ClassObjective(Objective):
+    """A picture under its own g gives its class."""
+
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, tuple[Tensor, int]]]:
+        return self.classify(self.net(images)[0], labels)
+
+
+class AskObjective(Objective):
+    """A picture under its own g gives its class; a scene under another picture's g gives what that one asks for.
+
+    Args:
+        net: with trained attention.
+        recipe: ``single`` weighs the first loss, ``locate`` the third, for each level from the last one back.
+    """
+
+    def __init__(self, net: Network, recipe: Recipe):
+        super().__init__(net, recipe)
+        self.single, self.locate = recipe.single, recipe.locate
+
+    def check(self, num_classes: int) -> None:
+        if not isinstance(self.net, AttendingNetwork):
+            raise ValueError("--objective ask is for networks with trained attention at one or more levels")
+        if num_classes < 5:
+            raise ValueError(f"--objective ask composes scenes of four classes and asks for a fifth, not {num_classes}")
+
+    def forward(
+        self, images: Tensor, labels: Tensor, scenes: Tensor, classes: Tensor, asked: Tensor, grid: Grid
+    ) -> tuple[Tensor, dict[str, tuple[Tensor, int]]]:
+        """The loss of one batch.
+
+        Args:
+            images: normalised pictures [B, 3, H, W], which are classified, and ask the scenes.
+            labels: int64 [B].
+            scenes: [B, 3, rows x H', columns x W'].
+            classes, asked: as in ``Drawn``.
+            grid: rows and columns of the scenes.
+        """
+        local_features, g = self.net.features(images)
+        loss, reported = self.classify(self.net.explain_features(local_features, g).logits, labels)
+        answer = self.net.explain_features(self.net.local_features(scenes), g)
+        present = (asked >= 0).float()
+        target = torch.zeros_like(answer.logits, dtype=torch.float32)
+        target.scatter_(1, classes, ((1 - present) / classes.shape[1])[:, None].expand_as(classes).contiguous())
+        target[torch.arange(len(labels), device=target.device), labels] += present
+        scene_loss = cross_entropy(wide(answer.logits), target, label_smoothing=self.smoothing)
+        total = self.single * loss + scene_loss
+        cell = asked.clamp(min=0)[:, None]
+        shares = [cell_shares(a, grid).gather(1, cell)[:, 0] for a in answer.attention.values()]  # [B] each
+        for weight, share in zip(self.locate, reversed(shares), strict=False):
+            total = total - weight * (share.clamp(min=1e-6).log() * present).mean()
+        count = present.sum()
+        missed = ((answer.logits.detach().argmax(1) != labels) * present).sum()
+        reported |= {"asked_error": (missed, count), "asked_share": ((shares[-1].detach() * present).sum(), count)}
+        return total, reported | {"loss": (total.detach() * len(labels), len(labels))}
+
+
+OBJECTIVES: dict[str, type[Objective]] = {"class": ClassObjective, "ask": AskObjective}
+
+
+def cell_side(side: int, grid: Grid, unit: int) -> int:
+    """The side, in pixels, of a scene's pictures where single pictures have ``side``.
+
+    A multiple of ``unit``, the smallest side that the network takes, so that every level's positions can be shared out
+    among the cells.
+    """
+    return side if math.prod(grid) == 2 else max(unit, unit * round(FOUR * side / unit))
