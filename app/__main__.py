@@ -34,7 +34,7 @@ def serve(
     from app.server import gpu  # isort: skip - before torch
     import torch
 
-    from app.explain import Networks
+    from app.networks import Networks
     from model import CheckpointError
 
     try:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from app.compare import Comparison
-from app.explain import Networks
+from app.networks import Networks
 from model.attacks import METHODS
+from model.compare import Comparison
 from model.presets import to_pixels
 
 STRONGEST = 16  # of 255; beyond it the picture itself is spoilt

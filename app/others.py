@@ -14,10 +14,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from app.explain import SIDE, Networks
+from app.networks import Networks
 from model import Network
 from model.card import dataset_name
-from model.presets import crop_square, network_input, to_pixels
+from model.explain import SIDE
+from model.presets import crop_square, network_input, square_pixels
 
 SALIENCY, GRAD_CAM, CAM = "saliency", "grad_cam", "cam"
 DRAWS = 10  # of random pixels, and of places that a map is moved to
@@ -167,7 +168,7 @@ def check(
     """
     from model import posthoc
 
-    pixels = to_pixels(crop_square(picture, net.arguments["input_size"]))[None].to(net.device)
+    pixels = square_pixels(picture, net.input_size)[None].to(net.device)
     probability, classes = posthoc.logits_of(net, pixels).float().softmax(1).max(1)
     maps = maps_of(pixels, classes)
     side, shares, count = pixels.shape[2:], posthoc.SHARES[1:], len(maps)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from app.compare import Comparison
 from app.drawing import words
-from app.explain import Networks
+from app.networks import Networks
+from model.compare import Comparison
 
 OWN, QUERIED = "own", "queried"
 PAIR = (QUERIED, OWN)  # a difference above zero: the query drew attention there

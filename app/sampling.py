@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 
 from app.drawing.panels import data_uri
-from app.explain import Networks
 from app.images import PictureError
+from app.networks import Networks
 from model import Network
 from model.card import dataset_name
 from model.presets import crop_square, network_input, to_pixels

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.examples import FOLDER
-from app.explain import COMPATIBILITIES, Networks
+from app.networks import COMPATIBILITIES, Networks
 from app.sampling import FOLDER as DATA
 from model import Network
 from model.card import dataset_name

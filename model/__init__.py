@@ -1,6 +1,13 @@
-"""The paper's networks: ``from model import AttentionVGG``, or by name, ``model.build("vgg-att2-indep-pc")``."""
+"""The paper's networks, and what is done with one picture.
+
+found = model.explain("cat.jpg", "vgg-att3-dp-cifar10-s-long")       # the answer, and where each level looked
+net = model.build("vgg-att2-indep-pc")                               # a network by its name; model.list() has all
+net = model.Network.from_pretrained("vgg-att3-dp-cifar10-s-long")
+"""
 
 from model.checkpoints import list_checkpoints
+from model.compare import Comparison
+from model.explain import Explanation, Level, explain
 from model.format import CheckpointError, Info
 from model.network import Network
 from model.networks.attending import AttendingNetwork, Explained
@@ -19,13 +26,17 @@ __all__ = [
     "AttendingNetwork",
     "AttentionVGG",
     "CheckpointError",
+    "Comparison",
     "Explained",
+    "Explanation",
     "Info",
+    "Level",
     "Network",
     "ResNet164",
     "ResNet164Attention",
     "VGGGlobal",
     "build",
+    "explain",
     "list_checkpoints",
     "list_names",
 ]

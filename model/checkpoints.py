@@ -56,8 +56,10 @@ def list_checkpoints(folder: str | Path = BUNDLED) -> list[Entry]:
     return entries
 
 
-def locate(where: str | Path, revision: str | None = None) -> Path:
-    """The local folder of a checkpoint: a path, else the name of a shipped one, else a Hub id (see ``hub.fetch``).
+def locate(where: str | Path, revision: str | None = None) -> tuple[Path, str]:
+    """The local folder of a checkpoint, and its name: the folder's own, or the Hub id.
+
+    ``where`` is a path, else the name of a shipped checkpoint, else a Hub id (see ``hub.fetch``).
 
     Raises:
         CheckpointError: there is no such folder or it is closed to this program, or the Hub has no such repository or
@@ -65,14 +67,14 @@ def locate(where: str | Path, revision: str | None = None) -> Path:
     """
     try:
         if Path(where).is_dir():
-            return Path(where)
+            return Path(where), Path(where).resolve().name
         if folder := shipped(str(where)):
-            return folder
+            return folder, folder.name
     except OSError as e:
         raise CheckpointError(f"{where} cannot be opened: {e.strerror or e}") from e
     if not HUB_ID.fullmatch(str(where)):
         raise CheckpointError(f"there is no checkpoint folder {where}")
-    return fetch(str(where), revision)
+    return fetch(str(where), revision), str(where)
 
 
 def save(net: nn.Module, config: dict, folder: str | Path, dtype: torch.dtype | None = None) -> None:

@@ -21,6 +21,7 @@ class Network(nn.Module):
     Attributes:
         arguments: of the constructor; always among them are ``num_classes``, ``width`` and ``input_size``.
         info: what a program must know beside the weights.
+        name: of the checkpoint that it was loaded from, or the Hub id; empty until then.
         input_size: side of its own input in pixels.
     """
 
@@ -31,7 +32,7 @@ class Network(nn.Module):
         if not 0 < arguments["width"] <= 8:
             raise ValueError(f"width must be above 0 and at most 8, not {arguments['width']}")
         self.arguments, self.input_size = arguments, arguments["input_size"]
-        self.info = Info()
+        self.info, self.name = Info(), ""
 
     @property
     def device(self) -> torch.device:
@@ -78,12 +79,13 @@ class Network(nn.Module):
         Raises:
             CheckpointError: nothing is there, or what is there is truncated, foreign or of another class.
         """
-        folder = locate(where, revision)
+        folder, name = locate(where, revision)
         config = read_config(folder)
         kind = {c.__name__: c for c in all_subclasses(cls) - {Network}}.get(config["architecture"])
         if kind is None:
             raise CheckpointError(f"{where} holds the network {config['architecture']!r}, not {cls.__name__}")
         net, net.info = load(kind, config, folder, where)
+        net.name = name
         return net.eval()
 
 

@@ -25,6 +25,11 @@ def to_pixels(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)
 
 
+def square_pixels(picture: Image.Image, side: int) -> Tensor:
+    """What a network sees of an RGB picture: its centred square at ``side`` pixels, uint8 [3, side, side]."""
+    return to_pixels(crop_square(picture, side))
+
+
 def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Pixels 0 to 255, [B, 3, H, W], to float32 of that shape, channels_last: scaled to 0..1, minus mean, over std."""
     x = pixels.float().contiguous(memory_format=torch.channels_last)

@@ -68,8 +68,8 @@ def test_the_others_err_on_some_pictures_as_they_did_and_as_stated_of_all(entry,
 
 def test_most_of_our_scenes_are_named_rightly_by_the_default_checkpoint():
     from app.examples import FOLDER, pictures_in
-    from app.explain import Networks
     from app.images import read_picture
+    from app.networks import Networks
     from app.site import Site
     from model.format import BUNDLED
 

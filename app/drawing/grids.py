@@ -8,10 +8,10 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from app.compare import Comparison
 from app.drawing import panels, words
-from app.explain import Explanation
 from model import render
+from model.compare import Comparison
+from model.explain import Explanation
 
 SIDE = 320  # px of a map in the grid
 LEGEND = (

@@ -10,8 +10,8 @@ from PIL import Image
 
 from app.drawing import words
 from app.examples import Example
-from app.explain import Explanation, Level
 from model import Network, render
+from model.explain import Explanation, Level
 
 DEPTHS = {"conv7": "early layer", "conv10": "middle layer", "conv13": "late layer"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from app.explain import Explanation, Level
 from model import Network
 from model.card import dataset_name
+from model.explain import Explanation, Level
 
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "centre", "middle left": "left side"}

@@ -7,8 +7,8 @@ from html import escape
 import gradio as gr
 
 from app.drawing import words
-from app.explain import COMPATIBILITIES, Networks
 from app.inputs import Front
+from app.networks import COMPATIBILITIES, Networks
 from app.site import Site
 from model import VGGPAN, Network
 from model.card import PAPER, dataset_name

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import combinations
 
 import gradio as gr
 
 from app.asking import answer_when_changed
-from app.compare import Comparison, compare
 from app.drawing import grids
 from app.endpoints import endpoint, given
-from app.explain import COMPATIBILITIES
 from app.inputs import (
     INTERNAL,
     Front,
@@ -23,7 +20,9 @@ from app.inputs import (
     picture_input,
     picture_with_examples,
 )
+from app.networks import COMPATIBILITIES
 from app.site import Site
+from model.compare import Comparison
 
 START = "The maps of every compatibility come here once a picture is chosen."
 
@@ -38,7 +37,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             scale = colour_scale()
             pair = Switch(pairs, value=first(pairs), label="Difference", visible=len(pairs) > 1)
         with gr.Column(scale=1, min_width=320):
-            answer_when_changed([image], [checkpoint], [scale, pair], partial(compare, site.networks), draw, START)
+            answer_when_changed([image], [checkpoint], [scale, pair], site.networks.compare, draw, START)
 
     def offer(checkpoint, pair):
         choices = pair_choices(site, checkpoint)
@@ -73,7 +72,7 @@ def add_endpoint(site: Site) -> None:
     image = picture_input(visible=False)
     families = [family for _, family in site.checkpoint_choices()]
     checkpoint = gr.Dropdown(families, value=site.first_checkpoint, label="checkpoint", visible=False)
-    checkpoint.preprocess = str  # refused by ``compare``, in a sentence of ours
+    checkpoint.preprocess = str  # refused by ``Networks``, in a sentence of ours
 
     def compared(image: str | bytes, checkpoint: str):
         """Shows one picture to every compatibility of a checkpoint, and says how far their attention maps agree.
@@ -86,6 +85,6 @@ def add_endpoint(site: Site) -> None:
             One JSON object: checkpoint; answers, by compatibility, each as /explain gives it; and pairs, each with of,
             the two compatibilities, and correlation, Pearson's r of their maps by level (null where a map is even).
         """
-        return {"checkpoint": checkpoint, **compare(site.networks, given(image), checkpoint).to_json()}
+        return {"checkpoint": checkpoint, **site.networks.compare(given(image), checkpoint).to_json()}
 
     endpoint(compared, [image, checkpoint], [gr.JSON(label="comparison", visible=False)], "compare")

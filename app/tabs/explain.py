@@ -10,7 +10,6 @@ from app.asking import Shown, ask_once, follow
 from app.drawing import download, panels, words
 from app.endpoints import endpoint, given, hidden_switch
 from app.examples import list_examples
-from app.explain import Explanation
 from app.images import PictureError, read_picture
 from app.inputs import (
     INTERNAL,
@@ -26,6 +25,7 @@ from app.server.gpu import on_gpu
 from app.site import Site
 from app.sliders import slider
 from model import render
+from model.explain import Explanation
 
 START = "The answer comes here once a picture is chosen: an example, or one that you upload, paste or photograph."
 CARDS = 3  # no network attends at more levels

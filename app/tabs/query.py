@@ -7,7 +7,6 @@ from functools import partial
 import gradio as gr
 
 from app.asking import answer_when_changed
-from app.compare import Comparison
 from app.drawing import grids, words
 from app.endpoints import endpoint, given, hidden_switch
 from app.examples import list_examples
@@ -25,6 +24,7 @@ from app.inputs import (
 )
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.site import Site
+from model.compare import Comparison
 
 WHAT = (
     "The global feature g sums a picture up at the end of the network and enters the score of every position. Here g "

@@ -18,7 +18,7 @@ def checkpoints(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def networks(checkpoints):
-    from app.explain import Networks
+    from app.networks import Networks
 
     return Networks.load(checkpoints)
 

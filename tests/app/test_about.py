@@ -2,7 +2,7 @@
 
 from html.parser import HTMLParser
 
-from app.explain import Networks
+from app.networks import Networks
 from app.site import Site
 from app.tabs import about
 from model import list_checkpoints

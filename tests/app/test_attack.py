@@ -8,7 +8,7 @@ from PIL import Image
 from app.__main__ import BUNDLED
 from app.attack import ATTACKED, CLEAN, METHODS, STRONGEST, attack
 from app.examples import FOLDER
-from app.explain import Networks
+from app.networks import Networks
 from app.tabs.attack import outcome, pictures
 from model.attacks import fgsm, pgd
 from model.presets import to_pixels

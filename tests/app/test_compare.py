@@ -1,37 +1,23 @@
-"""Maps side by side: correlation and difference held against numpy and hand-made maps, the grid against its numbers."""
+"""Maps side by side on the page: the answers against Explain's, the grid against its numbers."""
 
 import re
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from app.compare import compare, correlation
 from app.drawing import grids
-from app.explain import COMPATIBILITIES, Networks
-from model import CheckpointError, render
+from app.networks import COMPATIBILITIES, Networks
+from model import CheckpointError
 from tests.app.serving import FAMILY, make_checkpoints
 from tests.app.test_api import (
     assert_same,
     client,  # noqa: F401 - a fixture
 )
 
-GREY = Image.new("RGB", (320, 320), (128, 128, 128))
-
 
 @pytest.fixture(scope="module")
 def found(networks, picture):
-    return compare(networks, picture, FAMILY)
-
-
-def test_correlation_is_pearsons():
-    rng = np.random.default_rng(0)
-    a, b = rng.dirichlet(np.ones(64), 2).reshape(2, 8, 8)
-    assert correlation(a, b) == pytest.approx(np.corrcoef(a.ravel(), b.ravel())[0, 1])
-    assert correlation(a, 3 * a) == pytest.approx(1)
-    assert correlation(a, 2 / 64 - a) == pytest.approx(-1)
-    even = np.full((8, 8), 1 / 64, np.float32) * (1 + 1e-7 * rng.standard_normal((8, 8)))
-    assert correlation(a, even) is None and correlation(even, even) is None
+    return networks.compare(picture, FAMILY)
 
 
 def test_each_answer_is_that_of_explain(networks, picture, found):
@@ -43,18 +29,9 @@ def test_each_answer_is_that_of_explain(networks, picture, found):
             assert np.allclose(explanation.maps[level], alone.maps[level], atol=1e-7)
 
 
-def test_difference_is_in_multiples_of_uniform(found):
-    for level, (h, w) in {"conv7": (32, 32), "conv10": (16, 16), "conv13": (8, 8)}.items():
-        dp, pc = (found.explanations[name].maps[level] for name in ("dp", "pc"))
-        values = found.difference(("dp", "pc"), level)
-        assert values.shape == (h, w) and np.allclose(values, (dp - pc) * h * w)
-        assert np.allclose(found.difference(("pc", "dp"), level), -values)
-        assert abs(values.sum()) < 1e-3  # both maps sum to 1
-
-
 def test_three_compatibilities_make_three_pairs(tmp_path, picture):
     three = Networks.load(make_checkpoints(tmp_path, ("dp", "pc", "additive")))
-    found = compare(three, picture, FAMILY)
+    found = three.compare(picture, FAMILY)
     assert found.pairs == [("dp", "pc"), ("dp", "additive"), ("pc", "additive")]
     shown = grids.grid(found, COMPATIBILITIES, ("pc", "additive"), shared=False)
     assert "pc − additive" in shown and shown.count("<figure") == 3 * 4
@@ -63,18 +40,9 @@ def test_three_compatibilities_make_three_pairs(tmp_path, picture):
 def test_one_compatibility_or_none_is_said_in_a_sentence(tmp_path, networks, picture):
     one = Networks.load(make_checkpoints(tmp_path, ("dp",)))
     with pytest.raises(CheckpointError, match="one compatibility only"):
-        compare(one, picture, FAMILY)
+        one.compare(picture, FAMILY)
     with pytest.raises(CheckpointError, match=f"no such checkpoint; there are: {FAMILY}"):
-        compare(networks, picture, "../..")
-
-
-def test_red_where_the_first_is_higher_blue_where_the_second_is():
-    values = np.zeros((8, 8))
-    values[1, 1], values[6, 6] = 2.0, -2.0
-    drawn = np.asarray(render.difference(GREY, values, 2.0), int)
-    red, none, blue = drawn[60, 60], drawn[60, 260], drawn[260, 260]
-    assert red[0] > red[2] + 50 and blue[2] > blue[0] + 50 and np.ptp(none) <= 3
-    assert np.ptp(np.asarray(render.difference(GREY, np.zeros((8, 8)), 0.0), int)) <= 3
+        networks.compare(picture, "../..")
 
 
 def test_grid_says_its_numbers_and_words(found):

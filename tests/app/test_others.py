@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.explain import Networks
+from app.networks import Networks
 from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
 from app.tabs.others import draw
 from model import LEVELS, VGGGAP, CheckpointError, Info, posthoc

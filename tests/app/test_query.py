@@ -8,11 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from app.compare import Comparison
 from app.drawing import grids, words
-from app.explain import Level, Networks, prepared
+from app.networks import Networks
 from app.query import OWN, PAIR, QUERIED, ask, note, to_json
 from app.tabs.query import TITLES
+from model.compare import Comparison
+from model.explain import Level
+from model.presets import network_input, square_pixels
 from tests.app.serving import FAMILY, make_checkpoints
 from tests.app.test_api import (
     assert_same,
@@ -39,8 +41,8 @@ def test_queried_maps_are_the_networks_under_the_others_global_feature(tmp_path,
     net = networks.network(FAMILY, compatibility)
     found = ask(networks, picture, other, FAMILY, compatibility)
     with torch.inference_mode():
-        local_features, _ = net.features(prepared(picture, net))
-        _, g = net.features(prepared(other, net))
+        local_features, _ = net.features(network_input(net, square_pixels(picture, 32)[None]))
+        _, g = net.features(network_input(net, square_pixels(other, 32)[None]))
         expected = net.attention_maps(local_features, g)
     for level, maps in expected.items():
         assert np.allclose(found.explanations[QUERIED].maps[level], maps[0].numpy(), atol=1e-6)

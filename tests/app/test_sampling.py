@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from app import sampling
-from app.explain import Networks
+from app.networks import Networks
 from app.sampling import DrawError, draw
 from app.tabs.test_images import shown
 from model.presets import normalise, to_pixels

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from app.explain import Networks
+from app.networks import Networks
 from app.site import Site
 from model import AttentionVGG, Info
 

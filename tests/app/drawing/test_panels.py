@@ -5,8 +5,8 @@ import re
 import numpy as np
 
 from app.drawing import panels, words
-from app.explain import Level
 from model import render
+from model.explain import Level
 from model.render import View
 from tests.app.serving import FAMILY
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from app.drawing import download, panels, words
-from app.explain import Level
 from model import AttentionVGG, render
+from model.explain import Level
 from model.render import View
 
 GREY = Image.new("RGB", (640, 640), (128, 128, 128))
@@ -186,3 +186,12 @@ def test_zip(networks, picture, tmp_path):
             scale = render.limits(found.maps, view)[level]
             assert np.array_equal(picture_of, np.asarray(render.overlay(found.square, part.attention, scale, view)))
     assert str(tmp_path) not in json.dumps(manifest)
+
+
+def test_red_where_the_first_is_higher_blue_where_the_second_is():
+    values = np.zeros((8, 8))
+    values[1, 1], values[6, 6] = 2.0, -2.0
+    drawn = np.asarray(render.difference(GREY, values, 2.0), int)
+    red, none, blue = drawn[120, 120], drawn[120, 520], drawn[520, 520]
+    assert red[0] > red[2] + 50 and blue[2] > blue[0] + 50 and np.ptp(none) <= 3
+    assert np.ptp(np.asarray(render.difference(GREY, np.zeros((8, 8)), 0.0), int)) <= 3

@@ -1,15 +1,13 @@
-"""The numbers that the page and the API stand on, against the network itself and against each other."""
+"""The networks that are served: how they are grouped, what is refused, and the contract of an answer."""
 
 import json
 
 import numpy as np
 import pytest
-import torch
 
-from app.explain import SIDE, Level, Networks
+from app.networks import Networks
 from model import AttentionVGG, CheckpointError, list_checkpoints
 from model.checkpoints import BUNDLED
-from model.presets import crop_square, normalise, to_pixels
 from tests.app.serving import CIFAR10, FAMILY, make_checkpoints
 
 KEYS = {
@@ -61,41 +59,9 @@ def test_logit_is_bias_plus_the_levels(found):
     assert all(abs(level["logit"]) > 1e-3 for level in answer["levels"].values())  # each level counts in this test
 
 
-def test_same_as_the_network_alone(found, picture, checkpoints):
-    net = AttentionVGG.from_pretrained(checkpoints / f"vgg-att3-{found.compatibility}-cifar10-s")
-    with torch.no_grad():
-        seen = crop_square(picture, 32)
-        logits, attention = net(normalise(to_pixels(seen)[None], net.info.mean, net.info.std))
-    assert list(found.probabilities.values()) == pytest.approx(logits[0].softmax(0).tolist(), abs=1e-6)
-    for level, a in attention.items():
-        assert np.allclose(found.levels[level].attention, a[0].numpy(), atol=1e-7)
-
-
 def test_compatibilities_differ(networks, picture):
     dp, pc = (networks.explain(picture, FAMILY, c) for c in ("dp", "pc"))
     assert all(not np.allclose(dp.levels[k].attention, pc.levels[k].attention, atol=1e-4) for k in dp.levels)
-
-
-def test_what_is_seen_is_the_centre_square(found, picture):
-    assert found.seen.size == (32, 32) and found.square.size == (SIDE, SIDE)
-    centre = picture.crop((40, 0, 160, 120))
-    assert np.abs(np.asarray(found.seen, int) - np.asarray(centre.resize((32, 32), 3), int)).max() <= 1
-
-
-def test_entropy_and_peak_against_their_definitions():
-    even = Level(np.full((8, 8), 1 / 64), 0.0)
-    assert even.entropy == pytest.approx(1) and even.peak_x_uniform == pytest.approx(1)
-    point = np.zeros((8, 8))
-    point[2, 3] = 1
-    assert Level(point, 0.0).entropy == 0 and Level(point, 0.0).peak_x_uniform == 64
-    half = np.zeros((4, 4))
-    half[0, :2] = 0.5
-    assert Level(half, 0.0).entropy == pytest.approx(np.log(2) / np.log(16))
-
-
-def test_frozen(found):
-    with pytest.raises(AttributeError):
-        found.logit = 0.0
 
 
 def test_no_such_weights(networks, picture):

@@ -9,16 +9,14 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from PIL import Image
 
-from app.explain import Explanation, Networks
-from model import CheckpointError
+from model.explain import Explanation
 from model.networks import attention
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Explanations of one picture by networks of one family, so that their grids agree.
+    """Explanations of one picture, by networks whose grids agree or under different questions.
 
     Attributes:
         explanations: name: explanation, in the order they are shown.
@@ -60,19 +58,3 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     """Pearson's r over all positions of two maps [H, W], from -1 to 1; None where one of them is even."""
     r = attention.correlation(torch.from_numpy(a)[None], torch.from_numpy(b)[None]).item()
     return None if math.isnan(r) else r
-
-
-def compare(networks: Networks, picture: Image.Image, checkpoint: str) -> Comparison:
-    """Asks every network of a family about the same picture.
-
-    Raises:
-        CheckpointError: there is no such family, or it has weights for one compatibility only.
-    """
-    there = networks.families.get(checkpoint)
-    if there is None:
-        raise CheckpointError(f"There is no such checkpoint; there are: {', '.join(networks.families)}.")
-    if len(there) < 2:
-        raise CheckpointError(
-            "This checkpoint has weights for one compatibility only, so there is nothing to set beside it."
-        )
-    return Comparison({name: networks.explain(picture, checkpoint, name) for name in there})

@@ -1,0 +1,145 @@
+"""The networks that the page serves, loaded once and grouped into families for its switch."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from model import VGGGAP, CheckpointError, Network, list_checkpoints
+from model.checkpoints import Entry
+from model.compare import Comparison
+from model.explain import SIDE, Explanation, explain
+
+COMPATIBILITIES = {"dp": "Dot product (dp)", "pc": "Parametrised (pc)", "additive": "Additive (ours)"}
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks of a folder of checkpoints, loaded once.
+
+    Attributes:
+        families: family: {compatibility: network}, in the switch's order; one that does not fit in, or whose place is
+            taken, is a family of its own.
+        names: (family, compatibility): the checkpoint's own name.
+        gap: data set: (name, VGG-GAP), which CAM needs; not on the switch.
+        others: name: network, of those that are neither on the switch nor needed, such as the controls.
+        bf16: answers are computed in bfloat16, all but scores, maps and the sum of the logit's terms.
+    """
+
+    families: Mapping[str, Mapping[str, Network]]
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    gap: Mapping[str, tuple[str, VGGGAP]] = field(default_factory=dict)
+    others: Mapping[str, Network] = field(default_factory=dict)
+    bf16: bool = False
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "cpu") -> Networks:
+        """Loads every checkpoint below ``folder``; on CUDA they answer in bfloat16.
+
+        Raises:
+            CheckpointError: a checkpoint is unreadable, or none can be shown.
+        """
+        families: dict[str, dict[str, Network]] = {}
+        names, gap, others = {}, {}, {}
+        order = {name: rank for rank, name in enumerate(COMPATIBILITIES)}
+        for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
+            net = load_named(entry).to(device)
+            if entry.compatibility in order:
+                there = families.get(entry.family, {})
+                fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())
+                family = entry.family if fits else entry.name
+                families.setdefault(family, {})[entry.compatibility] = net
+                names[family, entry.compatibility] = entry.name
+            elif isinstance(net, VGGGAP) and entry.info.dataset not in gap:
+                gap[entry.info.dataset] = entry.name, net
+            else:
+                others[entry.name] = net
+        if not families:
+            raise CheckpointError(f"{folder} holds no checkpoint with trained attention")
+        return cls(families, names, gap, others, bf16=device.startswith("cuda"))
+
+    def precision(self, net: Network) -> torch.autocast:
+        """Inside it ``net`` answers as on the front tab; the gradients of other tabs do without."""
+        return torch.autocast(net.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def warm_up(self) -> None:
+        """Answers once with every network on the switch, so that the first visitor does not wait for it."""
+        for family, compatibility in self.names:
+            self.explain(Image.new("RGB", (SIDE, SIDE)), family, compatibility)
+
+    @property
+    def every(self) -> dict[str, Network]:
+        """name: network, of all that were loaded: first those on the switch."""
+        switch = {self.names[f, c]: net for f, nets in self.families.items() for c, net in nets.items()}
+        return {**switch, **dict(self.gap.values()), **self.others}
+
+    def compatibilities(self, checkpoint: str) -> list[str]:
+        return list(self.families[checkpoint])
+
+    def network(self, checkpoint: str, compatibility: str) -> Network:
+        """Raises CheckpointError if there are no such weights."""
+        net = self.families.get(checkpoint, {}).get(compatibility)
+        if net is None:
+            there = "; ".join(f"{family} with {', '.join(nets)}" for family, nets in self.families.items())
+            raise CheckpointError(f"There are no weights for that checkpoint and compatibility; there are: {there}.")
+        return net
+
+    def explain(
+        self,
+        picture: Image.Image,
+        checkpoint: str,
+        compatibility: str,
+        question: Image.Image | None = None,
+        side: int = 0,
+    ) -> Explanation:
+        """Classifies an RGB picture and splits the answer by level.
+
+        Args:
+            picture: the picture to answer for.
+            checkpoint: the family of networks.
+            compatibility: how positions are scored.
+            question: a picture whose global feature is asked in place of ``picture``'s own.
+            side: in pixels, at which the network reads the pictures; 0 is its own.
+
+        Raises:
+            CheckpointError: there are no such weights.
+        """
+        net = self.network(checkpoint, compatibility)
+        with self.precision(net):
+            found = explain(picture, net, side, question)
+        return dataclasses.replace(found, checkpoint=checkpoint)
+
+    def compare(self, picture: Image.Image, checkpoint: str) -> Comparison:
+        """What every network of a family says of the same picture.
+
+        Raises:
+            CheckpointError: there is no such family, or it has weights for one compatibility only.
+        """
+        there = self.families.get(checkpoint)
+        if there is None:
+            raise CheckpointError(f"There is no such checkpoint; there are: {', '.join(self.families)}.")
+        if len(there) < 2:
+            raise CheckpointError(
+                "This checkpoint has weights for one compatibility only, so there is nothing to set beside it."
+            )
+        return Comparison({name: self.explain(picture, checkpoint, name) for name in there})
+
+
+def load_named(entry: Entry) -> Network:
+    """A checkpoint's network, which must name each of its classes, or CheckpointError is raised."""
+    net = Network.from_pretrained(entry.folder)
+    if not net.info.class_names:
+        raise CheckpointError(f"{entry.name}: config.json does not name each of its classes")
+    return net
+
+
+def alike(net: Network, other: Network) -> bool:
+    """Whether the two can be compared: of the same classes and data, at the same levels and input size."""
+    shared = ("levels", "input_size")
+    same = [net.arguments[key] == other.arguments[key] for key in shared]
+    return all(same) and (net.info.class_names, net.info.dataset) == (other.info.class_names, other.info.dataset)

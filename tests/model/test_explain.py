@@ -1,0 +1,182 @@
+"""The numbers that page, API and command line stand on, against the network itself and against each other."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import model
+from model import CheckpointError, Info, format
+from model.explain import SIDE, Level, explain_pixels, global_features
+from model.pictures import BadPicture
+from model.presets import crop_square, normalise, square_pixels, to_pixels
+from model.render import View, limits, overlay
+
+INFO = Info(class_names=tuple("abcdefghij"), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25), dataset="cifar10")
+
+
+@pytest.fixture(scope="module")
+def picture() -> Image.Image:
+    """Wider than high, and unlike itself under any flip."""
+    y, x = np.mgrid[:120, :200]
+    return Image.fromarray(np.stack([x, 2 * y, 255 - x], -1).astype(np.uint8))
+
+
+@pytest.fixture
+def network(lively):
+    """Returns a function: a network whose scores are large enough for maps with peaks."""
+
+    def build(compatibility="dp", **arguments):
+        torch.manual_seed(0)
+        net = lively(model.build(f"vgg-att3-concat-{compatibility}", width=1 / 8, **arguments))
+        for score in net.score.values():
+            if hasattr(score, "u"):
+                score.u.weight.data.mul_(30)
+        if net.uses_global:
+            net.global_branch.fc1.weight.data.mul_(30)
+        net.info = INFO
+        return net
+
+    return build
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "pc", "additive", "uniform"])
+def test_the_answer_is_the_networks_own(network, picture, compatibility):
+    net = network(compatibility)
+    found = model.explain(picture, net)
+    seen = crop_square(picture, 32)
+    with torch.no_grad():
+        logits, attention = net(normalise(to_pixels(seen)[None], net.info.mean, net.info.std))
+    assert list(found.probabilities) == list(INFO.class_names)
+    assert list(found.probabilities.values()) == pytest.approx(logits[0].softmax(0).tolist(), abs=1e-6)
+    assert found.logit == pytest.approx(logits.max().item(), abs=1e-5)
+    assert found.logit == pytest.approx(found.logit_bias + sum(v.logit for v in found.levels.values()), abs=1e-9)
+    for level, a in attention.items():
+        assert np.allclose(found.levels[level].attention, a[0].numpy(), atol=1e-7)
+    assert np.array_equal(found.seen, seen) and found.square.size == (SIDE, SIDE)
+    assert (found.compatibility, found.dataset) == (compatibility, "cifar10")
+
+
+@pytest.mark.parametrize("side", [0, 32, 48, 64])
+def test_a_larger_side_gives_finer_maps_of_the_same_centre(network, picture, side):
+    found = model.explain(picture, network(), side)
+    read = side or 32
+    assert [level.grid for level in found.levels.values()] == [(read, read), (read // 2,) * 2, (read // 4,) * 2]
+    centre = picture.crop((40, 0, 160, 120)).resize((read, read), Image.Resampling.BICUBIC)
+    assert np.abs(np.asarray(found.seen, int) - np.asarray(centre, int)).max() <= 1
+    assert all(a.sum() == pytest.approx(1, abs=1e-5) for a in found.maps.values())
+
+
+@pytest.mark.parametrize("side", [-1, 4, 2000, 32.5, True])
+def test_a_side_that_no_network_takes_gets_one_sentence(network, picture, side):
+    with pytest.raises(ValueError, match="side") as error:
+        model.explain(picture, network(), side)
+    assert "\n" not in str(error.value)
+
+
+def test_a_picture_is_a_file_its_content_or_an_image_of_any_mode(network, picture, tmp_path):
+    net = network()
+    picture.save(tmp_path / "a.png")
+    ways = [tmp_path / "a.png", str(tmp_path / "a.png"), (tmp_path / "a.png").read_bytes(), picture.convert("RGBA")]
+    expected = model.explain(picture, net).probabilities
+    assert all(model.explain(way, net).probabilities == expected for way in ways)
+
+
+def test_a_checkpoint_is_a_name_a_folder_or_a_network(network, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr(format, "BUNDLED", tmp_path)
+    network().save_pretrained(tmp_path / "mine-dp")
+    named, by_folder = model.explain(picture, "mine-dp"), model.explain(picture, tmp_path / "mine-dp")
+    unnamed = model.explain(picture, network())
+    assert named.probabilities == by_folder.probabilities == unnamed.probabilities
+    assert [found.name for found in (named, by_folder, unnamed)] == ["mine-dp", "mine-dp", "AttentionVGG"]
+    assert named.to_json()["checkpoint"] == "mine-dp"
+    with pytest.raises(CheckpointError, match="no checkpoint folder theirs-dp"):
+        model.explain(picture, "theirs-dp")
+
+
+def test_classes_without_names_are_numbered(network, picture):
+    net = network()
+    net.info = Info()
+    assert list(model.explain(picture, net).probabilities)[:2] == ["class 0", "class 1"]
+
+
+@pytest.mark.parametrize(("compatibility", "moves"), [("dp", True), ("additive", True), ("pc", False)])
+def test_a_question_is_another_pictures_global_feature(network, picture, compatibility, moves):
+    net, other = network(compatibility), picture.rotate(90, expand=True)
+    found, own = model.explain(picture, net, question=other), model.explain(picture, net)
+    with torch.inference_mode():
+        inputs = [normalise(square_pixels(p, 32)[None], net.info.mean, net.info.std) for p in (picture, other)]
+        (local_features, _), (_, g) = map(net.features, inputs)
+        expected = net.attention_maps(local_features, g)
+    for level, a in expected.items():
+        assert np.allclose(found.maps[level], a[0].numpy(), atol=1e-7)
+    moved = max(np.abs(found.levels[k].times_uniform - own.levels[k].times_uniform).max() for k in found.levels)
+    assert moved > 0.01 if moves else moved == 0
+
+
+def test_a_batch_answers_as_each_picture_alone(network, picture):
+    net = network()
+    pictures = [picture, picture.rotate(90, expand=True), picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    pixels = torch.stack([square_pixels(p, 32) for p in pictures])
+    questions = global_features(net, pixels.flip(0))
+    for i, (own, asked) in enumerate(
+        zip(explain_pixels(net, pixels), explain_pixels(net, pixels, questions), strict=True)
+    ):
+        for found, question in ((own, None), (asked, pictures[2 - i])):
+            alone = model.explain(pictures[i], net, question=question)
+            assert found.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+            assert all(np.allclose(found.maps[k], alone.maps[k], atol=1e-5) for k in alone.maps)
+            assert np.array_equal(found.seen, alone.seen) and found.square is None
+
+
+def test_entropy_and_peak_against_their_definitions():
+    even = Level(np.full((8, 8), 1 / 64), 0.0)
+    assert even.entropy == pytest.approx(1) and even.peak_x_uniform == pytest.approx(1)
+    point = np.zeros((8, 8))
+    point[2, 3] = 1
+    assert Level(point, 0.0).entropy == 0 and Level(point, 0.0).peak_x_uniform == 64
+    half = np.zeros((4, 4))
+    half[0, :2] = 0.5
+    assert Level(half, 0.0).entropy == pytest.approx(np.log(2) / np.log(16))
+
+
+def test_frozen(network, picture):
+    with pytest.raises(AttributeError):
+        model.explain(picture, network()).logit = 0.0
+
+
+def test_what_cannot_be_explained_gets_one_sentence(network, picture, tmp_path):
+    with pytest.raises(ValueError, match="VGG has no trained attention"):
+        model.explain(picture, model.build("vgg", width=1 / 16).eval())
+    with pytest.raises(ValueError, match=r"in training mode; call net.eval\(\)"):
+        model.explain(picture, network().train())
+    (tmp_path / "note.png").write_text("hello")
+    with pytest.raises(BadPicture, match="note.png is not a picture that can be read"):
+        model.explain(tmp_path / "note.png", network())
+    with pytest.raises(BadPicture, match="the picture is not a picture"):
+        model.explain(b"hello", network())
+
+
+def test_what_is_saved_is_what_was_found(network, picture, tmp_path):
+    found, view, folder = model.explain(picture, network()), View(opacity=0.4, shared=True), tmp_path / "new" / "out"
+    found.save(folder, view)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*manifest["files"], "manifest.json"])
+    assert manifest["class"] == found.answer and manifest["view"]["opacity"] == 0.4
+    for level, a in found.maps.items():
+        assert np.array_equal(np.load(folder / f"{level}.npy"), a)
+        drawn = overlay(found.square, a, limits(found.maps, view)[level], view)
+        assert np.array_equal(Image.open(folder / f"{level}.png"), drawn)
+    assert np.array_equal(Image.open(folder / "seen.png"), found.seen)
+
+
+def test_where_a_manifest_is_all_else_is_of_the_same_picture(network, picture, tmp_path):
+    net = network()
+    model.explain(picture, net).save(tmp_path)
+    (tmp_path / "conv13.npy").unlink()
+    (tmp_path / "conv13.npy").mkdir()  # so that writing stops in the middle
+    with pytest.raises(OSError, match="conv13.npy"):
+        model.explain(picture.rotate(90), net).save(tmp_path)
+    assert not (tmp_path / "manifest.json").exists() and not list(tmp_path.glob(".*"))
