@@ -24,7 +24,6 @@ ENV GRADIO_SERVER_NAME=0.0.0.0 \
     HF_HOME=/tmp/huggingface \
     HOME=/tmp \
     MPLCONFIGDIR=/tmp/matplotlib \
-    NO_PROXY=localhost,127.0.0.1,0.0.0.0 \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     NVIDIA_VISIBLE_DEVICES=all \
     PYTHONUNBUFFERED=1 \
@@ -42,5 +41,5 @@ EXPOSE 7860
 # heeded from the first moment on; SIGTERM, by a first process, only once the page is set up
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:7860/config', timeout=4)"]
+  CMD ["python", "-m", "app.server.health"]
 CMD ["python", "-m", "app"]

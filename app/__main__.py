@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import socket
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from app.networks import Networks
 
 if not __package__:  # run as a file: Python put app/ on the path, where its modules would be found under wrong names
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -18,40 +21,34 @@ DATA = BUNDLED.parent.parent / "data"
 
 
 def serve(
-    host: Annotated[str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on; :: is every one of IPv6.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", min=1, max=65535, help="Port to listen on.")] = 7860,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; by default cuda where there is one.")] = "",
-    checkpoints: Annotated[Path, typer.Option(help="Folder whose subfolders are checkpoints.")] = BUNDLED,
-    data: Annotated[Path, typer.Option(help="Folder that holds cifar-10-batches-py, for the test images.")] = DATA,
+    checkpoints: Annotated[
+        Path, typer.Option(readable=False, help="Folder whose subfolders are checkpoints.")
+    ] = BUNDLED,
+    data: Annotated[
+        Path, typer.Option(readable=False, help="Folder that holds cifar-10-batches-py, for the test images.")
+    ] = DATA,
     debug: Annotated[
         bool, typer.Option("--debug", help="Log stack traces, with this machine's paths in them.")
     ] = False,
 ) -> None:
     """Serve the page: a network trained to attend, live."""
-    refuse_taken_port(host, port)
-    if data != DATA and not data.is_dir():
-        refuse(f"{data} is no folder: leave --data out, or name the one that holds cifar-10-batches-py.")
-    from app.server import gpu  # isort: skip - before torch
-    import torch
+    from app.server import address, gpu  # before torch, which the spaces package asks for
 
-    from app.networks import Networks
-    from model import CheckpointError
+    if fault := address.bind_fault(host, port):  # before anything slow is loaded
+        refuse(f"Port {port} of {host} cannot be listened on ({fault}): choose another with --port.")
+    if data != DATA and (not os.path.isdir(data) or closed(data)):
+        refuse(f"{data} is no folder that can be read: leave --data out, or name the one with cifar-10-batches-py.")
+    if closed(checkpoints):
+        refuse(f"{checkpoints} may not be read by this program (user id {os.getuid()}).")
+    from model.machine import limit_threads
 
-    try:
-        device = str(torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu")))
-        torch.ones(1, device=device).item()
-    except (RuntimeError, AssertionError, ImportError):
-        refuse(f"There is no device {device} here: leave --device out, or say cpu.")
-    try:
-        networks = Networks.load(checkpoints, device)
-        if device.startswith("cuda") and not gpu.LENT:
-            networks.warm_up()
-    except CheckpointError as e:
-        refuse(f"{str(e).rstrip('.')}.")
-    except OSError as e:
-        refuse(f"{checkpoints} cannot be read: {e.strerror or 'unknown reason'}.")
-    except torch.OutOfMemoryError:
-        refuse(f"The memory of {device} does not hold the checkpoints: let others leave it, or say --device cpu.")
+    limit_threads()
+    device, networks = load_networks(checkpoints, device, warm=not gpu.LENT)
 
     from app.server import temporary
 
@@ -66,24 +63,60 @@ def serve(
     page = ui.build(Site(networks, data=data))
     if not debug:
         sys.tracebacklimit = 0  # gradio prints a trace for every refused request: a log is to say what, not where
-    shown = "localhost" if host in ("0.0.0.0", "127.0.0.1", "::") else host
-    typer.echo(f"Learn To Pay Attention, on {device}: http://{shown}:{port}")
+    shown = address.url(host, port).replace("//127.0.0.1:", "//localhost:")
+    typer.echo(f"Learn To Pay Attention, on {device}: {shown}")
     try:
         ui.launch(page, host, port)
     except OSError:
         refuse(f"Port {port} of {host} cannot be listened on: choose another with --port.")
 
 
-def refuse_taken_port(host: str, port: int) -> None:
-    """Before anything slow is loaded."""
+def closed(folder: Path) -> bool:
+    """Whether a folder is there that this program may not read."""
+    return os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK)
+
+
+def load_networks(checkpoints: Path, wanted: str, warm: bool) -> tuple[str, Networks]:
+    """The device that computes, and the networks on it.
+
+    The device is cuda where there is one, unless another is wanted; and the CPU, with a line that says why, where cuda
+    was not asked for and fails.
+
+    Args:
+        checkpoints: a folder whose subfolders are checkpoints.
+        wanted: as torch names it; "" leaves the choice to this function.
+        warm: answer once with every network on a GPU before anybody is let in.
+
+    Raises:
+        typer.Exit: the wanted device or the checkpoints cannot be used.
+    """
+    import torch
+
+    from app.networks import Networks
+    from model import CheckpointError
+    from model.machine import device_fault, first_line
+
+    device = wanted or ("cuda" if torch.cuda.is_available() else "cpu")
+    fault = device_fault(device)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(address)
-    except (OSError, UnicodeError) as e:
-        why = getattr(e, "strerror", None) or "that is no name of a host"
-        refuse(f"Port {port} of {host} cannot be listened on ({why}): choose another with --port.")
+        if not fault:
+            device = str(torch.device(device))
+            networks = Networks.load(checkpoints, device)
+            if warm and not device.startswith("cpu"):
+                networks.warm_up()
+            return device, networks
+    except CheckpointError as e:
+        refuse(f"{str(e).rstrip('.')}.")
+    except OSError as e:
+        refuse(f"{checkpoints} cannot be read: {e.strerror or 'unknown reason'}.")
+    except torch.OutOfMemoryError:
+        fault = "its memory does not hold the checkpoints"
+    except RuntimeError as e:
+        fault = first_line(e)
+    if wanted or device == "cpu":
+        refuse(f"The device {device} cannot be used here ({fault}): leave --device out, or say --device cpu.")
+    typer.echo(f"The CPU is used, as {device} cannot be ({fault}).", err=True)
+    return load_networks(checkpoints, "cpu", warm)
 
 
 def refuse(sentence: str) -> None:

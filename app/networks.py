@@ -14,6 +14,7 @@ from model import VGGGAP, CheckpointError, Network, list_checkpoints
 from model.checkpoints import Entry
 from model.compare import Comparison
 from model.explain import SIDE, Explanation, explain
+from model.machine import multiplies_bfloat16
 
 COMPATIBILITIES = {"dp": "Dot product (dp)", "pc": "Parametrised (pc)", "additive": "Additive (ours)"}
 
@@ -39,7 +40,7 @@ class Networks:
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> Networks:
-        """Loads every checkpoint below ``folder``; on CUDA they answer in bfloat16.
+        """Loads every checkpoint below ``folder``; a GPU that multiplies bfloat16 natively answers in it.
 
         Raises:
             CheckpointError: a checkpoint is unreadable, or none can be shown.
@@ -61,7 +62,7 @@ class Networks:
                 others[entry.name] = net
         if not families:
             raise CheckpointError(f"{folder} holds no checkpoint with trained attention")
-        return cls(families, names, gap, others, bf16=device.startswith("cuda"))
+        return cls(families, names, gap, others, bf16=device.startswith("cuda") and multiplies_bfloat16(device))
 
     def precision(self, net: Network) -> torch.autocast:
         """Inside it ``net`` answers as on the front tab; the gradients of other tabs do without."""

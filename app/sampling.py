@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ DAMAGED = (
     "The test pictures of CIFAR-10 on this server are damaged or incomplete: whoever runs it can delete the folder "
     f"cifar-10-batches-py and fetch it again with “{FETCH}”."
 )
+CLOSED = (
+    "The test pictures of CIFAR-10 on this server may not be read by this program (user id {user}): the person who "
+    "runs it can give that user the right to read the folder and its files."
+)
 
 
 class DrawError(PictureError):
@@ -57,8 +62,7 @@ class CifarTest:
         try:
             return CIFAR10(self.folder, train=False, download=False)
         except (OSError, RuntimeError):
-            there = (self.folder / CIFAR10.base_folder).is_dir()
-            raise DrawError(DAMAGED if there else MISSING) from None
+            raise DrawError(why_unread(self.folder / CIFAR10.base_folder)) from None
 
     def __len__(self) -> int:
         return len(self.split)
@@ -74,6 +78,20 @@ class CifarTest:
 
     def label(self, index: int) -> str:
         return self.split.classes[self.split.targets[index]]
+
+
+def why_unread(folder: Path) -> str:
+    """What to say of a ``folder`` of CIFAR-10 that torchvision could not read."""
+    try:
+        for name in os.listdir(folder):
+            (folder / name).open("rb").close()
+    except PermissionError:
+        return CLOSED.format(user=os.getuid())
+    except FileNotFoundError:
+        return MISSING
+    except OSError:
+        pass
+    return DAMAGED
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 
-# decided before gradio is imported: no usage statistics, and no proxy between the server and itself
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-for variable in ("NO_PROXY", "no_proxy"):
-    os.environ[variable] = ",".join(filter(None, [os.environ.get(variable), "localhost,127.0.0.1,0.0.0.0"]))
+from app.server import environment
+
+environment.settle()  # before gradio is imported
 
 import gradio as gr  # noqa: E402
 from gradio.state_holder import SessionState  # noqa: E402
@@ -17,6 +15,7 @@ from starlette.middleware import Middleware  # noqa: E402
 
 from app.endpoints import refuse_in_a_sentence, wrong_argument  # noqa: E402
 from app.inputs import LARGEST, Front  # noqa: E402
+from app.server.address import in_url  # noqa: E402
 from app.server.gate import Gate  # noqa: E402
 from app.site import Site  # noqa: E402
 from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
@@ -114,7 +113,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
 
     Args:
         page: what ``build`` returned.
-        host: the address to listen on; 0.0.0.0 is every one of this machine.
+        host: the address to listen on; 0.0.0.0 is every one of this machine, and :: every one of IPv6.
         port: the port to listen on.
         wait: until interrupted; False returns at once and serves in the background.
 
@@ -122,7 +121,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         OSError: the port is taken, or the host is not this machine.
     """
     page.launch(
-        server_name=host,
+        server_name=in_url(host),
         server_port=port,
         prevent_thread_lock=not wait,
         quiet=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 from concurrent.futures import Future
 from pathlib import Path
@@ -98,5 +99,15 @@ def refusal(e: Exception, repo: str, revision: str | None) -> str:
         return f"the Hub could not give {repo}: it answered with status {status}"
     if isinstance(e, OSError) and e.errno in HERE:
         return f"{repo} cannot be kept in the Hub's local cache: {e.strerror}"
-    why = "HF_HUB_OFFLINE is set" if isinstance(e, OfflineModeIsEnabled) else "the Hub cannot be reached"
+    why = "HF_HUB_OFFLINE is set" if isinstance(e, OfflineModeIsEnabled) else f"the Hub cannot be reached{by_proxy()}"
     return f"there is no folder {repo}, it is not in the local cache, and {why}"
+
+
+def by_proxy() -> str:
+    """Words for the environment's proxies, where it names any: their variables alone, as a value may hold a password.
+
+    The client of the Hub knows no socks:// and, without a package more, no socks5:// either.
+    """
+    names = sorted({name.upper() for name, value in os.environ.items() if value and name.lower().endswith("_proxy")})
+    names = [name for name in names if name != "NO_PROXY"]
+    return f" through the proxy that {' or '.join(names)} sets (http:// proxies work)" if names else ""

@@ -24,7 +24,7 @@ from tqdm import tqdm
 import model
 from model import Info, Network
 from model.composed import compose
-from model.machine import cpuinfo
+from model.machine import multiplies_bfloat16
 from model.presets import normalise
 from training.augment import cutout, random_crop, random_flip, resize
 from training.data import Dataset, hold_out
@@ -41,12 +41,8 @@ class Stopped(Exception):
 
 
 def choose_precision(device: torch.device) -> str:
-    """bf16 where the hardware multiplies it natively: CUDA since Ampere, CPUs with AVX512-BF16 or AMX; else float32."""
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = any(flag in cpuinfo() for flag in ("avx512_bf16", "amx_bf16"))
-    return "bf16" if native else "float32"
+    """bf16 where the hardware multiplies it natively, else float32."""
+    return "bf16" if multiplies_bfloat16(device) else "float32"
 
 
 def build(settings: Settings, data: Dataset) -> Network:

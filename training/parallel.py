@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from model.machine import device_fault, limit_threads
 from model.networks.attention import wide
 
 
 def accelerator(device: str) -> Accelerator:
     """Accelerate's handle on this process; ``device`` is "auto", "cpu" or "cuda".
+
+    "auto" is the CPU, with a note on stderr, where a CUDA device is there that cannot be used.
 
     Raises:
         ValueError: the device cannot be used here.
@@ -21,11 +27,23 @@ def accelerator(device: str) -> Accelerator:
         raise ValueError(f"device must be auto, cpu or cuda, not {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no CUDA device here")
+    fault = cuda_fault() if device != "cpu" and torch.cuda.is_available() else ""
+    if fault and device == "cuda":
+        raise ValueError(f"the CUDA device cannot be used ({fault})")
+    if fault:
+        print(f"note: the CPU is used, as the CUDA device cannot be ({fault})", file=sys.stderr, flush=True)
+        device = "cpu"
+    limit_threads()
     # Under pc nothing depends on the global branch, so its parameters stay without a gradient.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     torch.backends.cudnn.allow_tf32 = False  # what is called float32 is float32
     # The precision is the run's own: neither a saved `accelerate config` nor --mixed_precision changes it.
     return Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unused])
+
+
+def cuda_fault() -> str:
+    """Why this process's CUDA device cannot compute, "" where it can; each process asks the one that is its own."""
+    return device_fault(f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}")
 
 
 class SumOverProcesses(torch.autograd.Function):

@@ -18,6 +18,7 @@ import torch
 
 from model.card import card
 from model.format import CARD, CONFIG, WEIGHTS, CheckpointError
+from model.hub import by_proxy
 from model.network import Network
 from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, network_input, to_pixels
@@ -212,6 +213,8 @@ def refusal(e: Exception, repo: str) -> str:
         if status >= 500:
             return f"the Hub is not well (status {status}): run the same command again later"
         return f"the Hub refused {repo} with status {status}" + (f": {said[0]}" if said else "")
+    if any(isinstance(c, (ImportError, ValueError)) and "proxy" in str(c).lower() for c in causes):
+        return f"the Hub cannot be reached{by_proxy()}"
     # httpx's errors (httpx2's in newer clients) share no base with ConnectionError; hf_xet raises RuntimeError
     if any(isinstance(c, (ConnectionError, RuntimeError)) or type(c).__module__.startswith("httpx") for c in causes):
         return "the connection to the Hub broke; a commit is made whole or not at all, so run the same command again"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from app.server import address
 from model import AttentionVGG, Info
 from tools.browser import free_port
 
@@ -45,7 +46,7 @@ class Server:
 
     def __init__(self, command: list[str], folder: Path, cwd: Path | None = None, **environment: str):
         self.port, self.log = free_port(), folder / "log"
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = address.url(environment.get("GRADIO_SERVER_NAME", "127.0.0.1"), self.port)
         given = environment
         environment = {**os.environ, "GRADIO_TEMP_DIR": str(folder / "gradio"), "OMP_NUM_THREADS": "1"}
         environment |= {"GRADIO_SERVER_PORT": str(self.port), "HTTP_PROXY": "http://127.0.0.1:9"}

@@ -37,9 +37,9 @@ def upload(url: str, name: str, content: bytes) -> str:
     return post(f"{url}/gradio_api/upload", body, f"multipart/form-data; boundary={boundary}")[0]
 
 
-def call(url: str, **arguments) -> tuple[str, str]:
+def call(url: str, endpoint: str = "explain", **arguments) -> tuple[str, str]:
     """One call by plain HTTP: the last event's name and its data."""
-    address = f"{url}/gradio_api/call/v2/explain"
+    address = f"{url}/gradio_api/call/v2/{endpoint}"
     event = post(address, json.dumps(arguments).encode())["event_id"]
     lines = get(f"{address}/{event}").decode().strip().splitlines()
     return lines[-2].removeprefix("event: "), lines[-1].removeprefix("data: ")

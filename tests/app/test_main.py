@@ -2,13 +2,18 @@
 
 import json
 import socket
+import sys
 
 import pytest
+import torch
 import typer
 from typer.testing import CliRunner
 
+from app import ui
 from app.__main__ import serve
-from tests.app.serving import make_checkpoints
+from app.networks import Networks
+from model import machine
+from tests.app.serving import FAMILY, make_checkpoints
 from tools.browser import free_port
 
 command = typer.Typer()
@@ -92,3 +97,44 @@ def test_host_that_is_not_here(checkpoints, host):
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99", "hpu"])
 def test_device_that_is_not_here(checkpoints, device):
     assert device in refused("--device", device, "--checkpoints", str(checkpoints))
+
+
+@pytest.fixture
+def served(checkpoints, monkeypatch):
+    """Runs the command up to where it would listen; gives what it printed, and the networks."""
+
+    def run(*arguments: str):
+        networks = []
+        monkeypatch.setattr(ui, "build", lambda site: networks.append(site.networks))
+        monkeypatch.setattr(ui, "launch", lambda page, host, port: None)
+        line = ["--port", str(free_port()), "--checkpoints", str(checkpoints), *arguments]
+        return CliRunner().invoke(command, line), *networks
+
+    yield run
+    sys.__dict__.pop("tracebacklimit", None)
+
+
+def test_a_card_that_does_not_compute_leaves_the_page_on_the_cpu(served, monkeypatch):
+    """Here the card is not even there; torch says so when it is asked to compute, as it does of one too old."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    result, networks = served()
+    assert result.exit_code == 0 and "on cpu" in result.stdout
+    assert networks.network(FAMILY, "dp").device.type == "cpu"
+    assert result.stderr.startswith("The CPU is used, as cuda cannot be (") and result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA error: no kernel image\nCompile with"), torch.OutOfMemoryError()])
+def test_a_card_that_fails_in_warm_up_too(served, monkeypatch, error):
+    def fail(self):
+        raise error
+
+    load = Networks.load
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(machine, "device_fault", lambda device: "")
+    monkeypatch.setattr(machine, "multiplies_bfloat16", lambda device: False)
+    monkeypatch.setattr(Networks, "load", lambda folder, device: load(folder, "cpu"))
+    monkeypatch.setattr(Networks, "warm_up", fail)
+    result, _ = served()
+    assert result.exit_code == 0 and "on cpu" in result.stdout and result.stderr.count("\n") == 1
+    result, *_ = served("--device", "cuda")
+    assert result.exit_code == 2 and "say --device cpu" in result.stderr and result.stderr.count("\n") == 1

@@ -2,6 +2,7 @@
 
 import socket
 
+import huggingface_hub
 import pytest
 import torch
 
@@ -149,3 +150,12 @@ def test_a_full_disk_is_not_the_hubs_fault(server, tmp_path, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", full)
     assert refusal("user/net") == "user/net cannot be kept in the Hub's local cache: No space left on device"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://u:secret@127.0.0.1:9", "socks://127.0.0.1:9/", "http://127.0.0.1:9"])
+def test_a_proxy_that_does_not_lead_to_the_hub_is_told_by_its_variable(monkeypatch, proxy):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    monkeypatch.setenv("NO_PROXY", "")
+    huggingface_hub.close_session()
+    said = refusal("user/net")
+    assert "the Hub cannot be reached through the proxy that ALL_PROXY sets" in said and "secret" not in said

@@ -290,3 +290,6 @@ def test_the_command(hub, run, tmp_path):
     done = subprocess.run([*line, "--private"], **call)
     assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: user/tiny is there already")
     assert "Traceback" not in done.stderr
+    behind = {**environment, "ALL_PROXY": "socks://127.0.0.1:9/", "NO_PROXY": ""}
+    done = subprocess.run(line, **{**call, "env": behind})
+    assert done.returncode == 2 and "the proxy that ALL_PROXY sets" in done.stderr.splitlines()[-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import pictures
+from model.machine import granted_cores
 from model.pictures import BadPicture
 from model.presets import to_pixels
 
@@ -23,7 +23,7 @@ read_picture = partial(pictures.read_picture, guess_range=False)  # one picture'
 def read_all(
     read: Callable[[int], Image.Image], count: int, size: int, title: str
 ) -> tuple[Tensor, list[int], dict[int, str]]:
-    """Calls ``read(0)`` to ``read(count - 1)`` on all cores; each gives an RGB picture of ``size`` x ``size``.
+    """Calls ``read(0)`` to ``read(count - 1)`` on all granted cores; each gives an RGB picture of ``size`` x ``size``.
 
     Returns:
         The good pictures, uint8 [n, 3, size, size]; their n indices, rising; and what is wrong with each bad one.
@@ -36,7 +36,7 @@ def read_all(
             return str(e)
 
     images, kept, bad = torch.empty(count, 3, size, size, dtype=torch.uint8), [], {}
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(granted_cores())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Pillow's: about sizes, checked above, and about metadata

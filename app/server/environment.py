@@ -1,0 +1,20 @@
+"""What of the environment counts for the page; imported before gradio, which reads it at import and at launch."""
+
+from __future__ import annotations
+
+import os
+
+# Gradio's other settings would open routes, start further servers or share the page; host and port are passed on.
+HEEDED = {"GRADIO_ROOT_PATH", "GRADIO_TEMP_DIR"}
+
+
+def settle() -> None:
+    """Removes proxies, as the page asks no other host for anything, and all of Gradio's settings but ``HEEDED``.
+
+    Gradio makes an HTTP client from the proxies when it is imported and asks itself through them at launch: either
+    fails for a proxy or an exception to one that the client does not know, such as socks:// or NO_PROXY=[::1].
+    """
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or (name.startswith("GRADIO_") and name not in HEEDED):
+            del os.environ[name]
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

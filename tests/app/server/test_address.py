@@ -1,0 +1,31 @@
+"""Hosts as sockets, gradio and browsers write them."""
+
+import pytest
+
+from app.server import address
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("[::]", "http://[::1]:80"),
+        ("::1", "http://[::1]:80"),
+        ("[fe80::1]", "http://[fe80::1]:80"),
+        ("box.example", "http://box.example:80"),
+    ],
+)
+def test_where_the_page_is_reached(host, url):
+    assert address.url(host, 80) == url
+
+
+@pytest.mark.parametrize(("host", "given"), [("::", "[::]"), ("[::1]", "[::1]"), ("0.0.0.0", "0.0.0.0")])
+def test_gradio_takes_brackets(host, given):
+    assert address.in_url(host) == given
+
+
+def test_why_nothing_can_listen():
+    assert not address.bind_fault("127.0.0.1", 0)
+    assert address.bind_fault("192.0.2.1", 0) and address.bind_fault("a..b", 0) and address.bind_fault("[192.0.2.1]", 0)

@@ -1,0 +1,111 @@
+"""How the page starts where hosts, containers and proxies differ from a desk: the real command each time."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from app import sampling
+from tests.app.serving import Server, make_checkpoints
+from tests.app.test_api import call, file, get, upload
+from tests.conftest import REPO
+
+SPACE = {
+    "SYSTEM": "spaces",
+    "SPACE_ID": "user/space",
+    "SPACE_HOST": "user-space.hf.space",
+    "GRADIO_SERVER_NAME": "0.0.0.0",
+    "GRADIO_SSR_MODE": "true",
+    "GRADIO_MCP_SERVER": "true",
+    "GRADIO_HOT_RELOAD": "true",
+    "GRADIO_NUM_WORKERS": "2",
+    "GRADIO_SHARE": "true",
+    "GRADIO_NUM_PORTS": "x",
+    "GRADIO_VIBE_MODE": "1",
+    "GRADIO_ALLOWED_PATHS": "/",
+}
+PROXIES = {
+    "ALL_PROXY": "socks5://127.0.0.1:9",
+    "HTTP_PROXY": "socks://127.0.0.1:9/",
+    "NO_PROXY": "localhost,[::1],fe80::/10",
+}
+NOBODY = 1002700000  # a user id without a name, as some clusters give
+
+
+def serve_at(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "app", *arguments]
+
+
+def healthy(environment: dict[str, str]) -> bool:
+    line = [sys.executable, "-m", "app.server.health"]
+    return subprocess.run(line, cwd=REPO, env={**os.environ, **environment}, timeout=60).returncode == 0
+
+
+def has_ipv6() -> bool:
+    from app.server.address import bind_fault
+
+    return not bind_fault("::1", 0)
+
+
+def test_as_a_space_starts_it_and_behind_proxies_that_no_client_knows(checkpoints, picture_file, tmp_path):
+    server = Server(
+        serve_at("--checkpoints", str(checkpoints), "--device", "cpu"), tmp_path, cwd=REPO, **SPACE, **PROXIES
+    )
+    try:
+        event, data = call(server.url, image=file(upload(server.url, "disc.png", picture_file.read_bytes())))
+        assert event == "complete" and json.loads(data)[0]["levels"]
+        assert not json.loads(get(f"{server.url}/config"))["vibe_mode"]
+        for route in ("gradio_api/file=/etc/passwd", "gradio_api/file=http://127.0.0.1:9/x", "monitoring"):
+            with pytest.raises(OSError, match=r"HTTP Error 40[34]"):
+                get(f"{server.url}/{route}")
+        log = server.log.read_text()
+        assert "Traceback" not in log and "share" not in log
+        assert healthy({"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(server.port)})
+    finally:
+        server.stop()
+    assert not healthy({"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(server.port)})
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that every user may enter, which pytest's own are not."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_with_a_user_id_that_no_one_knows_and_no_home(picture_file, open_folder):
+    """On IPv6, too, and with test pictures that this user may not read."""
+    nobody = ["setpriv", f"--reuid={NOBODY}", "--regid=0", "--clear-groups"]
+    if os.getuid() or not shutil.which("setpriv") or subprocess.run([*nobody, "test", "-r", REPO]).returncode:
+        pytest.skip("needs root, setpriv and a copy of the project that other users may read")
+    closed = open_folder / "data" / "cifar-10-batches-py"
+    closed.mkdir(0o700, parents=True)
+    closed.parent.chmod(0o755)
+    checkpoints = make_checkpoints(open_folder / "checkpoints", ("dp",))
+    checkpoints.chmod(0o755)
+    host = "::" if has_ipv6() else "0.0.0.0"
+    homeless = {"HOME": "/nonexistent", "USER": "", "LOGNAME": "", "GRADIO_SERVER_NAME": host}
+    command = serve_at("--checkpoints", str(checkpoints), "--data", str(closed.parent))
+    server = Server([*nobody, *command], open_folder, cwd=REPO, **homeless)
+    try:
+        image = file(upload(server.url, "disc.png", picture_file.read_bytes()))
+        for name in ("explain", "others"):
+            event, data = call(server.url, name, image=image)
+            assert event == "complete", data
+        event, data = call(server.url, "test_images")
+        assert event == "error" and json.loads(data)["error"] == sampling.CLOSED.format(user=NOBODY)
+        assert "Traceback" not in server.log.read_text()
+        assert healthy({"GRADIO_SERVER_NAME": host, "GRADIO_SERVER_PORT": str(server.port)})
+    finally:
+        server.stop()
+    for option, folder in (("--data", closed), ("--data", closed / "below"), ("--checkpoints", closed)):
+        line = [*nobody, *serve_at(option, str(folder), "--port", str(server.port))]
+        refused = subprocess.run(line, cwd=REPO, capture_output=True, text=True, timeout=60)
+        assert refused.returncode == 2 and refused.stderr.count("\n") == 1 and "read" in refused.stderr, refused.stderr
