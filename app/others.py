@@ -16,7 +16,7 @@ from torch import Tensor
 
 from app.networks import Networks
 from model import Network
-from model.card import dataset_name
+from model.datasets import dataset_title
 from model.explain import SIDE
 from model.presets import crop_square, network_input, square_pixels
 
@@ -109,7 +109,7 @@ class Others:
         """Why there is no CAM, where there is none; else empty."""
         if self.gap:
             return ""
-        return f"CAM is left out: it needs a VGG-GAP trained on {dataset_name(self.dataset)}, and none is served here."
+        return f"CAM is left out: it needs a VGG-GAP trained on {dataset_title(self.dataset)}, and none is served here."
 
     def to_json(self) -> dict:
         return {

@@ -18,7 +18,7 @@ from app.drawing.panels import data_uri
 from app.images import PictureError
 from app.networks import Networks
 from model import Network
-from model.card import dataset_name
+from model.datasets import dataset_title
 from model.presets import crop_square, network_input, to_pixels
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
@@ -203,8 +203,8 @@ def draw(
     count, seed = whole(count, 1, MOST, "The number of pictures"), whole(seed, 0, LAST_SEED, "The seed")
     if net.info.dataset != DATASET:
         raise DrawError(
-            f"This checkpoint was trained on {dataset_name(net.info.dataset)}, and test pictures are drawn "
-            f"from {dataset_name(DATASET)} only."
+            f"This checkpoint was trained on {dataset_title(net.info.dataset)}, and test pictures are drawn "
+            f"from {dataset_title(DATASET)} only."
         )
     if not set(tests.split.classes) <= set(net.info.class_names):
         raise DrawError("This checkpoint does not know the classes of CIFAR-10, so its answers cannot be checked.")

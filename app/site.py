@@ -11,7 +11,7 @@ from app.examples import FOLDER
 from app.networks import COMPATIBILITIES, Networks
 from app.sampling import FOLDER as DATA
 from model import Network
-from model.card import dataset_name
+from model.datasets import dataset_title
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Site:
         for family, nets in self.networks.families.items():
             net, least = next(iter(nets.values())), self.least_error(family)
             measured = f", best error {100 * least:.1f} %" if least < math.inf else ""
-            labels[family] = f"{dataset_name(net.info.dataset)}, width {net.arguments['width']:g}{measured}"
+            labels[family] = f"{dataset_title(net.info.dataset)}, width {net.arguments['width']:g}{measured}"
         alike = {label for label in labels.values() if list(labels.values()).count(label) > 1}
         return [(f"{family} ({label})" if label in alike else label, family) for family, label in labels.items()]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from model.datasets import dataset_title, hub_id
 from model.format import shipped
 
 PAPER = "https://arxiv.org/abs/1804.02391"
-FULL_NAMES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "svhn": "SVHN", "cub": "CUB-200-2011"}
-HUB_NAMES = {"cifar10": "uoft-cs/cifar10", "cifar100": "uoft-cs/cifar100", "svhn": "ufldl-stanford/svhn"}
 RECIPE_FACTS = {
     "name": "recipe",
     "train_images": "training images",
@@ -35,14 +34,14 @@ def card(name: str, config: Mapping, pictures: Mapping[str, str] | None = None) 
         Markdown behind a YAML head; the head has a model-index where a test error was measured.
     """
     results, recipe = config["results"], config["recipe"]
-    trained_on = dataset_name(config["dataset"]) if config["dataset"] else ""
+    trained_on = dataset_title(config["dataset"]) if config["dataset"] else ""
     facts = {label: recipe.get(key) for key, label in RECIPE_FACTS.items()}
     careful = " A map highlights where the attended features lie; it is no proof of why a class was chosen."
     parts = [
         f"---\n{front_matter(name, config)}\n---",
         f"# {name}",
         describe(config["architecture"], config["arguments"], trained_on, recipe.get("start")),
-        measurement(results, dataset_name(config["dataset"])),
+        measurement(results, dataset_title(config["dataset"])),
         *(f"![{text}]({file})\n\n{text}" for file, text in (pictures or {}).items()),
         "## Use",
         "In the folder of the code that it was trained with:",
@@ -69,8 +68,8 @@ def front_matter(name: str, config: Mapping) -> str:
     if "error" in results:
         result = EvalResult(
             task_type="image-classification",
-            dataset_type=HUB_NAMES.get(dataset) or re.sub(r"[^\w.-]+", "-", dataset_name(config["dataset"])),
-            dataset_name=dataset_name(config["dataset"]),
+            dataset_type=hub_id(dataset) or re.sub(r"[^\w.-]+", "-", dataset_title(dataset)),
+            dataset_name=dataset_title(dataset),
             dataset_split="test",
             metric_type="accuracy",
             metric_value=round(1 - results["error"], 4),
@@ -80,18 +79,13 @@ def front_matter(name: str, config: Mapping) -> str:
         library_name="pytorch",
         pipeline_tag="image-classification",
         license="mit",
-        datasets=[HUB_NAMES[dataset]] if dataset in HUB_NAMES else None,
+        datasets=[hub_id(dataset)] if hub_id(dataset) else None,
         metrics=["accuracy"],
         tags=["attention", "explainability", config["architecture"].lower()],
         model_name=name if measured else None,
         eval_results=measured or None,
     )
     return data.to_yaml().strip()
-
-
-def dataset_name(name: str) -> str:
-    """What people call the data set; of a folder of pictures, the folder's own name."""
-    return FULL_NAMES.get(name) or re.split(r"[/\\:]", name.rstrip("/\\"))[-1].strip() or "unknown data"
 
 
 def returned(config: Mapping) -> tuple[str, str]:

@@ -6,7 +6,9 @@ import re
 import subprocess
 import sys
 import textwrap
+from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 import torch
@@ -64,6 +66,28 @@ def test_the_page_needs_all_that_is_named_for_it(requirements):
 )
 def test_arrows_run_one_way(package, forbidden):
     assert not imports(package) & forbidden
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(REPO).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """No import cycles in the repository, imports inside functions included."""
+    files = {module_name(f): f for package in (*PACKAGES, "tools", "tests") for f in (REPO / package).rglob("*.py")}
+    imported = {name: set() for name in files}
+    for name, file in files.items():
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported[name] |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                within = {
+                    f"{node.module}.{alias.name}" for alias in node.names
+                }  # modules of a package, or its contents
+                imported[name] |= {each if each in files else node.module for each in within}
+    ours = {name: found & files.keys() for name, found in imported.items()}
+    tuple(TopologicalSorter(ours).static_order())  # a CycleError names the modules
 
 
 def test_every_requirement_is_pinned(requirements):

@@ -7,9 +7,8 @@ import json
 import sys
 from contextlib import nullcontext
 from functools import partial
-from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 import typer
 
@@ -19,7 +18,7 @@ DataDir = Annotated[Path, typer.Option(help="Where the data are.")]
 SplitSeed = Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
-TestPictures = Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")]
+Pictures = Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")]
 SCALES = {"yes": True, "no": False, "learnt": "learnt"}
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks.")
 
@@ -70,6 +69,7 @@ def fit(
     from training import data, recipes
     from training.fit import Run, Stopped, choose_precision
     from training.parallel import accelerator
+    from training.recipes import registry
     from training.run_folder import RunFolder, Settings, command_line
 
     if precision not in ("auto", "float32", "bf16"):
@@ -85,7 +85,7 @@ def fit(
     for key, parse in parsers.items():
         if key in given:
             given[key] = parse(given[key])
-    chosen = recipes.named(recipe, dataset, arch)
+    chosen = registry.named(recipe, dataset, arch)
     names = {f.name for f in dataclasses.fields(chosen)} - {"name"}
     chosen = dataclasses.replace(chosen, **{k: given[k] for k in names & given.keys()})
     if chosen.milestones and warmup:
@@ -134,8 +134,9 @@ def evaluate(
 ) -> None:
     """Measure a checkpoint's error on the whole test split, per class, and its calibration."""
     from training import evaluate as measuring
+    from training.experiments import run
 
-    nets, data = on_same_data([checkpoint], data_dir, split_seed, device, dataset)
+    nets, data = run.load([checkpoint], data_dir, split_seed, device, dataset)
     measured = measuring.evaluate(nets[checkpoint], data)
     low, high = (100 * v for v in measured.interval)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
@@ -159,30 +160,26 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Do two networks of one data set differ? Their errors on the same test pictures, paired."""
-    from training.experiments import compare as paired
+    from training.experiments.run import experiment
 
     if len(set(checkpoints)) < 2:
         raise ValueError("two checkpoints or more are needed: python -m training compare A B")
-    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
-    wrongs = {checkpoint: paired.wrong(net, data) for checkpoint, net in nets.items()}
-    show(paired.table(wrongs), device, as_json and {"pairs": paired.pairs(wrongs)})
+    experiment("compare", checkpoints, data_dir, split_seed, device, as_json)
 
 
 @app.command()
 def deletion(
     checkpoints: Checkpoints,
-    pictures: TestPictures = 250,
+    pictures: Pictures = 250,
     data_dir: DataDir = Path("data"),
     split_seed: SplitSeed = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Measure whether networks miss the pixels that their maps highlight."""
-    from training.experiments.deletion import deleted, table
+    from training.experiments.run import experiment
 
-    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
-    rows = [row for name, net in nets.items() for row in deleted(name, net, data, pictures)]
-    show(table(rows), device, as_json and {"rows": rows})
+    experiment("deletion", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures)
 
 
 @app.command()
@@ -195,11 +192,9 @@ def maps(
     as_json: AsJson = False,
 ) -> None:
     """Measure how sharp maps are, and how far the picture, and another picture's query, moves them."""
-    from training.experiments.maps import described, table
+    from training.experiments.run import experiment
 
-    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
-    rows = [row for name, net in nets.items() for row in described(name, net, data, pictures)]
-    show(table(rows), device, as_json and {"rows": rows})
+    experiment("maps", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures)
 
 
 @app.command()
@@ -212,12 +207,9 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Ask composed scenes for one of the pictures in them: how much of each map lies there, what is answered."""
-    from training.experiments.ask import ask_rows, single_rows, table
+    from training.experiments.run import experiment
 
-    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
-    rows = [row for name, net in nets.items() for row in ask_rows(name, net, data, scenes)]
-    singles = [row for name, net in nets.items() for row in single_rows(name, net, data)]
-    show(table(rows, singles), device, as_json and {"rows": rows, "singles": singles})
+    experiment("ask", checkpoints, data_dir, split_seed, device, as_json, scenes=scenes)
 
 
 @app.command()
@@ -225,38 +217,33 @@ def robustness(
     checkpoints: Checkpoints,
     attack: Annotated[str, typer.Option(help="fgsm or pgd.")] = "fgsm",
     epsilons: Annotated[str, typer.Option(help="How far values may move, in steps of 1 / 255.")] = "1,2,4,8",
-    pictures: TestPictures = 2000,
+    pictures: Pictures = 2000,
     data_dir: DataDir = Path("data"),
     split_seed: SplitSeed = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Measure errors, and how far maps move, on adversarial pictures."""
-    from training.experiments import robustness as robust
+    from training.experiments.robustness import check_attack, parse_epsilons
+    from training.experiments.run import experiment
 
-    if attack not in robust.METHODS:
-        raise ValueError(f"attack must be fgsm or pgd, not {attack!r}")
-    steps = robust.parse_epsilons(epsilons)
-    nets, data = on_same_data(checkpoints, data_dir, split_seed, device)
-    rows = [row for name, net in nets.items() for row in robust.attacked(name, net, data, attack, steps, pictures)]
-    show(robust.table(rows), device, as_json and {"rows": rows})
+    options = {"attack": check_attack(attack), "epsilons": parse_epsilons(epsilons), "pictures": pictures}
+    experiment("robustness", checkpoints, data_dir, split_seed, device, as_json, **options)
 
 
 @app.command()
 def transfer(
     checkpoints: Checkpoints,
-    dataset: Annotated[str, typer.Option(help="The other data: cifar10, cifar100, svhn, cub or folder:PATH.")] = "cub",
+    dataset: Annotated[str, typer.Option(help="The other data, by name or folder:PATH.")] = "cub",
     data_dir: DataDir = Path("data"),
     split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Train a linear classifier for other data on frozen features, beside untrained ones and pixels."""
-    from training.experiments import transfer as transferring
+    from training.experiments.run import experiment
 
-    nets, data = on_same_data(checkpoints, data_dir, split_seed, device, dataset)
-    rows, compared = transferring.transfer(nets, data)
-    show(transferring.table(rows, compared, data), device, as_json and {"rows": rows, "pairs": compared})
+    experiment("transfer", checkpoints, data_dir, split_seed, device, as_json, dataset)
 
 
 @app.command()
@@ -281,10 +268,11 @@ def localize(
 ) -> None:
     """Measure how much of each map lies on the object: birds with boxes, illustrated scenes with masks."""
     from training.experiments import localize as localization
+    from training.experiments.run import show
     from training.parallel import accelerator
 
     rows = localization.localize(checkpoints, data_dir, accelerator(device).device)
-    show(localization.table(rows), device, as_json and {"rows": rows})
+    show(localization.table(rows), {"rows": rows}, device, as_json)
 
 
 @app.command()
@@ -305,62 +293,6 @@ def bench(
     rows, where = benchmark.bench(arch, width, data.load("cifar10", data_dir), device, steps, rounds, workers, compiled)
     what = f"{arch} at width {width:g}, batch 128, {rounds} rounds of {steps} steps"
     print(benchmark.table(rows, f"{what}; {where['hardware']}, {where['versions']}"))
-
-
-def show(table: str, device: str, answer: dict[str, list] | Literal[False] = False) -> None:
-    """Prints an experiment's table, what it was measured on, and where asked its rows as one JSON object, last."""
-    from training.parallel import accelerator
-    from training.run_folder import environment
-
-    where = environment(accelerator(device).device)
-    print(f"{table}\n\nMeasured on {where['hardware']}; {where['versions']}; commit {where['commit'] or 'unknown'}.")
-    if answer:
-        print(json.dumps({key: [as_plain(row) for row in rows] for key, rows in answer.items()}))
-
-
-def as_plain(row: Any) -> dict:
-    return row.to_json() if hasattr(row, "to_json") else dataclasses.asdict(row)
-
-
-def on_same_data(
-    checkpoints: list[str], data_dir: Path, split_seed: int | None, device: str, dataset: str = ""
-) -> tuple[dict, Any]:
-    """{checkpoint: its network, on the device}; and ``dataset``, else the one that all of them were trained on.
-
-    Raises:
-        ValueError: they were trained on different ones, or for pictures of different sizes.
-    """
-    import torch
-
-    from model import Network
-    from training import data
-    from training.parallel import accelerator
-
-    nets = {checkpoint: Network.from_pretrained(checkpoint) for checkpoint in checkpoints}
-
-    def seed_of(net: Network) -> int:  # only a folder's test pictures depend on it
-        return net.info.recipe.get("split_seed", 0) if net.info.dataset.startswith("folder:") else 0
-
-    chosen = {split_seed} if split_seed is not None else {seed_of(net) for net in nets.values()}
-    named = {dataset} if dataset else {trained_on(checkpoint, net) for checkpoint, net in nets.items()}
-    (name, seed), *others = product(named, chosen)
-    size, *sizes = {net.arguments["input_size"] for net in nets.values()}
-    if others or sizes:
-        raise ValueError("these networks were trained on different data, or for pictures of different sizes")
-    pictures = data.load(name, data_dir, seed, size)
-    there = accelerator(device).device
-    return {k: net.to(there, memory_format=torch.channels_last) for k, net in nets.items()}, pictures
-
-
-def trained_on(checkpoint: str, net: Any) -> str:
-    """The data set that a network was trained on.
-
-    Raises:
-        ValueError: the checkpoint does not say.
-    """
-    if not net.info.dataset:
-        raise ValueError(f"{checkpoint} does not say what it was trained on; evaluate and transfer take a --dataset")
-    return net.info.dataset
 
 
 @app.command()

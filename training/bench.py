@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from training.data import Dataset, Split
 from training.fit import build, choose_precision, optimiser
 from training.parallel import accelerator
-from training.recipes import named
+from training.recipes.registry import named
 from training.run_folder import RunFolder, Settings, environment
 
 

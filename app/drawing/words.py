@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from model import Network
-from model.card import dataset_name
+from model.datasets import dataset_title
 from model.explain import Explanation, Level
 
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
@@ -142,7 +142,7 @@ def reliability(explanation: Explanation) -> str:
     """What the network can answer at all, and how often it is wrong."""
     *names, last = explanation.probabilities
     known = f": {', '.join(names)} and {last}" if len(names) < FEW else f", {len(names) + 1} of them"
-    sentence = f"It knows only the classes of {dataset_name(explanation.dataset)}{known}"
+    sentence = f"It knows only the classes of {dataset_title(explanation.dataset)}{known}"
     if explanation.test_error is None:
         return f"{sentence}; its error on test images was not measured."
     return f"{sentence}; it names {100 * explanation.test_error:.1f}\u00a0% of the test images wrong."

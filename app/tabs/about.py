@@ -11,7 +11,8 @@ from app.inputs import Front
 from app.networks import COMPATIBILITIES, Networks
 from app.site import Site
 from model import VGGPAN, Network
-from model.card import PAPER, dataset_name
+from model.card import PAPER
+from model.datasets import dataset_title
 from model.networks.vgg import CHANNELS
 
 BLOCKS = (  # layers, grid at 32 x 32, what happens after
@@ -129,7 +130,7 @@ def checkpoint_row(title: str, net: Network) -> str:
     parameters = sum(p.numel() for p in net.parameters())
     return (
         f'<tr><th scope="row">{escape(title)}</th><td class="error">{measured(net)}</td>'
-        f"<td>{escape(dataset_name(net.info.dataset))}</td><td>{attends(net)}</td>"
+        f"<td>{escape(dataset_title(net.info.dataset))}</td><td>{attends(net)}</td>"
         f"<td>{net.arguments['width']:g}</td><td>{parameters:,}</td><td>{seen(net)}</td></tr>"
     )
 

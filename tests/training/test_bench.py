@@ -14,7 +14,7 @@ from model.table import multiply_adds
 from training.__main__ import main
 from training.bench import Pictures, Speed, our_steps, table
 from training.data import Split, load
-from training.recipes import named
+from training.recipes.registry import named
 from training.run_folder import Settings
 
 REPO = Path(__file__).resolve().parents[2]

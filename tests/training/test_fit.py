@@ -335,7 +335,7 @@ def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path,
     from training import fit
     from training.data import load
     from training.parallel import accelerator
-    from training.recipes import named
+    from training.recipes.registry import named
     from training.run_folder import RunFolder, Settings
 
     monkeypatch.setattr(fit, "start_from", lambda *_: pytest.fail("it was looked for"))

@@ -16,7 +16,8 @@ from training import fit
 from training.augment import cutout, random_crop, random_flip
 from training.data import Dataset, Split
 from training.parallel import SharedBatchNorm, accelerator
-from training.recipes import Recipe, named
+from training.recipes import Recipe
+from training.recipes.registry import named
 from training.run_folder import RunError, RunFolder, Settings
 
 PLAIN = {"flip": False, "crop": 0, "cutout": 0}

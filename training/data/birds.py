@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from training.data import DataError, Split
 from training.data.files import BadPicture, read_all, read_picture
+from training.data.splits import DataError, Split
 
 FOLDER = "CUB_200_2011"
 
@@ -65,7 +65,7 @@ def table(root: Path, name: str) -> dict[str, str]:
     return dict(line.split(maxsplit=1) for line in (root / f"{name}.txt").read_text("utf-8").splitlines() if line)
 
 
-def load_cub(data_dir: Path, size: int) -> tuple[Split, Split, tuple[str, ...]]:
+def load(name: str, data_dir: Path, size: int, seed: int = 0) -> tuple[Split, Split, tuple[str, ...]]:
     """Each bird cut out by its bounding box and resized to ``size`` x ``size``: (train, test, class names).
 
     Raises:

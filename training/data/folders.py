@@ -14,14 +14,16 @@ from pathlib import Path
 import torch
 
 from model.presets import crop_square
-from training.data import DataError, Split
 from training.data.files import read_all, read_picture
+from training.data.splits import DataError, Split
 
 TEST_SHARE = 0.2
 
 
-def load_folder(path: Path, size: int, seed: int) -> tuple[Split, Split, tuple[str, ...]]:
-    """Reads class folders: (train, test, class names). Files that hold no picture are named on stderr and skipped.
+def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split, tuple[str, ...]]:
+    """Reads class folders: (train, test, class names). ``name`` is "folder:PATH", PATH from here or in ``data_dir``.
+
+    Files that hold no picture are named on stderr and skipped.
 
     Which pictures are test pictures depends on the seed and each file's own name, so it stays as it is when others are
     added or go (see ``choose_test`` for classes of a few pictures).
@@ -29,6 +31,9 @@ def load_folder(path: Path, size: int, seed: int) -> tuple[Split, Split, tuple[s
     Raises:
         DataError: no such folder, fewer than two classes, or a class without any picture to learn from.
     """
+    path = Path(name.removeprefix("folder:")).expanduser()
+    if not path.is_dir() and (data_dir / path).is_dir():
+        path = data_dir / path
     if not path.is_dir():
         raise DataError(
             f"there is no folder {path} here, nor in --data-dir, which may name where it lies; "

@@ -14,11 +14,11 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from tools import scenes
 from model.presets import crop_square, to_pixels
+from tools import scenes
 from training.data.birds import FOLDER, cub_records
-from training.data import DataError
 from training.data.files import read_all, read_picture
+from training.data.splits import DataError
 
 LEAST_LEFT = 0.5  # of a box, inside the centred square
 

@@ -170,6 +170,13 @@ def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor
     return {key: torch.cat(parts) for key, parts in found.items()}
 
 
+def measure(nets: dict[str, Network], data: Dataset, scenes: int) -> tuple[str, dict[str, list]]:
+    """The table and the rows of every network, {name: network}."""
+    rows = [row for name, net in nets.items() for row in ask_rows(name, net, data, scenes)]
+    singles = [row for name, net in nets.items() for row in single_rows(name, net, data)]
+    return table(rows, singles), {"rows": rows, "singles": singles}
+
+
 def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     """A network's rows: each grid, each kind of question, each level; then the maps computed after the fact.
 
@@ -205,9 +212,28 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
                 told["auroc"] = round(float(roc_auc_score(truth, torch.cat([there, gone]))), 4)
             for level, cells in shares.items():
                 share = bootstrap(share_asked(cells, scenes.asked))
-                rows.append(Row(name, grid, question, "attention", level, count, share, **told))
+                row = Row(
+                    checkpoint=name,
+                    grid=grid,
+                    question=question,
+                    method="attention",
+                    level=level,
+                    pictures=count,
+                    share=share,
+                    **told,
+                )
+                rows.append(row)
         for (method, level), cells in posthoc_shares(net, scenes).items():
-            rows.append(Row(name, grid, CLASS, method, level, count, bootstrap(share_asked(cells, scenes.asked))))
+            row = Row(
+                checkpoint=name,
+                grid=grid,
+                question=CLASS,
+                method=method,
+                level=level,
+                pictures=count,
+                share=bootstrap(share_asked(cells, scenes.asked)),
+            )
+            rows.append(row)
     return rows
 
 
@@ -224,7 +250,14 @@ def single_rows(name: str, net: Network, data: Dataset) -> list[SingleRow]:
         pixels = round(side * data.input_size / 32)
         logits = predict(net, data.test, side=pixels)
         error = (logits.argmax(1) != data.test.labels).double().mean().item()
-        rows.append(SingleRow(name, pixels, len(data.test), round(error, 6), wilson(error, len(data.test))))
+        row = SingleRow(
+            checkpoint=name,
+            side=pixels,
+            pictures=len(data.test),
+            error=round(error, 6),
+            interval=wilson(error, len(data.test)),
+        )
+        rows.append(row)
     return rows
 
 

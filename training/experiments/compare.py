@@ -28,24 +28,24 @@ class Pair:
     Attributes:
         first, second: their names.
         only_first, only_second: how many pictures that one alone names wrong.
-        images: how many pictures there are.
+        pictures: how many there are.
     """
 
     first: str
     second: str
     only_first: int
     only_second: int
-    images: int
+    pictures: int
 
     @property
     def difference(self) -> float:
         """The first's error minus the second's, as a fraction."""
-        return (self.only_first - self.only_second) / self.images
+        return (self.only_first - self.only_second) / self.pictures
 
     @property
     def interval(self) -> tuple[float, float]:
         """The difference's 95 % interval, for paired fractions (Agresti and Min 2005: half a picture added to each)."""
-        b, c, n = self.only_first + 0.5, self.only_second + 0.5, self.images + 2
+        b, c, n = self.only_first + 0.5, self.only_second + 0.5, self.pictures + 2
         middle, half = (b - c) / n, 1.959964 * math.sqrt(b + c - (b - c) ** 2 / n) / n
         return middle - half, middle + half
 
@@ -57,6 +57,12 @@ class Pair:
 
     def to_json(self) -> dict:
         return {**asdict(self), "difference": self.difference, "interval": self.interval, "p": self.p}
+
+
+def measure(nets: dict[str, Network], data: Dataset) -> tuple[str, dict[str, list[Pair]]]:
+    """The table and the pairs of the networks {name: network}."""
+    wrongs = {name: wrong(net, data) for name, net in nets.items()}
+    return table(wrongs), {"pairs": pairs(wrongs)}
 
 
 def wrong(net: Network, data: Dataset) -> Tensor:
@@ -72,7 +78,13 @@ def wrong(net: Network, data: Dataset) -> Tensor:
 def pair(wrongs: dict[str, Tensor], first: str, second: str) -> Pair:
     """Two networks, from what each names wrong, {name: bool [N]}."""
     x, y = wrongs[first], wrongs[second]
-    return Pair(first, second, int((x & ~y).sum()), int((y & ~x).sum()), len(x))
+    return Pair(
+        first=first,
+        second=second,
+        only_first=int((x & ~y).sum()),
+        only_second=int((y & ~x).sum()),
+        pictures=len(x),
+    )
 
 
 def pairs(wrongs: dict[str, Tensor]) -> list[Pair]:
@@ -98,6 +110,6 @@ def pair_table(compared: list[Pair]) -> str:
             f"| {100 * pair.difference:+.2f} | {100 * low:+.2f} to {100 * high:+.2f} "
             f"| {'< .001' if pair.p < 0.001 else f'{pair.p:.3f}'} |"
         )
-    images = compared[0].images if compared else 0
+    pictures = compared[0].pictures if compared else 0
     same = "test pictures, the same for all; differences in % points; p: exact McNemar test, two-sided."
-    return "\n".join([*lines, "", f"{images:,} {same}"])
+    return "\n".join([*lines, "", f"{pictures:,} {same}"])

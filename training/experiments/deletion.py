@@ -38,7 +38,7 @@ class Row:
         checkpoint: its name.
         method: attention, CAM, Grad-CAM, saliency or Gaussian.
         level: such as conv13; empty where there is none.
-        images: how many pictures.
+        pictures: how many.
         clean: the mean probability of the class named, before anything is blurred.
         fall, moved, random: after, the mean over shares, of the map's highest pixels, the moved map's, random ones.
         gain: ``moved`` minus ``fall``.
@@ -48,7 +48,7 @@ class Row:
     checkpoint: str
     method: str
     level: str
-    images: int
+    pictures: int
     clean: float
     fall: float
     moved: float
@@ -57,20 +57,26 @@ class Row:
     beyond: Estimate
 
 
-def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
+def measure(nets: dict[str, Network], data: Dataset, pictures: int) -> tuple[str, dict[str, list[Row]]]:
+    """The table and the rows of every network, {name: network}."""
+    rows = [row for name, net in nets.items() for row in deletion_rows(name, net, data, pictures)]
+    return table(rows), {"rows": rows}
+
+
+def deletion_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]:
     """A network's rows, one a map.
 
     Args:
         name: the checkpoint's.
         net: in evaluation mode.
-        data: of its classes; ``count`` test pictures are drawn, always the same.
-        count: at most all of them.
+        data: of its classes; so many of its test pictures are drawn, always the same.
+        pictures: how many, at most all of them.
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    some = data.test.draw(count)
+    some = data.test.draw(pictures)
     probability, classes = predict(net, some).softmax(1).max(1)
     maps, _ = network_maps(net, some.images, classes, BATCH, f"{name}: maps")
     maps |= {key: m for key, m in plain_maps(len(some), some.images.shape[-1]).items() if key[0] == "Gaussian"}
@@ -88,11 +94,24 @@ def deleted(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     rows = []
     gains = {key: torch.cat(moves[key]) - torch.cat(falls[key]) for key in maps}  # of every picture, [N]
     for key, gain in gains.items():
-        parts = [probability], falls[key], moves[key], random
-        means = (round(torch.cat(part).mean().item(), 4) for part in parts)
-        estimates = bootstrap(gain), bootstrap(gain - gains["Gaussian", ""])
-        rows.append(Row(name, *key, len(some), *means, *estimates))
+        row = Row(
+            checkpoint=name,
+            method=key[0],
+            level=key[1],
+            pictures=len(some),
+            clean=mean(probability),
+            fall=mean(*falls[key]),
+            moved=mean(*moves[key]),
+            random=mean(*random),
+            gain=bootstrap(gain),
+            beyond=bootstrap(gain - gains["Gaussian", ""]),
+        )
+        rows.append(row)
     return rows
+
+
+def mean(*parts: Tensor) -> float:
+    return round(torch.cat(parts).mean().item(), 4)
 
 
 def points(estimate: Estimate) -> str:
@@ -117,7 +136,7 @@ def table(rows: list[Row]) -> str:
         [
             *lines,
             "",
-            f"Probability of the class named, %, the mean over {shares} % of the pixels blurred; {rows[0].images:,} "
+            f"Probability of the class named, %, the mean over {shares} % of the pixels blurred; {rows[0].pictures:,} "
             f"test pictures, {DRAWS} moves and draws each; in brackets: 95 % intervals.",
         ]
     )

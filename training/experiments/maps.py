@@ -36,7 +36,7 @@ class Row:
         checkpoint: its name.
         level: such as conv13.
         grid: rows and columns of its map.
-        images: how many pictures.
+        pictures: how many.
         peak: the highest weight times the number of positions; 1 is even.
         entropy: of the weights, over the logarithm of the number of positions; 1 is even.
         common: r with the mean map; None where every map is even.
@@ -48,7 +48,7 @@ class Row:
     checkpoint: str
     level: str
     grid: tuple[int, int]
-    images: int
+    pictures: int
     peak: Estimate
     entropy: Estimate
     common: Estimate | None
@@ -56,15 +56,21 @@ class Row:
     changed: float | None
 
 
+def measure(nets: dict[str, Network], data: Dataset, pictures: int) -> tuple[str, dict[str, list[Row]]]:
+    """The table and the rows of every network, {name: network}."""
+    rows = [row for name, net in nets.items() for row in map_rows(name, net, data, pictures)]
+    return table(rows), {"rows": rows}
+
+
 @torch.no_grad()
-def described(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
+def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]:
     """A network's rows, one a level.
 
     Args:
         name: the checkpoint's.
         net: in evaluation mode, with trained attention.
-        data: of its classes; ``count`` test pictures are drawn, always the same.
-        count: at least 2, at most all of them.
+        data: of its classes; so many of its test pictures are drawn, always the same.
+        pictures: how many, at least 2 and at most all of them.
 
     Raises:
         ValueError: the network has not the paper's attention, or there are fewer than two pictures.
@@ -73,7 +79,7 @@ def described(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     if not isinstance(net, AttendingNetwork):
         raise ValueError(f"{name} is a {type(net).__name__}, whose attention, if any, is not the paper's")
     check_classes(net, data)
-    some = data.test.draw(count)
+    some = data.test.draw(pictures)
     if len(some) < 2:
         raise ValueError("two pictures or more are needed: each is asked by another one's g")
     own: dict[str, list[Tensor]] = {level: [] for level in net.levels}
@@ -94,19 +100,18 @@ def described(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     for level, parts in own.items():
         a = torch.cat(parts).double()  # [N, H, W]
         positions = a[0].numel()
-        rows.append(
-            Row(
-                name,
-                level,
-                tuple(a.shape[1:]),
-                len(a),
-                bootstrap(a.amax((1, 2)) * positions),
-                bootstrap(-torch.xlogy(a, a).sum((1, 2)) / math.log(positions)),
-                estimate(correlation(a, a.mean(0, keepdim=True).expand_as(a))),
-                estimate(torch.cat(asked[level])) if asked[level] else None,
-                changed / len(a) if asked[level] else None,
-            )
+        row = Row(
+            checkpoint=name,
+            level=level,
+            grid=tuple(a.shape[1:]),
+            pictures=len(a),
+            peak=bootstrap(a.amax((1, 2)) * positions),
+            entropy=bootstrap(-torch.xlogy(a, a).sum((1, 2)) / math.log(positions)),
+            common=estimate(correlation(a, a.mean(0, keepdim=True).expand_as(a))),
+            asked=estimate(torch.cat(asked[level])) if asked[level] else None,
+            changed=changed / len(a) if asked[level] else None,
         )
+        rows.append(row)
     return rows
 
 
@@ -128,7 +133,7 @@ def table(rows: list[Row]) -> str:
         cells += [written(e, 3) for e in (row.entropy, row.common, row.asked)]
         cells.append("" if row.changed is None else f"{100 * row.changed:.1f} %")
         lines.append(f"| `{row.checkpoint}` | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"{rows[0].images:,} test pictures; in brackets: 95 % intervals."])
+    return "\n".join([*lines, "", f"{rows[0].pictures:,} test pictures; in brackets: 95 % intervals."])
 
 
 def written(e: Estimate | None, digits: int) -> str:

@@ -35,7 +35,7 @@ class Row:
         checkpoint: its name.
         method: "fgsm" or "pgd".
         epsilon: how far each value of a pixel may move, in steps of 1 / 255; 0 is the picture itself.
-        images: how many pictures.
+        pictures: how many.
         error: fraction of them named wrong.
         interval: its 95 % interval (Wilson).
         correlation: {level: Pearson's r of a picture's map before and after, the mean over pictures}; a level whose
@@ -45,7 +45,7 @@ class Row:
     checkpoint: str
     method: str
     epsilon: float
-    images: int
+    pictures: int
     error: float
     interval: tuple[float, float]
     correlation: Mapping[str, float]
@@ -66,22 +66,39 @@ def parse_epsilons(text: str) -> tuple[float, ...]:
     return tuple(sorted(values | {0.0}))
 
 
-def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tuple[float, ...], count: int) -> list[Row]:
+def check_attack(name: str) -> str:
+    """Returns the name of an attack; raises ValueError where there is none of that name."""
+    if name not in METHODS:
+        raise ValueError(f"attack must be {' or '.join(METHODS)}, not {name!r}")
+    return name
+
+
+def measure(
+    nets: dict[str, Network], data: Dataset, attack: str, epsilons: tuple[float, ...], pictures: int
+) -> tuple[str, dict[str, list[Row]]]:
+    """The table and the rows of every network, {name: network}."""
+    rows = [row for name, net in nets.items() for row in robustness_rows(name, net, data, attack, epsilons, pictures)]
+    return table(rows), {"rows": rows}
+
+
+def robustness_rows(
+    name: str, net: Network, data: Dataset, method: str, epsilons: tuple[float, ...], pictures: int
+) -> list[Row]:
     """A network's rows, one an epsilon.
 
     Args:
         name: the checkpoint's.
         net: in evaluation mode.
-        data: of its classes; ``count`` test pictures are drawn, always the same.
+        data: of its classes; so many of its test pictures are drawn, always the same.
         method: one of ``model.attacks.METHODS``.
         epsilons: see ``Row``.
-        count: at most all of them.
+        pictures: how many, at most all of them.
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    some = data.test.draw(count)
+    some = data.test.draw(pictures)
     wrong = dict.fromkeys(epsilons, 0)
     agreement: dict[float, dict[str, list[Tensor]]] = {epsilon: {} for epsilon in epsilons}
     batches = list(zip(some.images.split(BATCH), some.labels.split(BATCH), strict=True))
@@ -99,7 +116,16 @@ def attacked(name: str, net: Network, data: Dataset, method: str, epsilons: tupl
         r = {level: torch.cat(parts).nanmean().item() for level, parts in agreement[epsilon].items()}
         error = wrong[epsilon] / len(some)
         kept = {level: round(value, 4) for level, value in r.items() if value == value}  # NaN: every map was even
-        rows.append(Row(name, method, epsilon, len(some), round(error, 6), wilson(error, len(some)), kept))
+        row = Row(
+            checkpoint=name,
+            method=method,
+            epsilon=epsilon,
+            pictures=len(some),
+            error=round(error, 6),
+            interval=wilson(error, len(some)),
+            correlation=kept,
+        )
+        rows.append(row)
     return rows
 
 
@@ -131,5 +157,5 @@ def table(rows: list[Row]) -> str:
         for level in levels[name]:
             cells = [f"{of[name, epsilon].correlation.get(level, float('nan')):.3f}" for epsilon in epsilons]
             lines.append(f"| `{name}` {level} | {' | '.join(cells)} |")
-    told = f"{TITLES[rows[0].method]}; {rows[0].images:,} test pictures; in brackets: 95 % intervals."
+    told = f"{TITLES[rows[0].method]}; {rows[0].pictures:,} test pictures; in brackets: 95 % intervals."
     return "\n".join([*lines, "", told])

@@ -41,7 +41,7 @@ class Row:
         dimensions: numbers a picture.
         error: fraction of the test pictures that the linear classifier names wrong.
         interval: its 95 % interval (Wilson).
-        images: how many test pictures.
+        pictures: how many test pictures.
         c: the penalty chosen, scikit-learn's C.
     """
 
@@ -50,7 +50,7 @@ class Row:
     dimensions: int
     error: float
     interval: tuple[float, float]
-    images: int
+    pictures: int
     c: float
 
 
@@ -105,6 +105,12 @@ def probe(train: np.ndarray, test: np.ndarray, data: Dataset) -> tuple[Tensor, f
     return wrong, search.best_params_["logisticregression__C"]
 
 
+def measure(nets: dict[str, Network], data: Dataset) -> tuple[str, dict[str, list]]:
+    """The table, the rows and the pairs of the networks {name: network}."""
+    rows, pairs = transfer(nets, data)
+    return table(rows, pairs, data), {"rows": rows, "pairs": pairs}
+
+
 def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[Pair]]:
     """Every network's rows, trained and untrained, then the pixels'; and what is compared.
 
@@ -117,19 +123,26 @@ def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[P
     """
     rows, wrongs = [], {}
 
-    def measure(checkpoint: str, features: str, train: np.ndarray, test: np.ndarray) -> None:
+    def add(checkpoint: str, features: str, train: np.ndarray, test: np.ndarray) -> None:
         wrong, c = probe(train, test, data)
         wrongs[f"{checkpoint} {features}".strip()] = wrong
-        error, images = wrong.double().mean().item(), len(data.test)
-        rows.append(
-            Row(checkpoint, features, train.shape[1], round(error, 6), wilson(error, images), images, round(c, 6))
+        error = wrong.double().mean().item()
+        row = Row(
+            checkpoint=checkpoint,
+            features=features,
+            dimensions=train.shape[1],
+            error=round(error, 6),
+            interval=wilson(error, len(data.test)),
+            pictures=len(data.test),
+            c=round(c, 6),
         )
+        rows.append(row)
 
     for name, net in nets.items():
         fresh = untrained(net, data.train.images)
         for features, kind in {"trained": net, "untrained": fresh}.items():
-            measure(name, features, *(embed(kind, split.images) for split in (data.train, data.test)))
-    measure("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))
+            add(name, features, *(embed(kind, split.images) for split in (data.train, data.test)))
+    add("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))
     against = [*(f"{name} trained" for name in nets), "pixels"]
     compared = [*combinations(against, 2), *((f"{name} trained", f"{name} untrained") for name in nets)]
     return rows, [pair(wrongs, *two) for two in compared]
@@ -147,7 +160,7 @@ def table(rows: list[Row], compared: list[Pair], data: Dataset) -> str:
         "",
         f"{data.name}, {len(data.class_names)} classes at {data.input_size} x {data.input_size}: "
         f"{len(data.train):,} training and {len(data.test):,} test pictures; "
-        f"whoever always names the commonest class errs in {chance:.1f} %.",
+        f"always naming the commonest class has an error of {chance:.1f} %.",
         "",
         pair_table(compared),
     ]

@@ -1,6 +1,7 @@
 """Recipes: every choice of a training run in one frozen object, saved with the run.
 
-``fast`` and ``paper`` are one file each; ``named("fast", dataset, arch)`` gives the one for a data set and a network.
+``fast`` and ``paper`` are one file each; ``registry.named("fast", dataset, arch)`` gives the one for a data set and a
+network.
 """
 
 from __future__ import annotations
@@ -86,21 +87,6 @@ class Recipe:
         if step < rise:
             return self.lr * (step + 1) / rise
         return self.lr * (steps - step) / max(1, steps - rise)
-
-
-def named(name: str, dataset: str, arch: str) -> Recipe:
-    """The recipe of that name for a data set and a network.
-
-    Raises:
-        ValueError: there is no such recipe.
-    """
-    from training.recipes import fast, paper
-
-    if name == "fast":
-        return fast.recipe(dataset)
-    if name == "paper":
-        return paper.recipe(dataset, arch)
-    raise ValueError(f"there is no recipe called {name!r}; there are fast and paper")
 
 
 def parse_stages(text: str) -> tuple[tuple[int, int], ...]:

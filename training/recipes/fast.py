@@ -5,14 +5,15 @@
 One-cycle: a short warm-up, then a straight line to 0. Progressive resizing: the trunk is convolutional and the global
 branch ends in an adaptive pool, so early epochs at 16 and 24 pixels are sound and cost a quarter and a little over half
 of a full one. No dropout: the paper's rates are made for 300 epochs. Weight decay spares
-biases and norms. The averaged weights (EMA) are the ones kept. SVHN is not mirrored, for digits have a direction.
+biases and norms. The averaged weights (EMA) are the ones kept. Digits (SVHN) are not mirrored.
 """
 
+from model.datasets import facts
 from training.recipes import Recipe
 
 
-def recipe(dataset: str) -> Recipe:
-    """Our settings for a data set."""
+def recipe(dataset: str, arch: str) -> Recipe:
+    """Our settings for a data set; the same for every network."""
     return Recipe(
         name="fast",
         stages=((16, 6), (24, 4), (32, 5)),
@@ -22,6 +23,6 @@ def recipe(dataset: str) -> Recipe:
         label_smoothing=0.1,
         ema=0.999,
         dropout=0.0,
-        flip=dataset != "svhn",
+        flip=facts(dataset).mirrored,
         crop=4,
     )

@@ -17,12 +17,13 @@ import math
 import torch
 from torch import nn
 
+from model.datasets import facts
 from training.recipes import Recipe
 
 
 def recipe(dataset: str, arch: str) -> Recipe:
     """The paper's settings for a data set and a network."""
-    common = {"name": "paper", "decay_all": True, "author_init": True, "flip": dataset != "svhn"}
+    common = {"name": "paper", "decay_all": True, "author_init": True, "flip": facts(dataset).mirrored}
     if arch.startswith("resnet"):
         steps = ((59, 0.2), (119, 0.2), (159, 0.2))
         return Recipe(stages=((0, 200),), batch_size=64, milestones=steps, nesterov=True, crop=4, **common)

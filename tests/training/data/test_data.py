@@ -10,6 +10,7 @@ import tarfile
 import threading
 import zlib
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ import torch
 from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
-from training.data.birds import FOLDER, cub_records
+from model.datasets import DATASETS
 from training.data import DataError, Dataset, Split, channel_statistics, hold_out, load
+from training.data.birds import FOLDER, cub_records
 from training.data.folders import choose_test
 
 
@@ -29,6 +31,11 @@ def refusal(*arguments, **named):
         load(*arguments, **named)
     assert "\n" not in str(e.value)
     return str(e.value)
+
+
+def test_every_row_names_a_file_that_loads_it():
+    for row in DATASETS.values():
+        assert callable(import_module(f"training.data.{row.source}").load)
 
 
 # CIFAR-10, the real one

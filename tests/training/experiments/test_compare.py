@@ -74,7 +74,7 @@ def test_the_command_on_real_pictures(data_dir, monkeypatch):
             answer = net(normalise(few.test.images, net.info.mean, net.info.std))[0].argmax(1)
         wrong.append(answer != few.test.labels)
     a, b = wrong
-    assert (said["first"], said["second"], said["images"]) == (*names, 400)
+    assert (said["first"], said["second"], said["pictures"]) == (*names, 400)
     assert said["only_first"] == int((a & ~b).sum()) and said["only_second"] == int((b & ~a).sum())
     assert said["only_first"] + said["only_second"] > 0
     assert f"{100 * a.double().mean():.2f} %" in done.output
@@ -92,7 +92,7 @@ def test_one_network_is_refused():
     ids=["a built-in test split is the same for all", "a folder's is not", "unless told which"],
 )
 def test_networks_of_other_split_seeds(tmp_path, monkeypatch, dataset, given, asked):
-    from training.__main__ import on_same_data
+    from training.experiments.run import load
 
     names = []
     for seed in (0, 1):
@@ -104,7 +104,7 @@ def test_networks_of_other_split_seeds(tmp_path, monkeypatch, dataset, given, as
     monkeypatch.setattr(data, "load", lambda *arguments: loaded.append(arguments))
     if asked is None:
         with pytest.raises(ValueError, match="trained on different data"):
-            on_same_data(names, tmp_path, given, "cpu")
+            load(names, tmp_path, given, "cpu")
     else:
-        nets, _ = on_same_data(names, tmp_path, given, "cpu")
+        nets, _ = load(names, tmp_path, given, "cpu")
         assert list(nets) == names and loaded == [(dataset, tmp_path, asked, 32)]

@@ -11,7 +11,7 @@ from model.posthoc import SHARES, deletion, logits_of, moved_deletion, random_de
 from model.presets import normalise
 from training import data
 from training.__main__ import app
-from training.experiments.deletion import DRAWS, Row, deleted, table
+from training.experiments.deletion import DRAWS, Row, deletion_rows, table
 from training.intervals import Estimate
 
 DP, UNIFORM = "vgg-att3-dp-cifar10-s", "vgg-att3-uniform-cifar10-s"
@@ -26,7 +26,7 @@ def cifar10(data_dir):
 
 def test_numbers_by_a_loop(cifar10):
     net = Network.from_pretrained(DP)
-    rows = {(row.method, row.level): row for row in deleted("dp", net, cifar10, COUNT)}
+    rows = {(row.method, row.level): row for row in deletion_rows("dp", net, cifar10, COUNT)}
     levels = ("conv7", "conv10", "conv13")
     assert list(rows) == [*(("attention", level) for level in levels), ("Grad-CAM", "conv13"), *PLAIN]
     pictures = cifar10.test.images[torch.randperm(10_000, generator=torch.Generator().manual_seed(0))[:COUNT]]
@@ -42,7 +42,7 @@ def test_numbers_by_a_loop(cifar10):
         sums["moved"] += moved_deletion(net, x, named, a, SHARES[1:], DRAWS, [number]).mean().item()
         sums["random"] += random_deletion(net, x, named, SHARES[1:], DRAWS, [number]).mean().item()
     row = rows["attention", "conv13"]
-    assert (row.checkpoint, row.images) == ("dp", COUNT)
+    assert (row.checkpoint, row.pictures) == ("dp", COUNT)
     for name, total in sums.items():
         assert getattr(row, name) == pytest.approx(total / COUNT, abs=1e-3)
     gains = {key: row.gain.mean for key, row in rows.items()}

@@ -12,7 +12,7 @@ from model import Network
 from model.presets import normalise
 from training import data
 from training.__main__ import app
-from training.experiments.maps import Row, described, table
+from training.experiments.maps import Row, map_rows, table
 from training.intervals import Estimate
 
 DP, PC, UNIFORM = (f"vgg-att3-{c}-cifar10-s" for c in ("dp", "pc", "uniform"))
@@ -25,8 +25,8 @@ def cifar10(data_dir):
 
 def test_numbers_by_a_loop(cifar10):
     net = Network.from_pretrained(DP)
-    rows = described("dp", net, cifar10, 8)
-    assert [(row.level, row.grid, row.images) for row in rows] == [
+    rows = map_rows("dp", net, cifar10, 8)
+    assert [(row.level, row.grid, row.pictures) for row in rows] == [
         ("conv7", (32, 32), 8),
         ("conv10", (16, 16), 8),
         ("conv13", (8, 8), 8),
@@ -53,9 +53,9 @@ def test_numbers_by_a_loop(cifar10):
 
 
 def test_pc_is_not_asked_and_even_maps_are_even(cifar10):
-    pc = described("pc", Network.from_pretrained(PC), cifar10, 4)
+    pc = map_rows("pc", Network.from_pretrained(PC), cifar10, 4)
     assert all(row.asked is None and row.changed is None and row.common.mean < 1 for row in pc)
-    for row in described("uniform", Network.from_pretrained(UNIFORM), cifar10, 4):
+    for row in map_rows("uniform", Network.from_pretrained(UNIFORM), cifar10, 4):
         assert (row.peak.mean, row.entropy.mean) == pytest.approx((1, 1), abs=1e-3)
         assert row.common is None and row.asked is None
 

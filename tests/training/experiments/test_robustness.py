@@ -14,7 +14,7 @@ from model.networks.attention import correlation
 from model.presets import normalise
 from training import data
 from training.__main__ import app
-from training.experiments.robustness import Row, attacked, parse_epsilons, table
+from training.experiments.robustness import Row, parse_epsilons, robustness_rows, table
 
 DP, UNIFORM = "vgg-att3-dp-cifar10-s", "vgg-att3-uniform-cifar10-s"
 
@@ -36,8 +36,8 @@ def test_correlation_is_numpys():
 
 def test_errors_and_maps_by_a_loop(cifar10):
     net = Network.from_pretrained(DP)
-    rows = attacked("dp", net, cifar10, "fgsm", (0.0, 4.0), 60)
-    assert [(row.epsilon, row.images) for row in rows] == [(0.0, 60), (4.0, 60)]
+    rows = robustness_rows("dp", net, cifar10, "fgsm", (0.0, 4.0), 60)
+    assert [(row.epsilon, row.pictures) for row in rows] == [(0.0, 60), (4.0, 60)]
     drawn = torch.randperm(10_000, generator=torch.Generator().manual_seed(0))[:60]
     pictures, labels = cifar10.test.images[drawn], cifar10.test.labels[drawn]
     moved = fgsm(net, pictures, labels, 4.0)
@@ -58,7 +58,7 @@ def test_errors_and_maps_by_a_loop(cifar10):
 
 def test_ten_steps_fool_more_than_one(cifar10):
     net = Network.from_pretrained(UNIFORM)
-    one, ten = (attacked("uniform", net, cifar10, method, (2.0,), 60)[0] for method in ("fgsm", "pgd"))
+    one, ten = (robustness_rows("uniform", net, cifar10, method, (2.0,), 60)[0] for method in ("fgsm", "pgd"))
     assert ten.error >= one.error > 0.2
     assert not one.correlation  # every map is even, so nothing can be said of it
 

@@ -1,0 +1,63 @@
+"""What the data sets are called, and what a page, a card and training must know of each before it is read.
+
+To add a data set: a file ``training/data/<source>.py`` whose ``load(name, data_dir, size, seed)`` returns its training
+split, its test split and its class names; and a row here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A row of ``DATASETS``.
+
+    Attributes:
+        title: what people call it.
+        source: the file in training/data that reads it.
+        side: of its square pictures, in pixels.
+        resizable: whether its pictures can be read at another side.
+        mirrored: whether a mirrored picture keeps its class; digits do not.
+        hub_id: on the Hugging Face Hub; empty where it is not there.
+    """
+
+    title: str
+    source: str
+    side: int = 32
+    resizable: bool = False
+    mirrored: bool = True
+    hub_id: str = ""
+
+
+DATASETS = {
+    "cifar10": Facts("CIFAR-10", "cifar", hub_id="uoft-cs/cifar10"),
+    "cifar100": Facts("CIFAR-100", "cifar", hub_id="uoft-cs/cifar100"),
+    "svhn": Facts("SVHN", "svhn", mirrored=False, hub_id="ufldl-stanford/svhn"),
+    "cub": Facts("CUB-200-2011", "birds", side=80, resizable=True),
+    "folder": Facts("", "folders", resizable=True),  # "folder:PATH"; its title is the folder's own name
+}
+
+
+def facts(name: str) -> Facts:
+    """The row of a data set, by its name or "folder:PATH".
+
+    Raises:
+        ValueError: there is none.
+    """
+    kind, _, path = name.partition(":")
+    if kind not in DATASETS or (kind == "folder") != bool(path):
+        raise ValueError(f"there is no data set called {name!r}; there are {', '.join(DATASETS)}:PATH")
+    return DATASETS[kind]
+
+
+def hub_id(name: str) -> str:
+    """A data set's place on the Hugging Face Hub; empty where it has none, or where the name is not one of ours."""
+    return DATASETS[name].hub_id if name in DATASETS else ""
+
+
+def dataset_title(name: str) -> str:
+    """What people call a data set; of a folder of pictures, the folder's own name."""
+    title = DATASETS[name].title if name in DATASETS else ""
+    return title or re.split(r"[/\\:]", name.rstrip("/\\"))[-1].strip() or "unknown data"

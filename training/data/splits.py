@@ -1,0 +1,90 @@
+"""What a data set is once it is read: pictures and labels, split into training and test."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+class DataError(ValueError):
+    """Data that cannot be used; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Pictures uint8 [N, 3, H, W] and labels int64 [N]."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> Split:
+        return Split(self.images.to(device), self.labels.to(device))
+
+    def take(self, index: Tensor) -> Split:
+        return Split(self.images[index], self.labels[index])
+
+    def draw(self, count: int) -> Split:
+        """``count`` pictures at random, at most all, the same ones whenever asked, in the split's order."""
+        drawn = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count]
+        return self.take(drawn.sort().values)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Train and test splits with the class names, and the per-channel mean and std of the training pixels (0..1)."""
+
+    name: str
+    train: Split
+    test: Split
+    class_names: tuple[str, ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @property
+    def input_size(self) -> int:
+        """Side of the square pictures, in pixels."""
+        return self.train.images.shape[-1]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the class names and of both splits' pictures and labels: equal for equal data alone."""
+        digest = hashlib.sha256(json.dumps(self.class_names).encode())
+        for tensor in (self.train.images, self.train.labels, self.test.images, self.test.labels):
+            digest.update(str(tuple(tensor.shape)).encode())
+            digest.update(tensor.contiguous().numpy())
+        return digest.hexdigest()
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
+    """Mean and std per channel of uint8 [N, 3, H, W], of pixels scaled to 0..1, from exact counts of each value."""
+    values = torch.arange(256, dtype=torch.float64) / 255
+    mean, std = [], []
+    for channel in range(3):
+        # In parts, because bincount makes 8 bytes of every pixel.
+        counts = [torch.bincount(part.flatten(), minlength=256) for part in images[:, channel].split(10_000)]
+        share = torch.stack(counts).sum(0).double()
+        share /= share.sum()
+        m = (share * values).sum()
+        mean.append(round(m.item(), 4))
+        std.append(round(((share * (values - m) ** 2).sum()).sqrt().item(), 4))
+    return tuple(mean), tuple(std)
+
+
+def hold_out(train: Split, count: int, seed: int = 0) -> tuple[Split, Split]:
+    """Splits ``count`` random pictures off the training split: (what remains, held out). The seed fixes the choice.
+
+    Raises:
+        DataError: fewer than one picture would remain.
+    """
+    if not 0 <= count < len(train):
+        raise DataError(f"cannot hold out {count} of {len(train)} training pictures")
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+    return train.take(order[count:].sort().values), train.take(order[:count].sort().values)
