@@ -7,13 +7,17 @@ import io
 import threading
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from model import repairs
+
 MAX_PIXELS = 50_000_000  # a phone's largest photograph; Pillow takes 4 bytes a pixel, and as much again to turn it
 ENOUGH = 1280  # pixels a side, beyond which a picture may be read at a fraction of its size
 LARGE = 4_000_000  # pixels from which on at most two pictures are read at once; the largest take up to 0.8 GB each
+SLOW = 2_100_000  # pixels up to which a BMP may be compressed: Pillow decodes such a one in Python
 reading = threading.BoundedSemaphore(2)
 
 Image.init()  # once, and not from several threads
@@ -25,8 +29,8 @@ FORMATS = [  # none that starts another program
 class BadPicture(ValueError):
     """A file that holds no usable picture.
 
-    The message is a few words that go on from "this file is"; ``reason`` is one word: foreign, damaged, large, gone,
-    closed or memory.
+    The message is a few words that go on from "this file is"; ``reason`` is one word: foreign, raw, damaged, large,
+    slow, gone, closed or memory.
     """
 
     def __init__(self, words: str, reason: str = "damaged"):
@@ -39,6 +43,9 @@ def read_picture(
 ) -> Image.Image:
     """The first frame of a file in RGB: 16-bit values scaled, transparency on white.
 
+    A file is read wherever all its pixels are there: without its end mark, with damaged or very large metadata.
+    Values of 16 bits that the file says are of fewer, or that are all below 4096 or 256, are scaled by that range.
+
     Args:
         file: a path, or the file's content.
         enough: a larger picture may be read at a fraction of its size, as long as both sides keep this many pixels.
@@ -46,24 +53,13 @@ def read_picture(
         guess_range: 32-bit values are scaled by the range that the picture uses; False refuses them.
 
     Raises:
-        BadPicture: not a picture, damaged, cut short, more than ``MAX_PIXELS`` or than the memory holds, of 32-bit
-            values with ``guess_range`` False, gone, or closed to this program.
+        BadPicture: not a picture, a camera's raw file, damaged, cut short, more than ``MAX_PIXELS`` or than the memory
+            holds, of 32-bit values with ``guess_range`` False, gone, or closed to this program.
     """
     try:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it would be logged; our own limit comes next
-        with Image.open(io.BytesIO(file) if isinstance(file, bytes) else file, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise BadPicture(f"too large ({image.width:,} x {image.height:,} pixels)", "large")
-            if image.mode in ("I", "F") and not guess_range:
-                raise BadPicture("of 32-bit pixels, whose range is unknown", "foreign")
-            if turn:
-                image.draft(None, (enough, enough))
-            with reading if image.width * image.height > LARGE else contextlib.nullcontext():
-                image.load()
-                if turn:
-                    turn_upright(image)
-                    image = reduced(image, enough)
-                return to_rgb(image)
+        with io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as stream:
+            return decode(stream, enough, turn, guess_range)
     except BadPicture:
         raise
     except UnidentifiedImageError:
@@ -78,6 +74,31 @@ def read_picture(
         raise BadPicture("larger than the memory allows", "memory") from None
     except Exception:  # a hostile file can make a decoder raise anything
         raise BadPicture("damaged or cut short") from None
+
+
+def decode(file: BinaryIO, enough: int, turn: bool, guess_range: bool) -> Image.Image:
+    """As ``read_picture``, from an open file; raises whatever a decoder raises."""
+    file, bits = repairs.without_extras(file)
+    with repairs.open_image(file, FORMATS) as image:
+        if repairs.is_raw(image, file):
+            raise BadPicture("a camera's raw file, of which only a preview can be read", "raw")
+        if image.width * image.height > MAX_PIXELS:
+            raise BadPicture(f"too large ({image.width:,} x {image.height:,} pixels)", "large")
+        if image.width * image.height > SLOW and any(tile.codec_name == "bmp_rle" for tile in image.tile):
+            raise BadPicture("a BMP of run lengths, too large for those", "slow")
+        said, negative = repairs.said_white(image, bits), repairs.is_negative(image)
+        if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+            if not guess_range:
+                raise BadPicture("of 32-bit pixels, whose range is unknown", "foreign")
+        if turn:
+            image.draft(None, (enough, enough))
+        with reading if image.width * image.height > LARGE else contextlib.nullcontext():
+            image = repairs.load(image, file, said, enough if turn else None)
+            if turn:
+                turn_upright(image)
+                image = reduced(image, enough)
+            image = to_rgb(image, said)
+            return ImageOps.invert(image) if negative else image
 
 
 def turn_upright(image: Image.Image) -> None:
@@ -98,19 +119,26 @@ def reduced(image: Image.Image, enough: int) -> Image.Image:
     return image.reduce(factor)
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Any of Pillow's modes to RGB, without clipping 16-bit values or uncovering what transparency hides."""
+def to_rgb(image: Image.Image, said: int = 0) -> Image.Image:
+    """Any of Pillow's modes to RGB, without clipping 16-bit values or uncovering what transparency hides.
+
+    Args:
+        said: the value of white that the file gives, where values are of 16 bits; 0 where it gives none.
+    """
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(to_8_bit(np.asarray(image))).convert("RGB")
+        return Image.fromarray(to_8_bit(np.asarray(image), said)).convert("RGB")
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
 
 
-def to_8_bit(values: np.ndarray) -> np.ndarray:
-    """uint16 by its full range, floats from 0 to 1 by that, all else by the range it uses: [H, W] to uint8 [H, W]."""
+def to_8_bit(values: np.ndarray, said: int = 0) -> np.ndarray:
+    """uint16 by its ``white_value``, floats from 0 to 1 by that, all else by the range used: [H, W] to uint8 [H, W]."""
     if values.dtype.kind == "u" and values.itemsize == 2:  # of either byte order
+        white = repairs.white_value(int(values.max()), said)
+        if white < 65535:
+            return np.round(np.arange(white + 1) * (255 / white)).astype(np.uint8)[values]
         whole, rest = np.divmod(values, 257)  # in 16 bits, for they take less memory
         return whole.astype(np.uint8) + (rest > 128)
     values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)

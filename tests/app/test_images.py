@@ -19,6 +19,10 @@ def cut_short(path):
     path.write_bytes(path.read_bytes()[:2000])
 
 
+def raw(path):
+    Image.new("RGB", (8, 8)).save(path, "TIFF", tiffinfo={50706: b"\1\4\0\0"})
+
+
 @pytest.mark.parametrize(
     "make, said",
     [
@@ -26,9 +30,10 @@ def cut_short(path):
         (cut_short, "damaged or cut short: please use another one"),
         (large, "too large (10,000 x 5,001 pixels): please use a picture of at most 50 million pixels"),
         (huge, "too large: please use a picture of at most 50 million pixels"),
+        (raw, "a camera's raw file, of which only a preview can be read: please save it as a JPEG"),
         (lambda path: None, "no longer there: please choose it again"),
     ],
-    ids=["text", "cut short", "large", "huge", "gone"],
+    ids=["text", "cut short", "large", "huge", "raw", "gone"],
 )
 def test_one_sentence(make, said, tmp_path):
     path = tmp_path / "upload.png"
@@ -43,7 +48,7 @@ def test_one_sentence(make, said, tmp_path):
 def test_memory_that_does_not_suffice(tmp_path, monkeypatch):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
 
-    def exhausted(image):
+    def exhausted(*arguments):
         raise MemoryError
 
     monkeypatch.setattr("model.pictures.to_rgb", exhausted)

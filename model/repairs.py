@@ -1,0 +1,256 @@
+"""What a decoder refuses or misreads though every pixel is there, put right before or after it decodes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import string
+import struct
+import sys
+import zlib
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageChops, PngImagePlugin, UnidentifiedImageError
+
+PNG = b"\x89PNG\r\n\x1a\n"
+PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+ORIENTATION = {b"eXIf": (b"",), b"iTXt": (b"XML:com.adobe.xmp\0",), b"zTXt": (b"Raw profile type exif\0",)}
+NUMBERS = re.compile(rb"[\s\d]*")
+COMMENT = re.compile(rb"#[^\r\n]*")
+PAGES = 64  # of a TIFF that are looked at
+END_OF_JPEG = b"\xff\xd9"
+NOISE = [bytes(range(1, 255)), bytes(range(254, 0, -1))]
+RESTARTS = [b"\xff" + bytes([mark]) for mark in range(0xD0, 0xD8)]  # marks between the pixels of a JPEG
+REDUCED, OLD_KIND, SUB_PAGES, INVERTED, BITS, EXTRA = 254, 255, 330, 262, 258, 338  # tags of a TIFF
+RAW = {33421, 33422, 50706}  # a mosaic of colours, its pattern, the version of a DNG
+OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
+
+
+def without_extras(file: BinaryIO) -> tuple[BinaryIO, int]:
+    """A PNG's chunks of pixels and orientation alone, and how many bits of each value it says are used (0: unsaid).
+
+    Colour profiles, texts and further frames can be of any size, or damaged, without harm to the pixels. A file that
+    is no PNG comes back as it is.
+    """
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if file.read(len(PNG)) != PNG:
+        return file, 0
+    kept, bits, seen = io.BytesIO(), 0, set()
+    kept.write(PNG)
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind in PIXELS:
+            kept.write(head)
+            kept.write(file.read(min(length + 4, size)))
+        elif kind in {b"sBIT", *ORIENTATION} - seen and length <= PngImagePlugin.MAX_TEXT_CHUNK:
+            content, check = file.read(length), file.read(4)
+            if check != struct.pack(">I", zlib.crc32(kind + content)):
+                continue
+            if kind == b"sBIT":
+                bits = max(content, default=0)
+            elif content.startswith(ORIENTATION[kind]) and taken_by_pillow(kind, content):
+                kept.write(head + content + check)
+                seen.add(kind)
+        else:
+            file.seek(length + 4, io.SEEK_CUR)
+    kept.seek(0)
+    return kept, bits
+
+
+def taken_by_pillow(kind: bytes, content: bytes) -> bool:
+    """Whether Pillow reads a chunk of metadata without refusing the whole file, say because it inflates to too much."""
+    try:
+        with PngImagePlugin.PngStream(io.BytesIO(content)) as stream:
+            getattr(stream, f"chunk_{kind.decode()}")(0, len(content))
+    except Exception:  # whatever it raises, the pixels do not depend on it
+        return False
+    return True
+
+
+def is_raw(image: Image.Image, file: BinaryIO) -> bool:
+    """Whether it is a camera's raw file: a TIFF in which only a preview can be read."""
+    if image.format != "TIFF":
+        return False
+    file.seek(8)
+    canon = file.read(2) == b"CR"
+    return canon or not RAW.isdisjoint(image.tag_v2) or (is_preview(image) and SUB_PAGES in image.tag_v2)
+
+
+def is_preview(image: Image.Image) -> bool:
+    """Whether a page of a TIFF says that it is another one at a smaller size."""
+    return bool(image.tag_v2.get(REDUCED, 0) & 1) or image.tag_v2.get(OLD_KIND) == 2
+
+
+def open_image(file: BinaryIO, formats: list[str]) -> Image.Image:
+    """Opens a file at its first frame; a TIFF that begins with a preview, at its largest page."""
+    file.seek(0)
+    try:
+        image = Image.open(file, formats=formats)
+    except UnidentifiedImageError:
+        file.seek(0)
+        if file.read(len(PNG)) == PNG:  # which says that it is one
+            raise ValueError("a damaged PNG") from None
+        raise
+    if image.format == "TIFF" and is_preview(image):
+        areas = []
+        with contextlib.suppress(EOFError):
+            for page in range(PAGES):
+                image.seek(page)
+                areas.append(image.width * image.height)
+        image.seek(areas.index(max(areas)))
+    return image
+
+
+def complete_jpeg(file: BinaryIO, enough: int | None) -> Image.Image:
+    """A JPEG that lacks its end mark, where no pixel depends on what would have come before that mark.
+
+    Args:
+        file: the JPEG.
+        enough: the side for ``draft``, if it is to be called.
+
+    Raises:
+        ValueError: it lacks more.
+    """
+    file.seek(0)
+    content = file.read().rstrip(b"\xff")  # half a mark
+    images = []
+    for rest in (b"", *(noise + b"".join(mark + noise for mark in RESTARTS) for noise in NOISE)):
+        image = Image.open(io.BytesIO(content + rest + END_OF_JPEG), formats=("JPEG", "MPO"))
+        if enough:
+            image.draft(None, (enough, enough))
+        image.load()
+        images.append(image)
+    first, *others = images
+    if any(ImageChops.difference(first, other).getbbox() for other in others) or lacks_scans(content, first):
+        raise ValueError("the JPEG is cut short")
+    return first
+
+
+def lacks_scans(content: bytes, image: Image.Image) -> bool:
+    """Whether a progressive JPEG ends before its last refinement: some coefficient lacks its lowest bits."""
+    if "progressive" not in image.info:
+        return False
+    lacking = dict.fromkeys(((part, k) for part in range(image.layers) for k in range(64)), 1)
+    start = content.rfind(b"\xff\xc2")  # where the frame begins; a thumbnail comes before
+    parts = [layer[0] for layer in image.layer]
+    while (start := content.find(b"\xff\xda", start + 2)) >= 0:
+        count = content[start + 4]
+        first, last, bits = content[start + 5 + 2 * count : start + 8 + 2 * count]
+        for part in content[start + 5 : start + 5 + 2 * count : 2]:
+            lacking.update({(parts.index(part), k): bits & 15 for k in range(first, last + 1)})
+    return any(lacking.values())
+
+
+def filled_in(image: Image.Image) -> Image.Image:
+    """Without an alpha channel that the writer left at 0 everywhere and a reader of that format may pass over."""
+    unsaid = image.format == "BMP" or (image.format == "TIFF" and EXTRA not in image.tag_v2)
+    if image.mode == "RGBA" and unsaid and image.getchannel("A").getextrema() == (0, 0):
+        return image.convert("RGB")
+    return image
+
+
+def said_white(image: Image.Image, bits: int) -> int:
+    """The value of white that the file gives, for values of more than 8 bits; 0 where it gives none.
+
+    Args:
+        image: opened, not loaded.
+        bits: as ``without_extras`` says.
+    """
+    if image.format == "TIFF" and image.mode == "I;16":
+        bits = min(image.tag_v2.get(BITS, (16,)))
+    return (1 << bits) - 1 if bits and bits < 16 else 0
+
+
+def is_negative(image: Image.Image) -> bool:
+    """Whether 0 is white, for values of more than 8 bits; Pillow turns the others round."""
+    return image.format == "TIFF" and image.mode[0] in "IF" and image.tag_v2.get(INVERTED) == 0
+
+
+def white_value(highest: int, said: int) -> int:
+    """The value of white among 16-bit values up to ``highest``.
+
+    That which the file says, if no value is above it; else the whole range, unless all values are below 256 or 4096:
+    then they are 8-bit or 12-bit values in a wider file, as cameras and microscopes write.
+    """
+    return next(white for white in (said, 255, 4095, 65535) if white and highest <= white)
+
+
+def raw_mode(image: Image.Image) -> str:
+    """How the decoder takes the file's bytes, such as "RGB;16B"; "" where it decides by itself."""
+    args = image.tile[0].args if image.tile else ""
+    return args if isinstance(args, str) else str(args[0]) if args else ""
+
+
+def load(image: Image.Image, file: BinaryIO, said: int, enough: int | None) -> Image.Image:
+    """Decodes the pixels of an opened file.
+
+    Args:
+        image: the opened image.
+        file: which it was opened from.
+        said: as ``said_white`` gives it.
+        enough: the side given to ``draft``, if it was called.
+    """
+    wide = raw_mode(image).partition(";")[2]
+    if image.format == "PPM" and (image.mode == "I" or image.tile[0].codec_name != "raw"):
+        return read_netpbm(image, file)
+    try:
+        image.load()
+    except OSError:
+        if image.format not in ("JPEG", "MPO"):
+            raise
+        return complete_jpeg(file, enough)
+    if image.mode in ("RGB", "RGBA") and wide in OTHER_BYTE:
+        return stretched(image, file, said)
+    return filled_in(image)
+
+
+def stretched(image: Image.Image, file: BinaryIO, said: int) -> Image.Image:
+    """Colours of 16 bits, of which Pillow keeps the high bytes, by the range that they use."""
+    highest = max(high for _, high in image.getextrema()[:3])
+    white = white_value(highest << 8, said)
+    if white == 65535:
+        return image
+    low = open_image(file, [image.format])
+    low.tile = [tile._replace(args=with_other_byte(tile.args)) for tile in low.tile]
+    low.load()
+    bands = list(image.split())
+    for i, other in enumerate(low.split()[:3]):
+        values = np.asarray(bands[i]).astype(np.uint32) << 8 | np.asarray(other)
+        bands[i] = Image.fromarray(np.minimum((values * 255 + white // 2) // white, 255).astype(np.uint8))
+    return Image.merge(image.mode, bands)
+
+
+def with_other_byte(args: str | tuple) -> str | tuple:
+    """A decoder's arguments, such that it takes the low bytes of 16-bit values for the high ones."""
+    raw, *rest = (args,) if isinstance(args, str) else args
+    kind, _, wide = raw.partition(";")
+    raw = f"{kind};{OTHER_BYTE[wide]}"
+    return raw if isinstance(args, str) else (raw, *rest)
+
+
+def read_netpbm(image: Image.Image, file: BinaryIO) -> Image.Image:
+    """A PPM, PGM or PBM whose values Pillow reads one by one, in Python; in 8 bits.
+
+    Raises:
+        ValueError: too few values, or one above the highest that the file gives.
+    """
+    _, _, start, args = image.tile[0]
+    bands = 3 if image.mode == "RGB" else 1
+    count, highest = image.width * image.height * bands, 65535 if isinstance(args, str) else args[-1]
+    file.seek(start)
+    if image.tile[0].codec_name != "ppm_plain":
+        kind = np.dtype(">u2" if highest > 255 else "u1")
+        values = np.minimum(np.frombuffer(file.read(count * kind.itemsize), kind), highest)
+    elif image.mode == "1":
+        highest, digits = 1, COMMENT.sub(b"", file.read()).translate(None, string.whitespace.encode())
+        values = b"1"[0] - np.frombuffer(digits[:count], np.uint8)  # 1 is black; what is no digit lies above 1
+    else:
+        numbers = NUMBERS.match(COMMENT.sub(b" ", file.read())).group()  # up to a second picture, say
+        values = np.fromstring(numbers, np.int32, sep=" ")[:count]
+    if len(values) < count or values.max() > highest:
+        raise ValueError("values are missing or too high")
+    to_8_bit = ((np.arange(highest + 1) * 255 + highest // 2) // highest).astype(np.uint8)
+    return Image.fromarray(to_8_bit[values].reshape(image.height, image.width, bands).squeeze(2 if bands == 1 else ()))
