@@ -201,6 +201,7 @@ def maps(
 def ask(
     checkpoints: Checkpoints,
     scenes: Annotated[int, typer.Option(min=2, help="How many scenes of each kind.")] = 1000,
+    pictures: Annotated[int, typer.Option(min=1, help="How many single test pictures.")] = 10000,
     data_dir: DataDir = Path("data"),
     split_seed: SplitSeed = None,
     device: Device = "auto",
@@ -209,7 +210,7 @@ def ask(
     """Ask composed scenes for one of the pictures in them: how much of each map lies there, what is answered."""
     from training.experiments.run import experiment
 
-    experiment("ask", checkpoints, data_dir, split_seed, device, as_json, scenes=scenes)
+    experiment("ask", checkpoints, data_dir, split_seed, device, as_json, scenes=scenes, pictures=pictures)
 
 
 @app.command()

@@ -476,11 +476,11 @@ class Run:
         return row["held_out_error"] <= min(r["held_out_error"] for r in self.history if r["side"] == row["side"])
 
     def ask_held_out(self, net: Network) -> dict[str, float]:
-        """What choosing the settings of ``ask`` needs, on scenes of held-out pictures: 500 of each kind."""
-        by_class = class_questions(net, self.train) if net.uses_global else None
+        """What choosing the settings of ``ask`` needs, on scenes of held-out pictures: 300 of each kind."""
+        by_class = class_questions(net, self.train.draw(2000)) if net.uses_global else None
         classes, found = len(self.data.class_names), {}
         for grid in ((1, 2), (2, 2)):
-            scenes, absent = (draw_scenes(self.held_out, classes, grid, 500, share) for share in (0.0, 1.0))
+            scenes, absent = (draw_scenes(self.held_out, classes, grid, 300, share) for share in (0.0, 1.0))
             shares, logits = ask_scenes(net, scenes, "class", by_class)
             name = f"{grid[0]}x{grid[1]}"
             for level, cells in shares.items():

@@ -41,6 +41,7 @@ GRIDS: tuple[Grid, ...] = ((1, 2), (2, 2), (3, 3))
 SIDES = (32, 48, 64)  # of single pictures, in 32nds of the network's input size
 PICTURE, CLASS, OWN = "picture", "class", "own"
 BATCH = 50
+ENOUGH = 5000  # training pictures for the class means of a network that keeps none
 
 
 @dataclass(frozen=True)
@@ -170,10 +171,10 @@ def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor
     return {key: torch.cat(parts) for key, parts in found.items()}
 
 
-def measure(nets: dict[str, Network], data: Dataset, scenes: int) -> tuple[str, dict[str, list]]:
+def measure(nets: dict[str, Network], data: Dataset, scenes: int, pictures: int) -> tuple[str, dict[str, list]]:
     """The table and the rows of every network, {name: network}."""
     rows = [row for name, net in nets.items() for row in ask_rows(name, net, data, scenes)]
-    singles = [row for name, net in nets.items() for row in single_rows(name, net, data)]
+    singles = [row for name, net in nets.items() for row in single_rows(name, net, data, pictures)]
     return table(rows, singles), {"rows": rows, "singles": singles}
 
 
@@ -194,7 +195,8 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     attends = isinstance(net, AttendingNetwork)
     by_class = None
     if attends and net.uses_global:
-        by_class = net.class_questions if net.class_questions is not None else class_questions(net, data.train)
+        kept = net.class_questions
+        by_class = class_questions(net, data.train.draw(ENOUGH)) if kept is None else kept
     rows, classes = [], len(data.class_names)
     for grid in tqdm([g for g in GRIDS if math.prod(g) < classes], name, disable=None):
         scenes, absent = (draw_scenes(data.test, classes, grid, count, share) for share in (0.0, 1.0))
@@ -243,19 +245,18 @@ def share_estimate(hits: Tensor) -> Estimate:
     return Estimate(round(share, 4), *(round(v, 4) for v in wilson(share, len(hits))))
 
 
-def single_rows(name: str, net: Network, data: Dataset) -> list[SingleRow]:
-    """Errors on single test pictures, read at each of ``SIDES``."""
-    rows = []
+def single_rows(name: str, net: Network, data: Dataset, count: int) -> list[SingleRow]:
+    """Errors on ``count`` single test pictures, at most all, read at each of ``SIDES``."""
+    rows, some = [], data.test.draw(count)
     for side in SIDES:
         pixels = round(side * data.input_size / 32)
-        logits = predict(net, data.test, side=pixels)
-        error = (logits.argmax(1) != data.test.labels).double().mean().item()
+        error = (predict(net, some, side=pixels).argmax(1) != some.labels).double().mean().item()
         row = SingleRow(
             checkpoint=name,
             side=pixels,
-            pictures=len(data.test),
+            pictures=len(some),
             error=round(error, 6),
-            interval=wilson(error, len(data.test)),
+            interval=wilson(error, len(some)),
         )
         rows.append(row)
     return rows

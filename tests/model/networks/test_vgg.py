@@ -214,3 +214,30 @@ def test_bytes_are_no_images(network):
 def test_a_query_of_another_shape_gets_one_sentence(network, pictures, shape):
     with pytest.raises(ValueError, match=r"query must be \[2, 64\], as the images' own g, not \[\d, 6\d\]"):
         network().explain_logits(pictures(), query=torch.zeros(shape))
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "additive"])
+def test_a_question_reaches_the_logits_only_through_the_maps(compatibility, monkeypatch):
+    torch.manual_seed(0)
+    net = AttentionVGG(compatibility=compatibility, width=1 / 16).eval()
+    with torch.no_grad():
+        local_features, g = net.features(torch.randn(2, 3, 32, 64))
+        own, other = net.explain_features(local_features, g), net.explain_features(local_features, 3 * g.flip(0))
+        assert not torch.equal(own.logits, other.logits)
+        monkeypatch.setattr(net, "attention_maps", lambda *_: own.attention)
+        held = net.explain_features(local_features, 3 * g.flip(0))
+    assert torch.equal(own.logits, held.logits)
+
+
+def test_class_questions_are_saved_and_loaded_strictly(tmp_path):
+    net = AttentionVGG(width=1 / 16, num_classes=3)
+    questions = torch.randn(3, 32)
+    asking = net.with_class_questions(questions)
+    assert net.class_questions is None and "class_questions" not in net.state_dict()
+    asking.save_pretrained(tmp_path)
+    again = AttentionVGG.from_pretrained(tmp_path)
+    assert torch.equal(again.class_questions, questions) and again.arguments["class_questions"] is True
+    with pytest.raises(ValueError, match=r"shape \[3, 5\] do not fit; this network takes \[3, 32\]"):
+        net.with_class_questions(torch.randn(3, 5))
+    with pytest.raises(ValueError, match="pc has no class questions: under it no map depends on g"):
+        AttentionVGG(width=1 / 16, compatibility="pc", class_questions=True)

@@ -1,0 +1,72 @@
+"""Questions put to composed scenes of real test pictures, against a loop; and the command."""
+
+import json
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from model import Network
+from model.presets import normalise
+from training import data
+from training.__main__ import app
+from training.evaluate import class_questions
+from training.experiments.ask import ask_rows, ask_scenes, draw_scenes, share_asked
+
+DP, PC, GAP = "vgg-att3-dp-cifar10-s", "vgg-att3-pc-cifar10-s", "vgg-gap-cifar10-s"
+
+
+@pytest.fixture(scope="module")
+def cifar10(data_dir):
+    return data.load("cifar10", data_dir)
+
+
+def test_answers_and_shares_by_a_loop(cifar10):
+    net, scenes = Network.from_pretrained(DP), draw_scenes(cifar10.test, 10, (2, 2), 6)
+    means = class_questions(net, cifar10.train.draw(200))
+    for question in ("picture", "class", "own"):
+        shares, logits = ask_scenes(net, scenes, question, means)
+        for i in range(6):
+            x, asking = (
+                normalise(p[i : i + 1], net.info.mean, net.info.std) for p in (scenes.pixels, scenes.questions)
+            )
+            with torch.no_grad():
+                g = {"picture": net.features(asking)[1], "class": means[scenes.labels[i], None], "own": None}[question]
+                answer = net.explain_logits(x, g)
+            assert torch.allclose(logits[i], answer.logits[0], atol=1e-4)
+            row, column = divmod(scenes.asked[i].item(), 2)
+            for level, a in answer.attention.items():
+                s = a.shape[1] // 2
+                there = a[0, row * s : row * s + s, column * s : column * s + s].sum().item()
+                assert share_asked(shares[level], scenes.asked)[i].item() == pytest.approx(there, abs=1e-5)
+
+
+def test_class_questions_are_the_means_of_g(cifar10):
+    net, some = Network.from_pretrained(DP), cifar10.train.draw(60)
+    means = class_questions(net, some, batch_size=7)
+    with torch.no_grad():
+        g = net.features(normalise(some.images, net.info.mean, net.info.std))[1]
+    for k in range(10):
+        assert torch.allclose(means[k], g[some.labels == k].mean(0), atol=1e-5)
+
+
+def test_pc_stays_where_it_is_and_rows_are_complete(cifar10):
+    rows = ask_rows("pc", Network.from_pretrained(PC), cifar10, 20)
+    assert {row.grid for row in rows} == {(1, 2), (2, 2), (3, 3)} and all(row.pictures == 20 for row in rows)
+    by_question = {(r.grid, r.level, r.question): r.share for r in rows if r.method == "attention"}
+    for grid, level, _ in by_question:
+        assert len({by_question[grid, level, q] for q in ("picture", "class", "own")}) == 1  # g moves nothing
+    assert {(r.method, r.level) for r in rows if r.named is None} == {("Grad-CAM", "conv13"), ("saliency", "")}
+    assert all((r.absent_named is None) == (r.question == "own" or r.named is None) for r in rows)
+
+
+def test_the_command(data_dir):
+    few = ["--scenes", "4", "--pictures", "8", "--data-dir", str(data_dir)]
+    said = CliRunner().invoke(app, ["ask", PC, GAP, *few, "--json"])
+    assert said.exit_code == 0, said.output
+    answer = json.loads(said.output.splitlines()[-1])
+    assert {r["method"] for r in answer["rows"]} == {"attention", "Grad-CAM", "saliency", "CAM"}
+    assert [(r["checkpoint"], r["side"]) for r in answer["singles"]] == [
+        (n, s) for n in (DP, GAP) for s in (32, 48, 64)
+    ]
+    assert "Scenes of 3 x 3 test pictures, 4 of them; chance is 0.11" in said.output

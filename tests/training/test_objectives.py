@@ -1,0 +1,108 @@
+"""Scenes, questions and their losses, against plain loops; needs no data set."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import log_softmax
+
+import model
+from model.composed import cell_shares, compose
+from training.objectives import AskObjective, ByClass, cell_side
+from training.recipes import Recipe
+
+LABELS = torch.arange(70) % 7
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("cells", [2, 4])
+def test_a_scene_shows_different_classes_and_the_asking_pictures_where_it_says_so(cells):
+    asking = torch.randperm(70, generator=generator())[:40]
+    drawn = ByClass(LABELS, 7).draw(asking, LABELS[asking], cells, 0.25, generator(1))
+    assert torch.equal(LABELS[drawn.pictures], drawn.classes)
+    places = set()
+    for number, pictures, classes, asked in zip(asking, drawn.pictures, drawn.classes, drawn.asked, strict=True):
+        assert len(set(classes.tolist())) == cells and number not in pictures
+        if asked < 0:
+            assert LABELS[number] not in classes
+        else:
+            assert classes[asked] == LABELS[number]
+            places.add(int(asked))
+    assert (drawn.asked < 0).sum() == 10 and places == set(range(cells))
+
+
+def test_what_is_drawn_follows_the_generator_alone():
+    first, again, other = (
+        ByClass(LABELS, 7).draw(torch.arange(8), LABELS[:8], 2, 0.5, generator(s)) for s in (3, 3, 4)
+    )
+    assert torch.equal(first.pictures, again.pictures) and torch.equal(first.asked, again.asked)
+    assert not torch.equal(first.pictures, other.pictures)
+
+
+def test_a_scene_is_read_like_a_text():
+    pictures = torch.arange(6.0).view(1, 6, 1, 1, 1).expand(1, 6, 3, 4, 5)
+    scene = compose(pictures, (2, 3))
+    assert scene.shape == (1, 3, 8, 15)
+    for i in range(6):
+        row, column = divmod(i, 3)
+        assert (scene[0, :, 4 * row : 4 * row + 4, 5 * column : 5 * column + 5] == i).all()
+    shares = cell_shares(scene[:, 0], (2, 3))
+    assert shares[0].tolist() == pytest.approx([i / 15 for i in range(6)])
+
+
+def test_a_blank_map_lies_evenly_and_cells_must_divide_it():
+    assert cell_shares(torch.zeros(1, 4, 4), (2, 2)).tolist() == [[0.25] * 4]
+    with pytest.raises(ValueError, match="a map of 4 x 4 positions has no cells of 3 x 3"):
+        cell_shares(torch.ones(1, 4, 4), (3, 3))
+
+
+@pytest.mark.parametrize(
+    ("side", "grid", "cell"), [(32, (1, 2), 32), (32, (2, 2), 24), (16, (2, 2), 16), (80, (2, 2), 60)]
+)
+def test_four_pictures_are_smaller_so_that_a_step_costs_the_same(side, grid, cell):
+    assert cell_side(side, grid, 20 if side == 80 else 8) == cell
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "pc"])
+def test_the_loss_of_ask_by_a_loop(compatibility):
+    torch.manual_seed(0)
+    net = model.build(f"vgg-att3-concat-{compatibility}", num_classes=7, width=1 / 16, dropout=0).eval()
+    recipe = Recipe("r", ((32, 1),), label_smoothing=0.1, single=1.5, locate=(0.3, 0.1), objective="ask")
+    images, labels = torch.randn(3, 3, 32, 32), torch.tensor([0, 1, 2])
+    cells = torch.randn(3, 2, 3, 32, 32)
+    classes, asked = torch.tensor([[0, 3], [4, 1], [5, 6]]), torch.tensor([0, 1, -1])
+    with torch.no_grad():
+        loss, reported = AskObjective(net, recipe)(images, labels, compose(cells, (1, 2)), classes, asked, (1, 2))
+        total, missed, on_asked = 0.0, 0, 0.0
+        for i in range(3):
+            local_features, g = net.features(images[i : i + 1])
+            single = net.explain_features(local_features, g).logits[0]
+            scene = torch.cat([cells[i, 0], cells[i, 1]], dim=2)[None]
+            answer = net.explain_logits(scene, g)
+            wanted = [labels[i].item()] if asked[i] >= 0 else classes[i].tolist()
+            for weight, logits, right in ((1.5, single, [labels[i].item()]), (1.0, answer.logits[0], wanted)):
+                logs = log_softmax(logits, 0)
+                total -= weight * sum(
+                    (0.1 / 7 + (0.9 / len(right) if k in right else 0)) * logs[k].item() for k in range(7)
+                )
+            if asked[i] < 0:
+                continue
+            missed += answer.logits.argmax().item() != labels[i]
+            for level, weight in (("conv13", 0.3), ("conv10", 0.1)):
+                half = answer.attention[level][0].chunk(2, dim=1)[asked[i]]
+                total -= weight * math.log(half.sum().item())
+                on_asked += half.sum().item() if level == "conv13" else 0
+    assert loss.item() == pytest.approx(total / 3, rel=1e-4)
+    assert [float(v) for v in reported["asked_error"]] == [missed, 2]
+    assert [float(v) for v in reported["asked_share"]] == pytest.approx([on_asked, 2], rel=1e-4)
+
+
+def test_ask_says_what_it_needs():
+    recipe = Recipe("r", ((32, 1),), objective="ask")
+    with pytest.raises(ValueError, match="networks with trained attention"):
+        AskObjective(model.build("vgg-gap", width=1 / 16), recipe).check(10)
+    with pytest.raises(ValueError, match="scenes of four classes and asks for a fifth, not 4"):
+        AskObjective(model.build("vgg-att3-concat-dp", width=1 / 16), recipe).check(4)
