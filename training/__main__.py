@@ -107,6 +107,7 @@ def fit(
     )
     with place.local_main_process_first():  # one process a machine fetches, the others find it
         pictures = data.load(dataset, data_dir, split_seed, input_size or None)
+    place.print(pictures.overview, flush=True)
     folder = RunFolder(out)
     run = Run(settings, pictures, folder, place, command_line(), begun=resume and folder.begun)
     if run.last_side != pictures.input_size and place.is_main_process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -100,7 +101,9 @@ def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Mea
 
 def check_classes(net: Network, data: Dataset) -> None:
     """Raises DataError if the classes of ``data`` are not those of the network."""
-    if tuple(data.class_names) != tuple(net.info.class_names):
+    known = net.info.class_names, data.class_names  # a checkpoint may spell accents as a Mac does
+    own, other = (tuple(unicodedata.normalize("NFC", name) for name in names) for names in known)
+    if own != other:
         raise DataError(
             f"the network knows {len(net.info.class_names)} classes ({', '.join(net.info.class_names[:3])}, ...), "
             f"which are not the {len(data.class_names)} of {data.name} ({', '.join(data.class_names[:3])}, ...)"

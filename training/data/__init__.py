@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from importlib import import_module
 from pathlib import Path
 
@@ -44,9 +45,8 @@ def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: in
         raise DataError(f"{e.filename or data_dir} cannot be read: {e.strerror or e}") from e
     mean, std = channel_statistics(train.images)
     if name.startswith("folder:"):
-        name = (
-            f"folder:{Path(name[7:]).expanduser().resolve().name}"  # published with the weights, so not where it lies
-        )
+        # Published with the weights, so not where it lies.
+        name = unicodedata.normalize("NFC", f"folder:{Path(name[7:]).expanduser().resolve().name}")
     if not min(std):
         raise DataError(f"all training pictures of {name} are of one and the same colour")
     return Dataset(name, train, test, class_names, mean, std)

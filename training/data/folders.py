@@ -1,14 +1,18 @@
 """Anyone's own pictures: ``folder:PATH``, one folder a class.
 
-PATH/train/<class>/* and PATH/test/<class>/*     with a test split
+PATH/train/<class>/* and PATH/test/<class>/*     with a test split; Train, training_set, seg_test and such count too
 PATH/<class>/*                                   without: about a fifth becomes the test split
+
+Names are compared in Unicode's composed form, as some systems store the accents of a name apart.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
+import unicodedata
 from pathlib import Path
 
 import torch
@@ -18,6 +22,18 @@ from training.data.files import read_all, read_picture
 from training.data.splits import DataError, Split
 
 TEST_SHARE = 0.2
+PARTS = {
+    "train": {"train", "training", "trainset", "traindata", "trn"},
+    "test": {"test", "testing", "testset", "testdata", "tst"},
+    "validation": {"val", "valid", "validation", "validate", "valset", "dev", "development", "eval", "evaluation"},
+}
+BESIDE = {"set", "sets", "split", "data", "dataset", "image", "images", "img", "imgs", "picture", "pictures", "seg"}
+NOTES = {  # what systems and programs leave among a person's files, besides what begins with a dot
+    *("__macosx", "@eadir", "@tmp", "@recycle", "@recently-snapshot", "@sharebin", "#recycle", "#snapshot"),
+    *("$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "resource.frk"),
+    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r", "zbthumbnail.info"),
+    *("__pycache__", "cvs", "network trash folder", "temporary items"),
+}
 
 
 def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split, tuple[str, ...]]:
@@ -39,15 +55,14 @@ def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split,
             f"there is no folder {path} here, nor in --data-dir, which may name where it lies; "
             "it must hold one folder of pictures for each class"
         )
-    if folders(path / "train"):
-        if not folders(path / "test"):
-            raise DataError(f"{path} has class folders in train but none in test")
-        names = class_names(path / "train")
-        if foreign := [f.name for f in folders(path / "test") if f.name not in names]:
-            raise DataError(f"{path / 'test'} has a class {foreign[0]} that train has not")
-        train, test = (read_split(path / part, names, size)[0] for part in ("train", "test"))
+    if parts := find_parts(path):
+        names = class_names(parts["train"])
+        if strange := folders(parts["test"]).keys() - set(names):
+            raise DataError(f"{parts['test']} has a class {min(strange)}, which {parts['train'].name} does not have")
+        train, test = (read_split(parts[part], names, size)[0] for part in ("train", "test"))
     else:
         names = class_names(path)
+        refuse_parts_as_classes(path)
         whole, files = read_split(path, names, size)
         chosen = choose_test(files, whole.labels.tolist(), path, seed)
         train, test = whole.take(~chosen), whole.take(chosen)
@@ -59,25 +74,84 @@ def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split,
     return train, test, names
 
 
-def folders(path: Path) -> list[Path]:
-    """The folders in ``path``, by name, without hidden ones; none where there is no ``path``."""
-    return sorted(f for f in path.iterdir() if f.is_dir() and f.name[0] != ".") if path.is_dir() else []
+def composed(name: str) -> str:
+    """A name in which an accent is part of its letter, however the file system stores it."""
+    return unicodedata.normalize("NFC", name)
+
+
+def is_left_behind(name: str) -> bool:
+    """Whether a system or a program made this file or folder beside those of a person; hidden ones too."""
+    return name.startswith(".") or name.casefold() in NOTES or "@syno" in name.casefold()
+
+
+def folders(path: Path) -> dict[str, list[Path]]:
+    """The folders in ``path`` under each name, sorted, without those left behind; none where there is no ``path``."""
+    found = {}
+    for folder in sorted(path.iterdir() if path.is_dir() else []):
+        if folder.is_dir() and not is_left_behind(folder.name):
+            found.setdefault(composed(folder.name), []).append(folder)
+    return dict(sorted(found.items()))
+
+
+def part(name: str) -> str | None:
+    """Which part of a data set a folder's name says that it is; None if it says none."""
+    words = {word.lower() for word in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+    parts = [part for part, names in PARTS.items() if words & names]
+    return parts[0] if len(parts) == 1 and words - PARTS[parts[0]] <= BESIDE else None
+
+
+def find_parts(path: Path) -> dict[str, Path]:
+    """The folders "train" and "test" of a data set, whatever they are called; none where it holds classes.
+
+    Raises:
+        DataError: there is one without the other, or there are two of one.
+    """
+    called: dict[str | None, list[Path]] = {}
+    for name, places in folders(path).items():
+        called.setdefault(part(name), []).extend(places)
+    train, test, validation = ([place for place in called.get(kind, []) if folders(place)] for kind in PARTS)
+    if "train" not in called or (len(called.keys() - {None}) == 1 and not folders(path / "train")):
+        return {}
+    if not train:
+        raise DataError(f"{called['train'][0]} must hold one folder of pictures for each class, and so must its test split")
+    for places in (train, test):
+        if len(places) > 1:
+            raise DataError(f"{path} has both {places[0].name} and {places[1].name}: keep one of them there")
+    if not test:
+        advice = f": to test on {validation[0].name}, rename it to test" if validation else ""
+        raise DataError(f"{path} has class folders in {train[0].name} but none in test{advice}")
+    return {"train": train[0], "test": test[0]}
+
+
+def refuse_parts_as_classes(path: Path) -> None:
+    """Raises DataError where every "class" holds the same folders: these are the classes, and a network would learn
+    to tell the parts of the data set apart."""
+    inside = [set().union(*map(folders, places)) for places in folders(path).values()]
+    same = sorted(set.intersection(*inside))
+    if len(same) > 1:
+        raise DataError(
+            f"all of {', '.join(list(folders(path))[:3])} in {path} hold folders called {same[0]} and {same[1]}: those "
+            "seem to be the classes. Call the parts of the data set train and test, or join them into one"
+        )
 
 
 def class_names(path: Path) -> tuple[str, ...]:
-    names = tuple(folder.name for folder in folders(path))
+    names = tuple(folders(path))
     if len(names) < 2:
-        raise DataError(f"{path} must hold one folder of pictures for each class, at least two; it holds {len(names)}")
+        inner = f"; if the classes are in {path / names[0]}, name that folder" if names and folders(path / names[0]) else ""
+        raise DataError(
+            f"{path} must hold one folder of pictures for each class, at least two; it holds {len(names)}{inner}"
+        )
     return names
 
 
 def read_split(path: Path, names: tuple[str, ...], size: int) -> tuple[Split, list[Path]]:
-    """All pictures under the class folders of ``path``, and their files; hidden files are passed over."""
-    files, labels = [], []
+    """All pictures under the class folders of ``path``, and their files, without those left behind."""
+    files, labels, places = [], [], folders(path)
     for label, name in enumerate(names):
-        found = sorted(f for f in (path / name).rglob("*") if f.is_file())
-        found = [f for f in found if not any(part[0] == "." for part in f.relative_to(path).parts)]
-        files += found
+        found = [f for place in places.get(name, []) for f in place.rglob("*") if f.is_file()]
+        found = [f for f in found if not any(map(is_left_behind, f.relative_to(path).parts))]
+        files += sorted(found, key=lambda file: [composed(part) for part in file.parts])
         labels += [label] * len(found)
     images, kept, bad = read_all(lambda i: crop_square(read_picture(files[i]), size), len(files), size, path.name)
     for i, reason in bad.items():
@@ -94,7 +168,7 @@ def choose_test(files: list[Path], labels: list[int], path: Path, seed: int) -> 
     """
 
     def rank(i: int) -> float:
-        digest = hashlib.sha256(b"%d/%s" % (seed, os.fsencode(files[i].relative_to(path).as_posix()))).digest()
+        digest = hashlib.sha256(b"%d/%s" % (seed, os.fsencode(composed(files[i].relative_to(path).as_posix())))).digest()
         return int.from_bytes(digest[:8], "big") / 2**64
 
     classes, chosen = {}, torch.zeros(len(files), dtype=torch.bool)

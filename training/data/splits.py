@@ -10,6 +10,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+SHOWN = 20  # classes that are listed, of as many as there are
+
 
 class DataError(ValueError):
     """Data that cannot be used; the message is one sentence that says what to do."""
@@ -52,6 +54,14 @@ class Dataset:
     def input_size(self) -> int:
         """Side of the square pictures, in pixels."""
         return self.train.images.shape[-1]
+
+    @property
+    def overview(self) -> str:
+        """The classes and how many pictures each has, in a line."""
+        counts = [split.labels.bincount(minlength=len(self.class_names)).tolist() for split in (self.train, self.test)]
+        rows = [f"{name} {train:,} + {test:,}" for name, train, test in zip(self.class_names, *counts, strict=True)]
+        more = [f"and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+        return f"{len(rows)} classes (training + test pictures): {', '.join(rows[:SHOWN] + more)}"
 
     @cached_property
     def fingerprint(self) -> str:

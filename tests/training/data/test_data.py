@@ -410,7 +410,7 @@ def test_unusual_pictures_are_read_right(tmp_path):
         (lambda root: (fill(root / "train/a", 1), fill(root / "train/b", 1)), "none in test"),
         (
             lambda root: [fill(root / part, 1) for part in ("train/a", "train/b", "test/c")],
-            "has a class c that train has not",
+            "has a class c, which train does not have",
         ),
         (lambda root: [fill(root / p, 2) or (root / p / "00.png").write_text("x") for p in "ab"], "test on"),
     ],
