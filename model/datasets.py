@@ -1,7 +1,7 @@
 """What the data sets are called, and what a page, a card and training must know of each before it is read.
 
 To add a data set: a file ``training/data/<source>.py`` whose ``load(name, data_dir, size, seed)`` returns its training
-split, its test split and its class names; and a row here.
+split, its test split and its class names (and, where there are more test sets, {title: split}); and a row here.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ DATASETS = {
     "cifar100": Facts("CIFAR-100", "cifar", hub_id="uoft-cs/cifar100"),
     "svhn": Facts("SVHN", "svhn", mirrored=False, hub_id="ufldl-stanford/svhn"),
     "cub": Facts("CUB-200-2011", "birds", side=80, resizable=True),
+    "stl10": Facts("STL-10", "stl10", resizable=True),
+    "photos": Facts("CIFAR-10 and STL-10 photographs", "photos", side=64, resizable=True),
     "folder": Facts("", "folders", resizable=True),  # "folder:PATH"; its title is the folder's own name
 }
 

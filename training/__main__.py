@@ -146,10 +146,20 @@ def evaluate(
         print(f"  {name:12} {100 * error:6.2f} %")
     sure = f"mean confidence {100 * measured.confidence:.2f} %, {100 * (1 - measured.error):.2f} % right"
     print(f"expected calibration error {100 * measured.calibration:.2f} % ({sure})")
+    more = {title: measuring.evaluate(nets[checkpoint], data, title) for title in data.more_tests}
+    for title, other in more.items():
+        low, high = (100 * v for v in other.interval)
+        interval = f"95 % interval {low:.2f} to {high:.2f}"
+        print(f"error {100 * other.error:.2f} % ({interval}) on {other.images:,} test pictures of {title}")
     if confusion:
         measuring.draw_confusion(measured, confusion)
     if as_json:
-        print(json.dumps({"checkpoint": checkpoint, **measured.as_dict()}))
+        answer = {"checkpoint": checkpoint, **measured.as_dict()}
+        print(
+            json.dumps(
+                {**answer, "more": {title: other.as_dict() for title, other in more.items()}} if more else answer
+            )
+        )
 
 
 @app.command()

@@ -110,15 +110,17 @@ def check_classes(net: Network, data: Dataset) -> None:
         )
 
 
-def evaluate(net: Network, data: Dataset) -> Measured:
+def evaluate(net: Network, data: Dataset, test: str = "") -> Measured:
     """Measures a network on all test pictures of ``data``, normalised as the network was trained.
+
+    ``test`` is the title of another of its test sets, ``data.more_tests``.
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    logits = predict(net, data.test)
-    return measure(logits, data.test.labels, data.class_names)
+    split = data.more_tests[test] if test else data.test
+    return measure(predict(net, split), split.labels, data.class_names)
 
 
 def draw_confusion(measured: Measured, file: Path) -> None:

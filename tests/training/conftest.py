@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 from torchvision.datasets import CIFAR100, SVHN
 
-from training.data.birds import FOLDER
+from training.data import birds, stl10
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -53,11 +53,27 @@ def svhn(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture(scope="module")
+def find_data(path: str) -> Path:
+    """The folder in which real data lie at ``path``; skips where there is none."""
+    for root in (Path(os.environ.get("DATA_DIR") or REPO / "data"), REPO / "data", REPO / "../shared/data"):
+        if (root / path).exists():
+            return root
+    pytest.skip(f"{path} is in none of $DATA_DIR, data/ and ../shared/data/")
+
+
+@pytest.fixture(scope="session")
 def birds_dir() -> Path:
     """The folder that holds the real CUB_200_2011, or some of its classes."""
-    roots = [Path(os.environ.get("DATA_DIR") or REPO / "data"), REPO / "data", REPO / "../shared/data"]
-    for root in roots:
-        if (root / FOLDER / "images.txt").is_file():
-            return root
-    pytest.skip(f"{FOLDER} is in none of $DATA_DIR, data/ and ../shared/data/")
+    return find_data(f"{birds.FOLDER}/images.txt")
+
+
+@pytest.fixture(scope="session")
+def stl10_dir() -> Path:
+    """The folder that holds the real stl10_binary, with masks."""
+    return find_data(f"{stl10.FOLDER}/masks.npy")
+
+
+@pytest.fixture(scope="session")
+def coseg_dir() -> Path:
+    """The folder that holds the real coseg."""
+    return find_data("coseg/masks")

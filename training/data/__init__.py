@@ -22,7 +22,8 @@ def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: in
         name: a key of ``model.datasets.DATASETS``, or folder:PATH (a relative PATH is looked for here, then in
             ``data_dir``).
         data_dir: the folder that holds the data sets.
-        seed: chooses the test pictures of a folder that has none set apart; the others come with their test split.
+        seed: chooses the test pictures of a folder that has none set apart, and the fold of stl10; the others come
+            with their test split.
         input_size: side of the square pictures, in pixels, where the data set can be read at several.
 
     Raises:
@@ -40,7 +41,7 @@ def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: in
 
     source = import_module(f"training.data.{row.source}")
     try:
-        train, test, class_names = source.load(name, data_dir, size, seed)
+        train, test, class_names, *more_tests = source.load(name, data_dir, size, seed)
     except OSError as e:
         raise DataError(f"{e.filename or data_dir} cannot be read: {e.strerror or e}") from e
     mean, std = channel_statistics(train.images)
@@ -49,4 +50,4 @@ def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: in
         name = unicodedata.normalize("NFC", f"folder:{Path(name[7:]).expanduser().resolve().name}")
     if not min(std):
         raise DataError(f"all training pictures of {name} are of one and the same colour")
-    return Dataset(name, train, test, class_names, mean, std)
+    return Dataset(name, train, test, class_names, mean, std, *more_tests)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -41,7 +42,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Train and test splits with the class names, and the per-channel mean and std of the training pixels (0..1)."""
+    """Train and test splits with the class names, and the per-channel mean and std of the training pixels (0..1).
+
+    ``more_tests`` are other test sets of the same classes, by what people call them.
+    """
 
     name: str
     train: Split
@@ -49,6 +53,7 @@ class Dataset:
     class_names: tuple[str, ...]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    more_tests: Mapping[str, Split] = field(default_factory=dict)
 
     @property
     def input_size(self) -> int:

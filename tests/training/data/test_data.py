@@ -434,7 +434,7 @@ def test_a_single_colour_cannot_be_normalised(tmp_path):
 
 @pytest.mark.parametrize("name", ["cifar", "", "folder", "folder:", "cub:x", "CIFAR10"])
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path, name):
-    assert "there are cifar10, cifar100, svhn, cub, folder:PATH" in refusal(name, tmp_path)
+    assert f"there are {', '.join(DATASETS)}:PATH" in refusal(name, tmp_path)
 
 
 def test_a_folder_that_is_not_there(tmp_path):
