@@ -1,10 +1,12 @@
 """The paper's networks, and what is done with one picture.
 
 found = model.explain("cat.jpg", "vgg-att3-dp-cifar10-s-long")       # the answer, and where each level looked
+found = model.ask("park.jpg", "dog", "vgg-att3-dp-cifar10-s-ask")     # the same under a question
 net = model.build("vgg-att2-indep-pc")                               # a network by its name; model.list() has all
 net = model.Network.from_pretrained("vgg-att3-dp-cifar10-s-long")
 """
 
+from model.ask import Asked, ClassAsked, ask, ask_every_class
 from model.checkpoints import list_checkpoints
 from model.compare import Comparison
 from model.explain import Explanation, Level, explain
@@ -23,9 +25,11 @@ __all__ = [
     "VGG",
     "VGGGAP",
     "VGGPAN",
+    "Asked",
     "AttendingNetwork",
     "AttentionVGG",
     "CheckpointError",
+    "ClassAsked",
     "Comparison",
     "Explained",
     "Explanation",
@@ -35,6 +39,8 @@ __all__ = [
     "ResNet164",
     "ResNet164Attention",
     "VGGGlobal",
+    "ask",
+    "ask_every_class",
     "build",
     "explain",
     "list_checkpoints",

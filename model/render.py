@@ -47,10 +47,10 @@ def limits(maps: Mapping[str, np.ndarray], view: View) -> dict[str, tuple[float,
     return {level: (float(a.min()), float(a.max())) for level, a in scaled.items()}
 
 
-def enlarge(values: np.ndarray, side: int, smooth: bool) -> np.ndarray:
-    """[H, W] to float32 [side, side], bilinear or nearest."""
+def enlarge(values: np.ndarray, size: tuple[int, int], smooth: bool) -> np.ndarray:
+    """[H, W] to float32 of ``size`` (width, height), bilinear or nearest."""
     kind = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(values.astype(np.float32)).resize((side, side), kind))
+    return np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, kind))
 
 
 def kept(values: np.ndarray, keep: float) -> np.ndarray:
@@ -68,12 +68,12 @@ def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, floa
     """A map drawn over the picture's square.
 
     Args:
-        square: RGB, as wide as high.
+        square: RGB, in the shape of what the network read.
         attention: [H, W], sums to 1.
         scale: the values at both ends of the colours, in multiples of uniform.
         view: how to draw it; what is not kept shows the picture in faded grey, outlined in white.
     """
-    values = enlarge(attention * attention.size, square.width, view.smooth)
+    values = enlarge(attention * attention.size, square.size, view.smooth)
     low, high = scale
     span = high - low
     shade = (values - low) / span if span > 1e-9 * max(high, 1) else np.full_like(values, 0.5)
@@ -91,11 +91,11 @@ def difference(square: Image.Image, values: np.ndarray, limit: float) -> Image.I
     """The difference of two maps, smooth, over the picture in grey.
 
     Args:
-        square: RGB, as wide as high.
+        square: RGB, in the shape of what the network read.
         values: [H, W], above zero where the first map is higher.
         limit: the value of the strongest red; blue is as far below zero.
     """
-    shade = enlarge(values, square.width, smooth=True) / (limit or 1.0)
+    shade = enlarge(values, square.size, smooth=True) / (limit or 1.0)
     colours = DIVERGING((shade.clip(-1, 1) + 1) / 2)[..., :3].astype(np.float32) * 255
     drawn = 0.3 * grey(np.asarray(square, np.float32)) + 0.7 * colours
     return Image.fromarray(drawn.round().astype(np.uint8))

@@ -79,7 +79,7 @@ def card(level: Level, logit: float, scale: tuple[float, float], view: render.Vi
     share = f" ({words.minus(f'{round(100 * level.logit / logit)} %')})" if logit > 0 else ""
     shown = ""
     if view.keep < 100:
-        values = render.enlarge(level.attention, 160, view.smooth)
+        values = render.enlarge(level.attention, (160, 160), view.smooth)
         kept = render.kept(values, view.keep)
         there = values[kept].sum() / values.sum()  # more than was asked for, where single positions hold much
         shown = f"<p>{100 * there:.0f} % of the attention lies in {100 * kept.mean():.0f} % of the picture.</p>"

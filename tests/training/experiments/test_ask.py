@@ -66,7 +66,6 @@ def test_the_command(data_dir):
     assert said.exit_code == 0, said.output
     answer = json.loads(said.output.splitlines()[-1])
     assert {r["method"] for r in answer["rows"]} == {"attention", "Grad-CAM", "saliency", "CAM"}
-    assert [(r["checkpoint"], r["side"]) for r in answer["singles"]] == [
-        (n, s) for n in (DP, GAP) for s in (32, 48, 64)
-    ]
+    expected = [(name, side, 8) for name in (PC, GAP) for side in (32, 48, 64)]
+    assert [(r["checkpoint"], r["side"], r["pictures"]) for r in answer["singles"]] == expected
     assert "Scenes of 3 x 3 test pictures, 4 of them; chance is 0.11" in said.output

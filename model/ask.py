@@ -1,0 +1,261 @@
+"""A question put to a scene: where does the network look for what is asked, and what does it answer?
+
+    found = ask("park.jpg", "dog", "vgg-att3-dp-cifar10-s-ask")            # by name: the mean g of the class asks
+    found = ask("park.jpg", "my-dog.jpg", "vgg-att3-dp-cifar10-s-ask")     # by picture: its own g asks
+    found = ask(["cat.jpg", "ship.jpg"], "ship", "vgg-att3-dp-cifar10-s-ask")   # a scene composed of pictures
+    found.asked.answer, found.shares["conv13"], found.own.answer           # "ship", (.02, .98), "cat"
+
+The question takes the place of the scene's own global feature g. It can move the maps, and through them alone the
+answer. Under pc and uniform no map depends on g, so the two answers are the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from model.compare import Comparison
+from model.composed import Grid, cell_shares, compose
+from model.explain import (
+    SIDE,
+    Explanation,
+    check_attention,
+    explain_pixels,
+    global_features,
+    rgb,
+    side_of,
+)
+from model.network import Network
+from model.networks.attending import AttendingNetwork
+from model.presets import crop_square, network_input, square_pixels
+
+Picture = str | Path | bytes | Image.Image
+ASKED, OWN = "asked", "own"
+PAIR = (ASKED, OWN)  # a difference above zero: the question drew attention there
+LARGEST_SCENE = 9  # pictures
+GRIDS: dict[int, Grid] = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 2), 9: (3, 3)}  # by the number of pictures
+MOVED = 0.005  # x uniform: maps that lie no further apart are the same to the eye
+UNMOVED = (
+    "Under {} no map depends on the global feature g, so every question gets the same maps and the same answer as none."
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A scene's answer under a question, beside its own.
+
+    Attributes:
+        asked: the answer under the question.
+        own: the answer under the scene's own g.
+        question: the class that was asked for by name; of a question by picture, what the network names that picture.
+        by_name: whether a class's mean g asked, not a picture's g.
+        grid: rows and columns of a composed scene, (1, 1) of a single picture.
+        uses_question: whether the network's maps depend on g at all.
+    """
+
+    asked: Explanation
+    own: Explanation
+    question: str
+    by_name: bool
+    grid: Grid
+    uses_question: bool
+
+    @property
+    def comparison(self) -> Comparison:
+        return Comparison({ASKED: self.asked, OWN: self.own})
+
+    @property
+    def shares(self) -> dict[str, tuple[float, ...]]:
+        """{level: the share of the asked map in each picture of the scene}, in reading order."""
+        return shares_of(self.asked, self.grid)
+
+    @property
+    def own_shares(self) -> dict[str, tuple[float, ...]]:
+        """The same of the scene's own maps."""
+        return shares_of(self.own, self.grid)
+
+    @property
+    def note(self) -> str:
+        """What the question changed, in a sentence or two."""
+        if not self.uses_question:
+            return UNMOVED.format(self.asked.compatibility)
+        found = self.comparison
+        moved = {level: float(np.abs(found.difference(PAIR, level)).max()) for level in found.levels}
+        level = max(moved, key=moved.get)
+        if moved[level] < MOVED:
+            return "The question moved no map."
+        own, asked = self.own.answer, self.asked.answer
+        changed = f"stays {own}" if own == asked else f"changed from {own} to {asked}"
+        most = f"The question moved the map of {level} most, by up to {moved[level]:.1f} × uniform."
+        return f"{most} The answer {changed}."
+
+    def to_json(self, maps: bool = True) -> dict:
+        """Both answers, how far each level's two maps agree, and what the question changed."""
+        return {
+            ASKED: self.asked.to_json(maps),
+            OWN: self.own.to_json(maps),
+            "question": self.question,
+            "by_name": self.by_name,
+            "grid": list(self.grid),
+            "shares": {level: list(shares) for level, shares in self.shares.items()},
+            "correlation": self.comparison.correlations(PAIR),
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class ClassAsked:
+    """What a scene answers when one class is asked for by name.
+
+    Attributes:
+        name: the class.
+        probability: that the network gives this class.
+        attention: float64 [H, W], the last level's map.
+    """
+
+    name: str
+    probability: float
+    attention: np.ndarray
+
+
+def ask(
+    scene: Picture | Sequence[Picture],
+    question: Picture,
+    checkpoint: str | Path | Network,
+    side: int = 0,
+    grid: Grid | None = None,
+) -> Asked:
+    """Asks a scene a question.
+
+    Args:
+        scene: a picture, whose centred square is used; or two, three, four or nine, of which a scene is composed.
+        question: the name of a class; or a picture.
+        checkpoint: the name of a shipped checkpoint, a folder, a Hub id, or a network.
+        side: of each square that the network reads, in pixels; 0 is the network's own.
+        grid: rows and columns of a composed scene; by default a row of two or three, a square of four or nine.
+
+    Raises:
+        BadPicture: a file holds no usable picture.
+        CheckpointError: there is no such checkpoint, or it cannot be read.
+        ValueError: the network has no trained attention, or keeps no question for its classes, or has no such class;
+            or the grid does not suit the number of pictures.
+    """
+    net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
+    check_attention(net)
+    side = side_of(net, side)
+    pixels, square, grid = compose_scene(scene, side, grid)
+    by_name = isinstance(question, str) and question in net.info.class_names
+    if by_name:
+        name, g = question, class_question(net, question)
+    else:
+        picture = square_pixels(rgb_question(question, net), side)[None]
+        (own,), g = explain_pixels(net, picture), global_features(net, picture)
+        name = own.answer
+    (own,), (asked,) = explain_pixels(net, pixels), explain_pixels(net, pixels, g)
+    return Asked(
+        asked=dataclasses.replace(asked, square=square),
+        own=dataclasses.replace(own, square=square),
+        question=name,
+        by_name=by_name,
+        grid=grid,
+        uses_question=net.uses_global,
+    )
+
+
+def ask_every_class(
+    scene: Picture | Sequence[Picture], checkpoint: str | Path | Network, side: int = 0, grid: Grid | None = None
+) -> list[ClassAsked]:
+    """Asks a scene for each class in turn, in one pass over its local features; for the arguments see ``ask``.
+
+    Raises:
+        BadPicture, CheckpointError, ValueError: as ``ask``.
+    """
+    net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
+    check_attention(net)
+    pixels, _, _ = compose_scene(scene, side_of(net, side), grid)
+    questions = class_questions(net) if net.uses_global else None
+    with torch.inference_mode():
+        local_features, g = net.features(network_input(net, pixels))
+        count = len(net.info.class_names) if questions is not None else 1
+        each = {level: l.expand(count, -1, -1, -1) for level, l in local_features.items()}
+        answer = net.explain_features(each, g if questions is None else questions)
+        probabilities = answer.logits.double().softmax(1).cpu()  # [K, K], or [1, K] where no question moves anything
+        maps = answer.attention[net.levels[-1]].double().cpu().numpy()
+    return [
+        ClassAsked(name, probabilities[k % count, k].item(), maps[k % count])
+        for k, name in enumerate(net.info.class_names)
+    ]
+
+
+def compose_scene(scene: Picture | Sequence[Picture], side: int, grid: Grid | None) -> tuple[Tensor, Image.Image, Grid]:
+    """What the network reads of a scene, uint8 [1, 3, H, W]; the same to draw on; and its rows and columns.
+
+    Raises:
+        BadPicture: a file holds no usable picture.
+        ValueError: the grid does not suit the number of pictures.
+    """
+    parts: list[Any] = list(scene) if isinstance(scene, (list, tuple)) else [scene]
+    grid = grid or GRIDS.get(len(parts))
+    if not parts or grid is None or grid[0] * grid[1] != len(parts) or len(parts) > LARGEST_SCENE:
+        raise ValueError(
+            f"a scene is composed of two, three, four or nine pictures, or of rows x columns of them, not {len(parts)}"
+        )
+    pictures = [rgb(part) for part in parts]
+    pixels = compose(torch.stack([square_pixels(picture, side) for picture in pictures])[None], grid)
+    drawn = SIDE // max(grid)
+    square = Image.new("RGB", (drawn * grid[1], drawn * grid[0]))
+    for i, picture in enumerate(pictures):
+        row, column = divmod(i, grid[1])
+        square.paste(crop_square(picture, drawn), (drawn * column, drawn * row))
+    return pixels, square, grid
+
+
+def class_questions(net: AttendingNetwork) -> Tensor:
+    """The mean g of each class, [K, C].
+
+    Raises:
+        ValueError: the network keeps none.
+    """
+    if net.class_questions is None:
+        raise ValueError(
+            f"{net.name or type(net).__name__} keeps no question for its classes: ask with a picture, or use a "
+            "checkpoint that was trained with --objective ask"
+        )
+    return net.class_questions
+
+
+def class_question(net: AttendingNetwork, name: str) -> Tensor | None:
+    """The question for one class, [1, C]; None where no map depends on g.
+
+    Raises:
+        ValueError: the network keeps none.
+    """
+    return class_questions(net)[net.info.class_names.index(name)][None] if net.uses_global else None
+
+
+def rgb_question(question: Picture, net: Network) -> Image.Image:
+    """The picture that asks, in RGB.
+
+    Raises:
+        BadPicture: the file holds no usable picture.
+        ValueError: a word that is neither a class nor a file.
+    """
+    if isinstance(question, str) and not Path(question).exists():
+        names = net.info.class_names
+        some = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise ValueError(f"{question[:80]!r} is neither a picture's file nor one of the classes: {some}")
+    return rgb(question)
+
+
+def shares_of(explanation: Explanation, grid: Grid) -> dict[str, tuple[float, ...]]:
+    """{level: the share of the map in each cell of the grid}, in reading order."""
+    maps: Mapping[str, np.ndarray] = explanation.maps
+    return {level: tuple(cell_shares(torch.from_numpy(a)[None], grid)[0].tolist()) for level, a in maps.items()}
