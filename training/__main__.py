@@ -154,12 +154,8 @@ def evaluate(
     if confusion:
         measuring.draw_confusion(measured, confusion)
     if as_json:
-        answer = {"checkpoint": checkpoint, **measured.as_dict()}
-        print(
-            json.dumps(
-                {**answer, "more": {title: other.as_dict() for title, other in more.items()}} if more else answer
-            )
-        )
+        others = {"more": {title: other.as_dict() for title, other in more.items()}} if more else {}
+        print(json.dumps({"checkpoint": checkpoint, **measured.as_dict(), **others}))
 
 
 @app.command()

@@ -113,7 +113,9 @@ def find_parts(path: Path) -> dict[str, Path]:
     if "train" not in called or (len(called.keys() - {None}) == 1 and not folders(path / "train")):
         return {}
     if not train:
-        raise DataError(f"{called['train'][0]} must hold one folder of pictures for each class, and so must its test split")
+        raise DataError(
+            f"{called['train'][0]} must hold one folder of pictures for each class, and so must its test split"
+        )
     for places in (train, test):
         if len(places) > 1:
             raise DataError(f"{path} has both {places[0].name} and {places[1].name}: keep one of them there")
@@ -138,7 +140,9 @@ def refuse_parts_as_classes(path: Path) -> None:
 def class_names(path: Path) -> tuple[str, ...]:
     names = tuple(folders(path))
     if len(names) < 2:
-        inner = f"; if the classes are in {path / names[0]}, name that folder" if names and folders(path / names[0]) else ""
+        inner = (
+            f"; if the classes are in {path / names[0]}, name that folder" if names and folders(path / names[0]) else ""
+        )
         raise DataError(
             f"{path} must hold one folder of pictures for each class, at least two; it holds {len(names)}{inner}"
         )
@@ -168,7 +172,9 @@ def choose_test(files: list[Path], labels: list[int], path: Path, seed: int) -> 
     """
 
     def rank(i: int) -> float:
-        digest = hashlib.sha256(b"%d/%s" % (seed, os.fsencode(composed(files[i].relative_to(path).as_posix())))).digest()
+        digest = hashlib.sha256(
+            b"%d/%s" % (seed, os.fsencode(composed(files[i].relative_to(path).as_posix())))
+        ).digest()
         return int.from_bytes(digest[:8], "big") / 2**64
 
     classes, chosen = {}, torch.zeros(len(files), dtype=torch.bool)
