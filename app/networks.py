@@ -10,13 +10,15 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from model import VGGGAP, CheckpointError, Network, list_checkpoints
+from model import CheckpointError, Network, list_checkpoints
 from model.checkpoints import Entry
 from model.compare import Comparison
 from model.explain import SIDE, Explanation, explain
 from model.machine import multiplies_bfloat16
+from model.map_kinds import CAM
+from model.networks.attention import COMPATIBILITIES
 
-COMPATIBILITIES = {"dp": "Dot product (dp)", "pc": "Parametrised (pc)", "additive": "Additive (ours)"}
+SWITCH = {row.name: row.label for row in COMPATIBILITIES.values() if not row.control}  # what visitors choose from
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Networks:
 
     families: Mapping[str, Mapping[str, Network]]
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    gap: Mapping[str, tuple[str, VGGGAP]] = field(default_factory=dict)
+    gap: Mapping[str, tuple[str, Network]] = field(default_factory=dict)
     others: Mapping[str, Network] = field(default_factory=dict)
     bf16: bool = False
 
@@ -47,7 +49,7 @@ class Networks:
         """
         families: dict[str, dict[str, Network]] = {}
         names, gap, others = {}, {}, {}
-        order = {name: rank for rank, name in enumerate(COMPATIBILITIES)}
+        order = {name: rank for rank, name in enumerate(SWITCH)}
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
             net = load_named(entry).to(device)
             if entry.compatibility in order:
@@ -56,7 +58,7 @@ class Networks:
                 family = entry.family if fits else entry.name
                 families.setdefault(family, {})[entry.compatibility] = net
                 names[family, entry.compatibility] = entry.name
-            elif isinstance(net, VGGGAP) and entry.info.dataset not in gap:
+            elif net.map_kind is CAM and entry.info.dataset not in gap:
                 gap[entry.info.dataset] = entry.name, net
             else:
                 others[entry.name] = net

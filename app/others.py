@@ -92,6 +92,7 @@ class Others:
         gap: ``CAM`` alone; None where no VGG-GAP of this data set is served.
         square: the picture's centred square at ``SIDE`` pixels.
         last_level: the level at which Grad-CAM was computed.
+        titles: level: what a visitor reads beside its name.
         seconds: time that all of it took.
     """
 
@@ -102,6 +103,7 @@ class Others:
     gap: Checked | None
     square: Image.Image
     last_level: str
+    titles: Mapping[str, str]
     seconds: float
 
     @property
@@ -151,6 +153,7 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
         gap=beside,
         square=crop_square(picture, SIDE),
         last_level=net.levels[-1],
+        titles=net.available,
         seconds=time.perf_counter() - began,
     )
 

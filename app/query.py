@@ -8,6 +8,7 @@ from PIL import Image
 from app.drawing import words
 from app.networks import Networks
 from model.compare import Comparison
+from model.networks.attention import COMPATIBILITIES
 
 OWN, QUERIED = "own", "queried"
 PAIR = (QUERIED, OWN)  # a difference above zero: the query drew attention there
@@ -44,7 +45,7 @@ def to_json(found: Comparison) -> dict:
 
 def note(found: Comparison) -> str:
     """What the query moved most, or why it can move nothing."""
-    if found.explanations[OWN].compatibility == "pc":
+    if not COMPATIBILITIES[found.explanations[OWN].compatibility].uses_global:
         return STILL
     moved = {level: np.abs(found.difference(PAIR, level)) for level in found.levels}
     level = max(moved, key=lambda name: moved[name].max())

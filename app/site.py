@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.examples import FOLDER
-from app.networks import COMPATIBILITIES, Networks
+from app.networks import SWITCH, Networks
 from app.sampling import FOLDER as DATA
 from model import Network
 from model.datasets import dataset_title
@@ -58,7 +58,7 @@ class Site:
         """(what visitors read, name) of what one checkpoint can be switched to; of any checkpoint by default."""
         nets: Mapping = self.networks.families.get(checkpoint, {})
         there = nets or {c for family in self.networks.families.values() for c in family}
-        return [(label, name) for name, label in COMPATIBILITIES.items() if name in there]
+        return [(label, name) for name, label in SWITCH.items() if name in there]
 
     def nearest(self, checkpoint: str, compatibility: str) -> str:
         """The compatibility itself, or the checkpoint's best: what the switch shows once it has followed."""

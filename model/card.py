@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from model.datasets import dataset_title, hub_id
 from model.format import shipped
+from model.map_kinds import MapKind
+from model.networks.attention import Equation
 
 PAPER = "https://arxiv.org/abs/1804.02391"
 RECIPE_FACTS = {
@@ -22,12 +24,20 @@ RECIPE_FACTS = {
 }
 
 
-def card(name: str, config: Mapping, pictures: Mapping[str, str] | None = None) -> str:
+def card(
+    name: str,
+    config: Mapping,
+    maps: MapKind,
+    equation: Equation | None = None,
+    pictures: Mapping[str, str] | None = None,
+) -> str:
     """The model card of a checkpoint, with Hub front matter.
 
     Args:
         name: the checkpoint's name, or its Hub id, "user/repo".
         config: the content of its config.json.
+        maps: what the network returns beside the logits.
+        equation: how it scores positions, where it does.
         pictures: what to show, {file beside the card: what it is}.
 
     Returns:
@@ -40,15 +50,14 @@ def card(name: str, config: Mapping, pictures: Mapping[str, str] | None = None) 
     parts = [
         f"---\n{front_matter(name, config)}\n---",
         f"# {name}",
-        describe(config["architecture"], config["arguments"], trained_on, recipe.get("start")),
+        describe(config["architecture"], config["arguments"], trained_on, recipe.get("start"), equation),
         measurement(results, dataset_title(config["dataset"])),
         *(f"![{text}]({file})\n\n{text}" for file, text in (pictures or {}).items()),
         "## Use",
         "In the folder of the code that it was trained with:",
-        usage(name, config),
+        usage(name, config["architecture"], maps),
         f"Images are normalised by `net.info.mean` and `net.info.std`, at {config['input_size']} x "
-        f"{config['input_size']} pixels; the classes are `net.info.class_names`."
-        + (careful if returned(config)[0] != "_" else ""),
+        f"{config['input_size']} pixels; the classes are `net.info.class_names`." + (careful if maps.contract else ""),
         "## Training" if recipe else "",
         f"    {recipe['command']}" if recipe.get("command") else "",
         "\n".join(f"- {label}: {fact}" for label, fact in facts.items() if fact not in (None, "")),
@@ -88,17 +97,6 @@ def front_matter(name: str, config: Mapping) -> str:
     return data.to_yaml().strip()
 
 
-def returned(config: Mapping) -> tuple[str, str]:
-    """What a network returns beside its logits: a variable's name, "_" where that is nothing, and a comment."""
-    if config["arguments"].get("compatibility"):
-        return "attention", "  # attention: {level: [B, H, W]}, each map sums to 1"
-    if config["architecture"] == "VGGPAN":
-        return "attention", "  # conv10: the gate, [B, H, W] of 0 to 1; conv13: [B, H, W], each map sums to 1"
-    if config["architecture"] == "VGGGAP":
-        return "maps", "  # conv13: the class activation map of each answer, [B, H, W]"
-    return "_", ""
-
-
 def measurement(results: Mapping, dataset: str) -> str:
     """The measured error, and how it was measured."""
     if "error" in results:
@@ -125,34 +123,29 @@ def measurement(results: Mapping, dataset: str) -> str:
     return ""
 
 
-def usage(name: str, config: Mapping) -> str:
+def usage(name: str, architecture: str, maps: MapKind) -> str:
     """Lines that load the checkpoint: a Hub id and the name of a shipped checkpoint load by name, others by folder."""
-    kind = config["architecture"] if config["architecture"] == "AttentionVGG" else "Network"
     where = name if "/" in name or shipped(name) else f"path/to/{name}"
-    variable, comment = returned(config)
+    comment = f"  # {maps.contract}" if maps.contract else ""
     lines = [
-        f"from model import {kind}",
-        f'net = {kind}.from_pretrained("{where}")',
-        f"logits, {variable} = net(images){comment}",
+        f"from model import {architecture}",
+        f'net = {architecture}.from_pretrained("{where}")',
+        f"logits, {maps.variable} = net(images){comment}",
     ]
     return "\n".join(f"    {line}" for line in lines)
 
 
-def describe(architecture: str, arguments: Mapping, dataset: str, start: str | None = None) -> str:
+def describe(
+    architecture: str, arguments: Mapping, dataset: str, start: str | None = None, equation: Equation | None = None
+) -> str:
     """One paragraph: what the network is, and where ``dataset`` is not empty what it was trained on."""
     origin = f"trained on {dataset}, starting from {start}, " if start else f"trained from scratch on {dataset}, "
     text = f"{architecture}, {origin if dataset else ''}width {arguments['width']:g} (1 is the paper's)."
-    if arguments.get("compatibility"):
+    if equation:
         text += (
             f" Attention at {', '.join(arguments['levels'])}, compatibility {arguments['compatibility']}, "
-            f"head {arguments['head']}."
+            f"head {arguments['head']}. The score of position i is {equation.text} ({equation.source})."
         )
-        if arguments["compatibility"] == "dp":
-            text += {
-                True: " Scores are <l, g> / sqrt(channels).",
-                False: " Scores are <l, g>, as in the paper.",
-                "learnt": " Scores are <l, g> times a factor learnt for each level.",
-            }[arguments["scale_scores"]]
         if not arguments["global_branch"]:
             text += " The global branch, which cannot change its answers, is left out."
     return text

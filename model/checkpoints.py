@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,6 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from model.atomic import write_atomically
-from model.card import card
 from model.format import BUNDLED, CARD, CONFIG, WEIGHTS, CheckpointError, Info, info_of, read_config, shipped
 from model.hub import fetch
 
@@ -77,13 +77,16 @@ def locate(where: str | Path, revision: str | None = None) -> tuple[Path, str]:
     return fetch(str(where), revision), str(where)
 
 
-def save(net: nn.Module, config: dict, folder: str | Path, dtype: torch.dtype | None = None) -> None:
+def save(
+    net: nn.Module, config: dict, folder: str | Path, card: Callable[[str], str], dtype: torch.dtype | None = None
+) -> None:
     """Writes config.json, model.safetensors and README.md, each atomically, the config last.
 
     Args:
         net: whose weights to store.
         config: what config.json is to hold.
         folder: made if it does not exist.
+        card: gives README.md for the folder's name, once the folder is there.
         dtype: stores floating-point weights in this precision.
 
     Raises:
@@ -97,7 +100,7 @@ def save(net: nn.Module, config: dict, folder: str | Path, dtype: torch.dtype | 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / WEIGHTS, to_safetensors(state, metadata={"format": "pt"}))
-        write_atomically(folder / CARD, card(folder.resolve().name, config).encode())
+        write_atomically(folder / CARD, card(folder.resolve().name).encode())
         write_atomically(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     except OSError as e:
         raise CheckpointError(f"{folder} cannot be written: {e.strerror or e}") from e

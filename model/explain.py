@@ -24,6 +24,7 @@ from PIL import Image
 from torch import Tensor
 
 from model.atomic import write_atomically
+from model.map_kinds import ATTENTION
 from model.network import Network
 from model.networks.attending import AttendingNetwork
 from model.networks.layers import LARGEST_INPUT
@@ -43,10 +44,12 @@ class Level:
     Attributes:
         attention: float64 [H, W], sums to 1.
         logit: this level's term of the winning logit.
+        title: what a visitor reads beside its name, such as "late layer".
     """
 
     attention: np.ndarray
     logit: float
+    title: str = ""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -248,7 +251,7 @@ def explain_pixels(net: AttendingNetwork, pixels: Tensor, question: Tensor | Non
             probabilities=dict(zip(classes, probabilities[i], strict=True)),
             logit=float(logits[i, k]),
             logit_bias=float(bias[k]),
-            levels={level: Level(a[i], float(terms[level][i, k])) for level, a in maps.items()},
+            levels={level: Level(a[i], float(terms[level][i, k]), net.available[level]) for level, a in maps.items()},
             seen=Image.fromarray(squares[i]),
             square=None,
             seconds=seconds,
@@ -269,7 +272,7 @@ def global_features(net: AttendingNetwork, pixels: Tensor) -> Tensor | None:
 
 def check_attention(net: Network) -> None:
     """Raises ValueError unless ``net`` has trained attention and is in evaluation mode."""
-    if not isinstance(net, AttendingNetwork):
+    if net.map_kind is not ATTENTION:
         raise ValueError(f"{net.name or type(net).__name__} has no trained attention, so there is nothing to explain")
     if net.training:
         raise ValueError("the network is in training mode; call net.eval() first")

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from model.card import card
 from model.checkpoints import load, locate, save
 from model.format import CheckpointError, Info, read_config
+from model.map_kinds import NO_MAPS, MapKind
+from model.networks.attention import Equation
+
+
+class Stage(NamedTuple):
+    """Consecutive layers of a network, as the page lists them."""
+
+    layers: str
+    channels: str
+    side: int  # of its output's grid, at the network's own input size
+    then: str
 
 
 class Network(nn.Module):
@@ -24,6 +38,9 @@ class Network(nn.Module):
         name: of the checkpoint that it was loaded from, or the Hub id; empty until then.
         input_size: side of its own input in pixels.
     """
+
+    map_kind: ClassVar[MapKind] = NO_MAPS
+    summary: ClassVar[str] = ""  # what it is made of, in a sentence for a reader
 
     def __init__(self, **arguments):
         super().__init__()
@@ -49,6 +66,29 @@ class Network(nn.Module):
             **dataclasses.asdict(self.info),
         }
 
+    @property
+    def equation(self) -> Equation | None:
+        """How it scores positions; None where it has no compatibility."""
+        return None
+
+    @property
+    def is_control(self) -> bool:
+        """Its maps say nothing of a picture: it is there for others to be compared with."""
+        return False
+
+    @property
+    def stages(self) -> list[Stage]:
+        """What ``summary`` says, in rows."""
+        return []
+
+    def features_and_logits(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """A level's features [B, C, h, w], for each level, and the logits [B, K] computed from those very tensors.
+
+        Raises:
+            ValueError: the network has no levels.
+        """
+        raise ValueError(f"{type(self).__name__} has no levels, at which Grad-CAM could look")
+
     def embed(self, images: Tensor) -> Tensor:
         """What the classifier reads of ``images`` [B, 3, H, W]: [B, D], the attended vectors where there are any."""
         raise NotImplementedError
@@ -66,7 +106,16 @@ class Network(nn.Module):
         """
         if info is not None:
             self.info = info
-        save(self, self.config, folder, dtype)
+        save(self, self.config, folder, self.card, dtype)
+
+    def card(self, name: str, pictures: Mapping[str, str] | None = None) -> str:
+        """The README.md of its checkpoint, see ``model.card``.
+
+        Args:
+            name: the checkpoint's name, or its Hub id.
+            pictures: what to show, {file beside the card: what it is}.
+        """
+        return card(name, self.config, self.map_kind, self.equation, pictures)
 
     @classmethod
     def from_pretrained(cls, where: str | Path, revision: str | None = None) -> Network:

@@ -22,8 +22,8 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import gaussian_blur
 
 from model.attacks import logits_of
+from model.map_kinds import CAM
 from model.network import Network
-from model.networks.attending import AttendingNetwork
 from model.networks.baselines import VGGGAP
 from model.presets import network_input, unit_pixels
 
@@ -66,24 +66,13 @@ def grad_cam(net: Network, pictures: Tensor, classes: Tensor, level: str | None 
     """
     with torch.inference_mode(False), torch.enable_grad():
         pixels = unit_pixels(pictures).requires_grad_()  # or a frozen network would keep no gradients
-        local_features, logits = features_and_logits(net, network_input(net, pixels))
+        local_features, logits = net.features_and_logits(network_input(net, pixels))
         level = level or list(local_features)[-1]
         if level not in local_features:
             raise ValueError(f"the network's levels are {', '.join(local_features)}, not {level}")
         l = local_features[level]  # [B, C, h, w]
         gradient = torch.autograd.grad(logits.gather(1, classes.clone()[:, None]).sum(), l)[0]
     return (gradient.mean((2, 3), keepdim=True) * l.detach()).sum(1).relu()
-
-
-def features_and_logits(net: Network, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-    """A level's features [B, C, h, w], for each level, and the logits [B, K] computed from those very tensors."""
-    if isinstance(net, AttendingNetwork):
-        local_features, g = net.features(images)
-        return local_features, net.explain_features(local_features, g).logits
-    if isinstance(net, VGGGAP):
-        conv13 = net.trunk(images)["conv13"]
-        return {"conv13": conv13}, net.classifier(conv13.mean((2, 3)))
-    raise ValueError(f"Grad-CAM is for networks with trained attention and VGG-GAP, not {type(net).__name__}")
 
 
 def cam(net: VGGGAP, pictures: Tensor, classes: Tensor) -> Tensor:
@@ -100,7 +89,7 @@ def cam(net: VGGGAP, pictures: Tensor, classes: Tensor) -> Tensor:
     Raises:
         ValueError: the network is of another kind.
     """
-    if not isinstance(net, VGGGAP):
+    if net.map_kind is not CAM:
         raise ValueError(f"CAM is VGG-GAP's map; {type(net).__name__} has none")
     with torch.no_grad():
         conv13 = net.trunk(network_input(net, pictures))["conv13"]

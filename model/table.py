@@ -40,9 +40,8 @@ compatibility: `dp` <l, g> / sqrt(C), or undivided as published, or times a lear
 position alike.
 
 A compatibility of your own is a module in [attention.py](../model/networks/attention.py) that makes scores [B, H, W] of
-local features [B, C, H, W] and g [B, C], its name in `COMPATIBILITIES` and `compatibility_of`, and in `uses_global` of
-[attending.py](../model/networks/attending.py) if it reads g; then every name above can be built with it. The page's
-switch needs its label (`COMPATIBILITIES` in app/explain.py) and its formula (`EQUATIONS` in app/drawing/words.py).
+local features [B, C, H, W] and g [B, C], and a row of `COMPATIBILITIES` below it: its name, its label on the page, its
+formula, and whether it uses g. Then every name above can be built with it, and the page's switch offers it.
 
 - Under `pc` and `uniform` the global branch cannot change the answer: its parameters are counted, since the paper's
   network has them, but the forward pass skips it. `python -m model export SRC DEST --prune` writes the checkpoint

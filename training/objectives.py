@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from model import AttendingNetwork, Network
+from model import Network
 from model.composed import Grid, cell_shares
+from model.map_kinds import ATTENTION
 from model.networks.attention import wide
 from training.recipes import Recipe
 
@@ -121,7 +122,7 @@ class AskObjective(Objective):
         self.single, self.locate = recipe.single, recipe.locate
 
     def check(self, num_classes: int) -> None:
-        if not isinstance(self.net, AttendingNetwork):
+        if self.net.map_kind is not ATTENTION:
             raise ValueError("--objective ask is for networks with trained attention at one or more levels")
         if num_classes < 5:
             raise ValueError(f"--objective ask composes scenes of four classes and asks for a fifth, not {num_classes}")

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import torch
 
-from model.card import card
 from model.format import CARD, CONFIG, WEIGHTS, CheckpointError
 from model.hub import by_proxy
 from model.network import Network
@@ -72,7 +71,7 @@ def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool
         raise PushError("the Hub needs a token that may write: run `hf auth login`, or set HF_TOKEN")
     files = gather(run, net)
     shown = {name: text for name, text in SHOWN.items() if name in files}
-    files[CARD] = card(repo, net.config, shown).encode()
+    files[CARD] = net.card(repo, shown).encode()
     api = HfApi()
     try:
         api.create_repo(repo, private=private or None, exist_ok=True)

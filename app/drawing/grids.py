@@ -74,8 +74,8 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
         bar, numbers = "", "no difference"
     picture = render.difference(squares[pair[0]], values, max(limit, words.SEEN))
     cells += cell(picture, text, bar, f'{numbers}, correlation <b class="r">{r}</b>', apart)
-    depth = panels.DEPTHS.get(level, "")
-    label = f"<b>{level}</b><small>{depth}</small>"
+    title = next(iter(parts.values())).title
+    label = f"<b>{level}</b><small>{title}</small>"
     header = f'<div class="level" role="rowheader">{label}</div>'
     return f'<div class="row" role="row" data-level="{level}">{header}{cells}</div>'
 

@@ -13,8 +13,6 @@ from app.examples import Example
 from model import Network, render
 from model.explain import Explanation, Level
 
-DEPTHS = {"conv7": "early layer", "conv10": "middle layer", "conv13": "late layer"}
-
 
 def data_uri(image: Image.Image, exact: bool = True) -> str:
     """A picture inside the page: as PNG, or not exactly, as a smaller JPEG."""
@@ -104,7 +102,7 @@ def colour_bar(scale: tuple[float, float]) -> str:
 
 def title(name: str, level: Level) -> str:
     place = words.highlights(level).partition(";")[0].capitalize()
-    return f"<h3>{name} <small>{DEPTHS.get(name, '')}</small></h3><p>{escape(place)}</p>"
+    return f"<h3>{name} <small>{level.title}</small></h3><p>{escape(place)}</p>"
 
 
 def method(net: Network) -> str:

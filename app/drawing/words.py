@@ -24,29 +24,9 @@ PC_LIMIT = (
     "position, and the softmax cancels it."
 )
 SYMBOLS = (
-    "l: the local feature at a position, one vector of d channels; g: the global feature, of the whole picture; what "
-    "else stands in a formula (u, W, V, b or τ) is learnt, by each layer its own."
+    "l: the local feature at a position, one vector of d channels. g: the global feature, of the whole picture. All "
+    "other symbols (u, W, V, b or τ) are learnt, separately for each layer."
 )
-EQUATIONS = {
-    "dp": (
-        "<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩ / √<i>d</i>",
-        "the paper's, divided by √<i>d</i>, of <i>d</i> channels",
-    ),
-    "dp, unscaled": ("<i>c<sub>i</sub></i> = ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩", "as in the paper, not scaled"),
-    "dp, learnt": (
-        "<i>c<sub>i</sub></i> = τ ⟨<i>l<sub>i</sub></i>, <i>g</i>⟩",
-        "the paper's, times a factor τ learnt by each layer",
-    ),
-    "pc": ("<i>c<sub>i</sub></i> = ⟨<i>u</i>, <i>l<sub>i</sub></i> + <i>g</i>⟩", "as in the paper"),
-    "pc, without g": (
-        "<i>c<sub>i</sub></i> = ⟨<i>u</i>, <i>l<sub>i</sub></i>⟩",
-        "the paper's, less ⟨<i>u</i>, <i>g</i>⟩",
-    ),
-    "additive": (
-        "<i>c<sub>i</sub></i> = ⟨<i>u</i>, tanh(<i>W l<sub>i</sub></i> + <i>V g</i> + <i>b</i>)⟩",
-        "ours, after Bahdanau et al.: g counts",
-    ),
-}
 
 
 def densest(attention: np.ndarray) -> tuple[str, float]:
@@ -125,17 +105,18 @@ def called(file: str) -> str:
     return Path(file).stem.replace("_", " ")
 
 
-def score_name(net: Network) -> str:
-    """The key of the formula by which a network scores positions."""
-    compatibility = net.arguments["compatibility"]
-    if compatibility == "dp":
-        return {True: "dp", False: "dp, unscaled", "learnt": "dp, learnt"}[net.arguments["scale_scores"]]
-    return "pc, without g" if compatibility == "pc" and not net.arguments["global_branch"] else compatibility
-
-
 def equation(net: Network) -> tuple[str, str]:
     """The formula as HTML, and whose it is."""
-    return EQUATIONS[score_name(net)]
+    return formula(net.equation.text), net.equation.source
+
+
+def formula(text: str) -> str:
+    """A formula as HTML: single letters in italics, _i as a subscript."""
+
+    def italic(symbol: re.Match) -> str:
+        return f"<i>{symbol[1]}{'<sub>i</sub>' if symbol[2] else ''}</i>"
+
+    return re.sub(r"(?<![A-Za-z])([A-Za-z])(_i)?(?![A-Za-z])", italic, text)
 
 
 def reliability(explanation: Explanation) -> str:

@@ -8,20 +8,12 @@ import gradio as gr
 
 from app.drawing import words
 from app.inputs import Front
-from app.networks import COMPATIBILITIES, Networks
+from app.networks import SWITCH, Networks
 from app.site import Site
-from model import VGGPAN, Network
+from model import Network
 from model.card import PAPER
 from model.datasets import dataset_title
-from model.networks.vgg import CHANNELS
 
-BLOCKS = (  # layers, grid at 32 x 32, what happens after
-    (range(1, 8), 32, "conv7 gives local features; pool"),
-    (range(8, 11), 16, "conv10 gives local features; pool"),
-    (range(11, 14), 8, "conv13 gives local features; pool"),
-    (range(14, 15), 4, "pool"),
-    (range(15, 16), 2, "pool; linear: the global feature g"),
-)
 LINKS = {
     "the paper, Learn To Pay Attention (ICLR 2018)": PAPER,
     "its author's code": "https://github.com/saumya-jetley/cd_ICLR18_LearnToPayAttention",
@@ -38,18 +30,17 @@ I = "<sub>i</sub>"  # noqa: E741 - the paper's index
 
 def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out; nothing on it is computed."""
-    gr.HTML(f'<div class="about">{equations(site.networks)}{network()}{checkpoints(site.networks)}{links(site)}</div>')
+    sections = [describe(site.networks) for describe in (equations, network, checkpoints)]
+    gr.HTML(f'<div class="about">{"".join(sections)}{links(site)}</div>')
 
 
 def equations(networks: Networks) -> str:
     """The scores that are served here; dp in the form that its weights were trained with."""
     nets = [pair for family in networks.families.values() for pair in family.items()]
-    served = {words.score_name(net): c for c, net in nets}
+    served = {words.equation(net): SWITCH[c] for c, net in sorted(nets, key=lambda pair: [*SWITCH].index(pair[0]))}
     scores = "".join(
-        f'<li><b>{escape(COMPATIBILITIES[served[name]])}</b><span class="formula">{formula}</span>'
-        f"<small>{whose}</small></li>"
-        for name, (formula, whose) in words.EQUATIONS.items()
-        if name in served
+        f'<li><b>{escape(label)}</b><span class="formula">{formula}</span><small>{escape(source)}</small></li>'
+        for (formula, source), label in served.items()
     )
     return f"""<section><h2>How attention is computed</h2>
 <p>At up to three layers each position i holds a <em>local feature</em> <i>l{I}</i>; the end of the network gives one
@@ -60,19 +51,26 @@ class is read from these sums alone:</p>
 <p class="formula steps"><span><i>a{I}</i> = exp <i>c{I}</i> / Σ<sub>j</sub> exp <i>c</i><sub>j</sub></span>
 <span><i>g<sub>a</sub></i> = Σ{I} <i>a{I} l{I}</i></span>
 <span>logits = bias + Σ<sub>layers</sub> <i>M</i> ReLU(BN(<i>g<sub>a</sub></i>))</span></p>
-<p>u, W, V, b and M are learnt, by each layer its own; BN is batch normalisation. So each logit is exactly the bias plus
-one term a layer. {words.PC_LIMIT}</p></section>"""
+<p>u, W, V, b and M are learnt, separately for each layer. BN is batch normalisation. So each logit is exactly the bias
+plus one term for each layer. {words.PC_LIMIT}</p></section>"""
 
 
-def network() -> str:
-    rows = "".join(
-        f'<tr><th scope="row">{name(numbers)}</th><td>{channels(numbers)}</td><td>{side} × {side}</td>'
-        f"<td>{after}</td></tr>"
-        for numbers, side, after in BLOCKS
-    )
-    return f"""<section><h2>The network</h2>
-<p>Fifteen 3 × 3 convolutions, each with batch normalisation and ReLU; channels at width 1, grids at 32 × 32 pixels.</p>
-{table("The network's layers", ("Layers", "Channels", "Grid", "Then"), rows)}</section>"""
+def network(networks: Networks) -> str:
+    """The layers of every architecture on the switch, at the width and input size that are served."""
+    served: dict[tuple, list[str]] = {}
+    for family, nets in networks.families.items():
+        net = next(iter(nets.values()))
+        served.setdefault((net.summary, *net.stages, net.arguments["width"], net.input_size), []).append(family)
+    described = ""
+    for (summary, *stages, width, side), families in served.items():
+        rows = "".join(
+            f'<tr><th scope="row">{stage.layers}</th><td>{stage.channels}</td><td>{stage.side} × {stage.side}</td>'
+            f"<td>{stage.then}</td></tr>"
+            for stage in stages
+        )
+        described += f"""<p>{escape(", ".join(families))}: {summary} Channels at width {width:g}, grids at
+{side} × {side} pixels.</p>{table("The network's layers", ("Layers", "Channels", "Grid", "Then"), rows)}"""
+    return f"<section><h2>The network</h2>{described}</section>"
 
 
 def table(label: str, columns: tuple[str, ...], rows: str) -> str:
@@ -82,15 +80,6 @@ def table(label: str, columns: tuple[str, ...], rows: str) -> str:
         f'<div class="wide" tabindex="0" role="region" aria-label="{label}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
-
-
-def name(numbers: range) -> str:
-    return f"conv{numbers[0]}" + (f" to conv{numbers[-1]}" if len(numbers) > 1 else "")
-
-
-def channels(numbers: range) -> str:
-    """The channels of consecutive layers: "64, 64, 128 ..."."""
-    return ", ".join(str(CHANNELS[n - 1]) for n in numbers)
 
 
 COLUMNS = ("Name", "Test error", "Data", "Compatibility", "Width", "Parameters", "Pictures seen in training")
@@ -143,12 +132,10 @@ def seen(net: Network) -> str:
 
 def attends(net: Network) -> str:
     """How a network weighs positions, with the formula where it has one."""
-    if isinstance(net, VGGPAN):
-        return "progressive: a sigmoid gate, then a softmax"
-    compatibility = net.arguments.get("compatibility", "none")
-    if compatibility not in COMPATIBILITIES:
-        return {"uniform": "uniform: all alike (a control)", "none": "no attention"}[compatibility]
-    return f"{compatibility}: {words.equation(net)[0]}"
+    if net.equation is None:
+        return net.map_kind.title
+    how = escape(net.equation.source) if net.is_control else words.equation(net)[0]
+    return f"{net.compatibility}: {how}"
 
 
 def measured(net: Network) -> str:

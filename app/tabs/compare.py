@@ -20,7 +20,7 @@ from app.inputs import (
     picture_input,
     picture_with_examples,
 )
-from app.networks import COMPATIBILITIES
+from app.networks import SWITCH
 from app.site import Site
 from model.compare import Comparison
 
@@ -54,7 +54,7 @@ def draw(found: Comparison, shared: bool, pair: str | None) -> str:
     chosen = tuple(str(pair).split())
     if chosen not in found.pairs:  # the checkpoint was changed, and the choice is about to follow
         chosen = found.pairs[0]
-    return grids.grid(found, COMPATIBILITIES, chosen, shared)
+    return grids.grid(found, SWITCH, chosen, shared)
 
 
 def pair_choices(site: Site, checkpoint: str) -> list[tuple[str, str]]:

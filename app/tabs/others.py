@@ -119,7 +119,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
 def titled(found: Others, name: str) -> tuple[str, str]:
     """What visitors call a map, and what it is."""
     if name not in KINDS:
-        return name, panels.DEPTHS.get(name, "")
+        return name, found.titles.get(name, "")
     title, about = KINDS[name]
     return title, about.format(level=found.last_level)
 

@@ -10,13 +10,15 @@ The logits are the sum of the terms and the bias.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from model.map_kinds import ATTENTION
 from model.network import Network
-from model.networks.attention import COMPATIBILITIES, attend, compatibility_of, spatial_softmax
+from model.networks.attention import COMPATIBILITIES, Equation, attend, compatibility_of, spatial_softmax
 from model.networks.layers import norm_relu_dropout
 
 
@@ -36,7 +38,8 @@ class AttendingNetwork(Network):
     {level: [B, C, H, W]} and knows its ``channels``, {level: C}. For the arguments see ``AttentionVGG``.
     """
 
-    available: ClassVar[tuple[str, ...]]  # the levels, in depth order; the global branch starts from the last
+    map_kind = ATTENTION
+    available: ClassVar[Mapping[str, str]]  # level: its title, in depth order; the global branch starts from the last
     head_dropout: ClassVar[float]
 
     def __init__(
@@ -52,7 +55,7 @@ class AttendingNetwork(Network):
         global_branch: bool = True,
         class_questions: bool = False,
     ):
-        levels = self.available if levels is None else tuple(levels)
+        levels = tuple(self.available) if levels is None else tuple(levels)
         if not levels or levels != tuple(level for level in self.available if level in levels):
             raise ValueError(
                 f"levels must be some of {', '.join(self.available)}, in that order, not {', '.join(levels) or 'none'}"
@@ -63,7 +66,7 @@ class AttendingNetwork(Network):
             raise ValueError(f"head must be 'concat' or 'indep', not {head!r}")
         if scale_scores not in (True, False) and (scale_scores, compatibility) != ("learnt", "dp"):
             raise ValueError(f"scale_scores must be True, False or, under dp, 'learnt', not {scale_scores!r}")
-        uses_global = compatibility in ("dp", "additive")
+        uses_global = COMPATIBILITIES[compatibility].uses_global
         if not global_branch and uses_global:
             raise ValueError(f"{compatibility} needs the global branch; only pc and uniform can do without it")
         if class_questions and not uses_global:
@@ -121,6 +124,18 @@ class AttendingNetwork(Network):
             if c != g_channels:
                 self.project[k] = norm_relu_dropout(g_channels, dropout).append(nn.Linear(g_channels, c))
 
+    @property
+    def equation(self) -> Equation:
+        return COMPATIBILITIES[self.compatibility].equation(self.arguments)
+
+    @property
+    def is_control(self) -> bool:
+        return COMPATIBILITIES[self.compatibility].control
+
+    def features_and_logits(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        local_features, g = self.features(images)
+        return local_features, self.explain_features(local_features, g).logits
+
     def pruned(self) -> AttendingNetwork:
         """A copy without the global branch, whose outputs are exactly equal.
 
@@ -160,7 +175,7 @@ class AttendingNetwork(Network):
             ValueError: ``images`` is not floating-point [B, 3, H, W], or too small for the trunk.
         """
         local_features = self.trunk(images)
-        g = self.global_branch(local_features[self.available[-1]]) if self.uses_global else None
+        g = self.global_branch(local_features[[*self.available][-1]]) if self.uses_global else None
         return {level: local_features[level] for level in self.levels}, g
 
     def attention_maps(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> dict[str, Tensor]:

@@ -12,12 +12,13 @@ Scores and maps are float32 even under autocast.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-COMPATIBILITIES = ("dp", "pc", "additive", "uniform")
 ROUNDING = 1e-5  # x uniform: what float32 leaves of a map that is even
 
 
@@ -113,6 +114,83 @@ class Uniform(nn.Module):
         return local_features.new_zeros(b, h, w)
 
 
+@dataclass(frozen=True)
+class Equation:
+    """How a score is computed: the formula, in which _i marks what each position has its own of; and its source."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Compatibility:
+    """A way to score positions.
+
+    Attributes:
+        name: as in a network's name.
+        build: makes the module from C and ``scale_scores``; it takes local features [B, C, H, W] and g [B, C].
+        label: what visitors read.
+        uses_global: g can move a map.
+        equations: by the value of the constructor's argument ``setting``, where there is a choice.
+        control: a comparison, and no choice on the page's switch.
+    """
+
+    name: str
+    build: Callable[[int, bool | str], nn.Module]
+    label: str
+    uses_global: bool
+    equations: Mapping[bool | str | None, Equation]
+    setting: str = ""
+    control: bool = False
+
+    def equation(self, arguments: Mapping) -> Equation:
+        """The formula of a network that was built with these arguments."""
+        return self.equations[arguments.get(self.setting)]
+
+
+ROWS = (  # in the order of the page's switch
+    Compatibility(
+        name="dp",
+        build=DotProduct,
+        label="Dot product (dp)",
+        uses_global=True,
+        setting="scale_scores",
+        equations={
+            True: Equation("c_i = ⟨l_i, g⟩ / √d", "the paper's, divided by √d, of d channels"),
+            False: Equation("c_i = ⟨l_i, g⟩", "as in the paper, not scaled"),
+            "learnt": Equation("c_i = τ ⟨l_i, g⟩", "the paper's, times a factor τ learnt separately for each layer"),
+        },
+    ),
+    Compatibility(
+        name="pc",
+        build=lambda channels, _: Parametrised(channels),
+        label="Parametrised (pc)",
+        uses_global=False,
+        setting="global_branch",
+        equations={
+            True: Equation("c_i = ⟨u, l_i + g⟩", "as in the paper"),
+            False: Equation("c_i = ⟨u, l_i⟩", "the paper's, less ⟨u, g⟩"),
+        },
+    ),
+    Compatibility(
+        name="additive",
+        build=lambda channels, _: Additive(channels),
+        label="Additive (ours)",
+        uses_global=True,
+        equations={None: Equation("c_i = ⟨u, tanh(W l_i + V g + b)⟩", "ours, after Bahdanau et al.: g counts")},
+    ),
+    Compatibility(
+        name="uniform",
+        build=lambda *_: Uniform(),
+        label="Uniform (control)",
+        uses_global=False,
+        equations={None: Equation("c_i = 0", "a control that weighs all positions alike")},
+        control=True,
+    ),
+)
+COMPATIBILITIES = {row.name: row for row in ROWS}
+
+
 def compatibility_of(kind: str, channels: int, scale_scores: bool | str = True) -> nn.Module:
     """Builds a compatibility module by its name.
 
@@ -124,15 +202,9 @@ def compatibility_of(kind: str, channels: int, scale_scores: bool | str = True) 
     Raises:
         ValueError: ``kind`` is not known.
     """
-    if kind == "dp":
-        return DotProduct(channels, scale_scores)
-    if kind == "pc":
-        return Parametrised(channels)
-    if kind == "additive":
-        return Additive(channels)
-    if kind == "uniform":
-        return Uniform()
-    raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {kind!r}")
+    if kind not in COMPATIBILITIES:
+        raise ValueError(f"compatibility must be one of {', '.join(COMPATIBILITIES)}, not {kind!r}")
+    return COMPATIBILITIES[kind].build(channels, scale_scores)
 
 
 def spatial_softmax(c: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from model.map_kinds import CAM, PROGRESSIVE
 from model.network import Network
 from model.networks.attention import Parametrised, attend, inner, sigmoid_gate, spatial_softmax
 from model.networks.layers import check_images, norm_relu_dropout, scaled
@@ -89,10 +90,16 @@ class VGGGAP(Network):
     Arguments and errors as ``VGG``.
     """
 
+    map_kind = CAM
+
     def __init__(self, num_classes: int = 10, width: float = 1.0, dropout: float = 1.0, input_size: int = 32):
         super().__init__(num_classes=num_classes, width=width, dropout=dropout, input_size=input_size)
         self.trunk = Trunk(width, dropout, input_size)
         self.classifier = nn.Linear(scaled(CHANNELS[12], width), num_classes)
+
+    def features_and_logits(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        conv13 = self.trunk(images)["conv13"]  # [B, 512, 8, 8]
+        return {"conv13": conv13}, self.classifier(conv13.mean((2, 3)))
 
     def cam(self, conv13: Tensor, classes: Tensor) -> Tensor:
         """Class activation maps: the weights of each image's class times the features at each position.
@@ -111,9 +118,8 @@ class VGGGAP(Network):
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits [B, K] of ``images`` [B, 3, H, W], and {"conv13": CAM of the winning class}."""
-        conv13 = self.trunk(images)["conv13"]  # [B, 512, 8, 8]
-        logits = self.classifier(conv13.mean((2, 3)))
-        return logits, {"conv13": self.cam(conv13, logits.argmax(1))}
+        features, logits = self.features_and_logits(images)
+        return logits, {"conv13": self.cam(features["conv13"], logits.argmax(1))}
 
 
 class VGGPAN(Network):
@@ -127,6 +133,8 @@ class VGGPAN(Network):
 
     Arguments and errors as ``VGG``.
     """
+
+    map_kind = PROGRESSIVE
 
     def __init__(self, num_classes: int = 10, width: float = 1.0, dropout: float = 1.0, input_size: int = 32):
         super().__init__(num_classes=num_classes, width=width, dropout=dropout, input_size=input_size)

@@ -8,9 +8,11 @@ Shapes in comments are those of a 32 x 32 input at width 1.
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
-from model.network import Network
+from model.network import Network, Stage
 from model.networks.attending import AttendingNetwork
 from model.networks.layers import ConvBNReLU, check_images, check_input_size, scaled
 
@@ -143,8 +145,21 @@ class ResNet164Attention(AttendingNetwork):
         ValueError: an argument outside of what is said above.
     """
 
-    available = LEVELS
+    available = dict(zip(LEVELS, ("middle layer", "late layer"), strict=True))
+    summary = "A convolution and three stages of 18 pre-activation bottlenecks: 164 layers."
     head_dropout = 0.3
+
+    @property
+    def stages(self) -> list[Stage]:
+        width, side = self.arguments["width"], self.input_size
+        rows = [Stage("the first convolution", str(scaled(16, width)), side, "")]
+        for number, grid in ((1, side), (2, math.ceil(side / 2)), (3, math.ceil(side / 4))):
+            gives = "gives local features" if f"stage{number}" in self.levels else ""
+            rows.append(Stage(f"stage {number}", str(4 * scaled(16, width) * 2 ** (number - 1)), grid, gives))
+        if self.global_branch:
+            last = str(self.trunk.channels["stage3"])
+            rows.append(Stage("a 3 × 3 convolution", last, math.ceil(side / 8), "pool; linear: the global feature g"))
+        return rows
 
     def make_trunk(self, width: float, dropout: float, input_size: int) -> ResNetTrunk:
         return ResNetTrunk(width, input_size)

@@ -8,8 +8,11 @@ Shapes in comments are those of a 32 x 32 input at width 1.
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
+from model.network import Stage
 from model.networks.attending import AttendingNetwork
 from model.networks.layers import ConvBNReLU, check_images, check_input_size, scaled
 
@@ -121,8 +124,23 @@ class AttentionVGG(AttendingNetwork):
         ValueError: an argument outside of what is said above.
     """
 
-    available = LEVELS
+    available = dict(zip(LEVELS, ("early layer", "middle layer", "late layer"), strict=True))
+    summary = "Fifteen 3 × 3 convolutions, each with batch normalisation and ReLU."
     head_dropout = 0.5
+
+    @property
+    def stages(self) -> list[Stage]:
+        side, pools, rows = self.input_size, (pool_after_conv7(self.input_size), 2, 2, 2, None), []
+        for first, last, pool in zip((1, 8, 11, 14, 15), (7, 10, 13, 14, 15), pools, strict=True):
+            if first > 13 and not self.global_branch:
+                break
+            layers = f"conv{first}" + (f" to conv{last}" if last > first else "")
+            channels = ", ".join(str(scaled(CHANNELS[i - 1], self.arguments["width"])) for i in range(first, last + 1))
+            gives = f"conv{last} gives local features; " if f"conv{last}" in self.levels else ""
+            then = "pool" if pool else "pool; linear: the global feature g"
+            rows.append(Stage(layers, channels, side, gives + then))
+            side = math.ceil(side / (pool or 2))
+        return rows
 
     def make_trunk(self, width: float, dropout: float, input_size: int) -> Trunk:
         return Trunk(width, dropout, input_size)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.drawing import grids
-from app.networks import COMPATIBILITIES, Networks
+from app.networks import SWITCH, Networks
 from model import CheckpointError
 from tests.app.serving import FAMILY, make_checkpoints
 from tests.app.test_api import (
@@ -33,7 +33,7 @@ def test_three_compatibilities_make_three_pairs(tmp_path, picture):
     three = Networks.load(make_checkpoints(tmp_path, ("dp", "pc", "additive")))
     found = three.compare(picture, FAMILY)
     assert found.pairs == [("dp", "pc"), ("dp", "additive"), ("pc", "additive")]
-    shown = grids.grid(found, COMPATIBILITIES, ("pc", "additive"), shared=False)
+    shown = grids.grid(found, SWITCH, ("pc", "additive"), shared=False)
     assert "pc − additive" in shown and shown.count("<figure") == 3 * 4
 
 
@@ -46,7 +46,7 @@ def test_one_compatibility_or_none_is_said_in_a_sentence(tmp_path, networks, pic
 
 
 def test_grid_says_its_numbers_and_words(found):
-    shown = grids.grid(found, COMPATIBILITIES, ("dp", "pc"), shared=False)
+    shown = grids.grid(found, SWITCH, ("dp", "pc"), shared=False)
     said = re.findall(r'class="r">([^<]+)<', shown)
     assert [float(r.replace("−", "-")) for r in said] == pytest.approx(
         list(found.correlations(("dp", "pc")).values()), abs=0.0051

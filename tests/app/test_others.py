@@ -160,7 +160,7 @@ def made_up(falls, moved, maps=None) -> Others:
     maps = maps or dict.fromkeys(falls, np.full((4, 4), 1 / 16))
     steeper = dict.fromkeys(falls, 7)
     checked = Checked("net", "<b>cat", maps, (0.0, 0.2), falls, moved, steeper, (0.9, 0.6))
-    return Others(FAMILY, "dp", "cifar10", checked, None, Image.new("RGB", (640, 640)), "conv13", 0.1)
+    return Others(FAMILY, "dp", "cifar10", checked, None, Image.new("RGB", (640, 640)), "conv13", {}, 0.1)
 
 
 FALLS = {"conv7": (0.9, 0.3), SALIENCY: (0.9, 0.7), GRAD_CAM: (0.9, 0.5)}

@@ -6,8 +6,11 @@ from huggingface_hub import ModelCard
 
 import model
 from model import AttentionVGG, Info, format
-from model.card import PAPER, card
+from model.card import PAPER
+from model.card import card as write_card
 from model.format import CARD, read_config
+from model.map_kinds import ATTENTION
+from model.networks.attention import COMPATIBILITIES
 
 MEASURED = {"error": 0.0871, "interval": [0.0817, 0.0928], "test_images": 10000, "calibration": 0.021}
 
@@ -17,6 +20,11 @@ def config(tmp_path_factory) -> dict:
     folder = tmp_path_factory.mktemp("net")
     AttentionVGG(num_classes=10, width=1 / 16).save_pretrained(folder, Info(dataset="cifar10", results=MEASURED))
     return read_config(folder)
+
+
+def card(name: str, config: dict, pictures: dict | None = None) -> str:
+    compatibility = COMPATIBILITIES[config["arguments"]["compatibility"]]
+    return write_card(name, config, ATTENTION, compatibility.equation(config["arguments"]), pictures)
 
 
 def read(name: str, config: dict) -> ModelCard:
@@ -67,11 +75,11 @@ def test_command_environment_and_start_are_told(config):
 
 
 @pytest.mark.parametrize(
-    "scale, words", [(True, "sqrt"), (False, "as in the paper"), ("learnt", "times a factor learnt")]
+    "scale, words", [(True, "/ √d"), (False, "as in the paper"), ("learnt", "times a factor τ learnt")]
 )
 def test_the_score_is_told(config, scale, words):
     text = card("net", {**config, "arguments": {**config["arguments"], "scale_scores": scale}})
-    assert words in text.split("Scores are <l, g>")[1].splitlines()[0]
+    assert words in text.split("The score of position i is ")[1].splitlines()[0]
 
 
 def test_pictures_are_shown_where_there_are_any(config):
@@ -80,21 +88,21 @@ def test_pictures_are_shown_where_there_are_any(config):
 
 
 @pytest.mark.parametrize(
-    "arch, imported, maps",
+    "arch, kind, maps",
     [
         ("vgg-att3-concat-pc", "AttentionVGG", "attention"),
-        ("resnet164-att2-concat-dp", "Network", "attention"),
-        ("vgg-pan", "Network", "attention"),
-        ("vgg-gap", "Network", "maps"),
-        ("vgg", "Network", "_"),
+        ("resnet164-att2-concat-dp", "ResNet164Attention", "attention"),
+        ("vgg-pan", "VGGPAN", "attention"),
+        ("vgg-gap", "VGGGAP", "maps"),
+        ("vgg", "VGG", "_"),
     ],
 )
-def test_the_usage_lines_of_a_shipped_checkpoint_run(tmp_path, monkeypatch, arch, imported, maps):
+def test_the_usage_lines_of_a_shipped_checkpoint_run(tmp_path, monkeypatch, arch, kind, maps):
     monkeypatch.setattr(format, "BUNDLED", tmp_path)
     model.build(arch, num_classes=10, width=1 / 16).save_pretrained(tmp_path / "shipped-s")
     text = (tmp_path / "shipped-s" / CARD).read_text()
     lines = [line[4:] for line in text.split("## Use")[1].split("## ")[0].splitlines() if line.startswith("    ")]
-    assert lines[0] == f"from model import {imported}"
+    assert lines[0] == f"from model import {kind}"
     names = {"images": torch.randn(2, 3, 32, 32)}
     exec("\n".join(lines), names)
     assert names["logits"].shape == (2, 10)

@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from model import AttendingNetwork, Network
 from model.composed import Grid, cell_shares, compose
-from model.networks.baselines import VGGGAP
+from model.map_kinds import ATTENTION, CAM
 from model.posthoc import cam, grad_cam, saliency
 from model.presets import network_input
 from training.data import Dataset, Split
@@ -162,9 +162,9 @@ def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor
     for pixels, labels in zip(scenes.pixels.split(BATCH), scenes.labels.split(BATCH), strict=True):
         x, k = pixels.to(net.device), labels.to(net.device)
         maps = {("saliency", ""): saliency(net, x, k)}
-        if isinstance(net, AttendingNetwork):
+        if net.map_kind is ATTENTION:
             maps["Grad-CAM", net.levels[-1]] = grad_cam(net, x, k)
-        if isinstance(net, VGGGAP):
+        if net.map_kind is CAM:
             maps["CAM", "conv13"] = cam(net, x, k)
         for key, m in maps.items():
             found[key].append(cell_shares(m.cpu(), scenes.grid))
@@ -192,7 +192,7 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    attends = isinstance(net, AttendingNetwork)
+    attends = net.map_kind is ATTENTION
     by_class = None
     if attends and net.uses_global:
         kept = net.class_questions

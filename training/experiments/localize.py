@@ -32,8 +32,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import Network
-from model.networks.attending import AttendingNetwork
-from model.networks.baselines import VGGGAP
+from model.map_kinds import ATTENTION, CAM
 from model.posthoc import cam, grad_cam, saliency, to_side
 from model.presets import network_input
 from tools import scenes
@@ -107,13 +106,11 @@ def network_maps(
         x, k = x.to(net.device), k.to(net.device)
         with torch.no_grad():
             logits, attention = net(network_input(net, x))
-        if isinstance(net, VGGGAP):
-            maps = {("CAM", "conv13"): cam(net, x, k)}
-        elif net.arguments.get("compatibility") == "uniform":
-            maps = {}
-        else:
-            maps = {("attention", level): a for level, a in attention.items()}
-        if isinstance(net, AttendingNetwork):
+        shown = {} if net.is_control else attention
+        if net.map_kind is CAM:
+            shown = dict.fromkeys(shown, cam(net, x, k))  # of the class asked about, and never negative
+        maps = {(net.map_kind.name, level): a for level, a in shown.items()}
+        if net.map_kind is ATTENTION:
             maps["Grad-CAM", net.levels[-1]] = grad_cam(net, x, k)  # on VGG-GAP it is CAM
         maps["saliency", ""] = saliency(net, x, k)
         parts.append({key: to_side(m, x.shape[2:]).cpu() for key, m in maps.items()})

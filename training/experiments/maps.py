@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model import AttendingNetwork, Network
+from model import Network
+from model.map_kinds import ATTENTION
 from model.networks.attention import correlation
 from model.presets import network_input
 from training.data import Dataset
@@ -76,7 +77,7 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
         ValueError: the network has not the paper's attention, or there are fewer than two pictures.
         DataError: the classes of ``data`` are not those of the network.
     """
-    if not isinstance(net, AttendingNetwork):
+    if net.map_kind is not ATTENTION:
         raise ValueError(f"{name} is a {type(net).__name__}, whose attention, if any, is not the paper's")
     check_classes(net, data)
     some = data.test.draw(pictures)

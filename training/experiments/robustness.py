@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from model import VGGGAP, Network
+from model import Network
 from model.attacks import METHODS, TITLES
 from model.networks.attention import correlation
 from model.presets import network_input
@@ -133,7 +133,7 @@ def robustness_rows(
 def answer(net: Network, pictures: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Logits of pictures not yet normalised, and the maps that are of no class."""
     logits, maps = net(network_input(net, pictures))
-    return logits, {} if isinstance(net, VGGGAP) else maps
+    return logits, {} if net.map_kind.of_class else maps
 
 
 def table(rows: list[Row]) -> str:
