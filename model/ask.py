@@ -12,6 +12,7 @@ answer. Under pc and uniform no map depends on g, so the two answers are the sam
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from model.explain import (
     Explanation,
     check_attention,
     explain_pixels,
+    explanations_of,
     global_features,
     rgb,
     side_of,
@@ -42,10 +44,33 @@ ASKED, OWN = "asked", "own"
 PAIR = (ASKED, OWN)  # a difference above zero: the question drew attention there
 LARGEST_SCENE = 9  # pictures
 GRIDS: dict[int, Grid] = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 2), 9: (3, 3)}  # by the number of pictures
+CLASSES_AT_ONCE = 10  # questions in one pass, which bounds the memory of a hundred
 MOVED = 0.005  # x uniform: maps that lie no further apart are the same to the eye
 UNMOVED = (
     "Under {} no map depends on the global feature g, so every question gets the same maps and the same answer as none."
 )
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene that a network has read, so that a question costs no more than its own part.
+
+    Attributes:
+        pixels: uint8 [1, 3, H, W], what the network read.
+        grid: rows and columns, (1, 1) of a single picture.
+        side: of each picture, in pixels.
+        local_features: {level: [1, C, H, W]}, on the CPU.
+        own: the answer under the scene's own g.
+    """
+
+    pixels: Tensor
+    grid: Grid
+    side: int
+    local_features: Mapping[str, Tensor]
+    own: Explanation
+
+    def features_on(self, device: torch.device) -> dict[str, Tensor]:
+        return {level: l.to(device) for level, l in self.local_features.items()}
 
 
 @dataclass(frozen=True)
@@ -149,25 +174,7 @@ def ask(
             or the grid does not suit the number of pictures.
     """
     net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
-    check_attention(net)
-    side = side_of(net, side)
-    pixels, square, grid = compose_scene(scene, side, grid)
-    by_name = isinstance(question, str) and question in net.info.class_names
-    if by_name:
-        name, g = question, class_question(net, question)
-    else:
-        picture = square_pixels(rgb_question(question, net), side)[None]
-        (own,), g = explain_pixels(net, picture), global_features(net, picture)
-        name = own.answer
-    (own,), (asked,) = explain_pixels(net, pixels), explain_pixels(net, pixels, g)
-    return Asked(
-        asked=dataclasses.replace(asked, square=square),
-        own=dataclasses.replace(own, square=square),
-        question=name,
-        by_name=by_name,
-        grid=grid,
-        uses_question=net.uses_global,
-    )
+    return ask_scene(net, read_scene(net, scene, side, grid), question)
 
 
 def ask_every_class(
@@ -179,20 +186,61 @@ def ask_every_class(
         BadPicture, CheckpointError, ValueError: as ``ask``.
     """
     net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
+    return ask_scene_every_class(net, read_scene(net, scene, side, grid))
+
+
+def read_scene(net: Network, scene: Picture | Sequence[Picture], side: int = 0, grid: Grid | None = None) -> Scene:
+    """Looks at a scene once, for any number of questions; for the arguments and errors see ``ask``."""
     check_attention(net)
-    pixels, _, _ = compose_scene(scene, side_of(net, side), grid)
-    questions = class_questions(net) if net.uses_global else None
+    side = side_of(net, side)
+    pixels, square, grid = compose_scene(scene, side, grid)
+    began = time.perf_counter()
     with torch.inference_mode():
         local_features, g = net.features(network_input(net, pixels))
-        count = len(net.info.class_names) if questions is not None else 1
-        each = {level: l.expand(count, -1, -1, -1) for level, l in local_features.items()}
-        answer = net.explain_features(each, g if questions is None else questions)
-        probabilities = answer.logits.double().softmax(1).cpu()  # [K, K], or [1, K] where no question moves anything
-        maps = answer.attention[net.levels[-1]].double().cpu().numpy()
-    return [
-        ClassAsked(name, probabilities[k % count, k].item(), maps[k % count])
-        for k, name in enumerate(net.info.class_names)
-    ]
+        (own,) = explanations_of(net, pixels, net.explain_features(local_features, g), began)
+        kept = {level: l.cpu() for level, l in local_features.items()}
+    return Scene(pixels, grid, side, kept, dataclasses.replace(own, square=square))
+
+
+def ask_scene(net: AttendingNetwork, scene: Scene, question: Picture) -> Asked:
+    """Asks ``net`` about a scene that it has read; for the question and errors see ``ask``."""
+    by_name = isinstance(question, str) and question in net.info.class_names
+    if by_name:
+        name, g = question, class_question(net, question)
+    else:
+        picture = square_pixels(rgb_question(question, net), scene.side)[None]
+        (own,), g = explain_pixels(net, picture), global_features(net, picture)
+        name = own.answer
+    if g is None:  # nothing depends on it
+        asked = scene.own
+    else:
+        began = time.perf_counter()
+        with torch.inference_mode():
+            out = net.explain_features(scene.features_on(net.device), g)
+        (asked,) = explanations_of(net, scene.pixels, out, began)
+        asked = dataclasses.replace(asked, square=scene.own.square)
+    return Asked(asked, scene.own, name, by_name, scene.grid, net.uses_global)
+
+
+def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAsked]:
+    """Asks ``net`` for each of its classes about a scene that it has read.
+
+    Raises:
+        ValueError: the network keeps no question for its classes.
+    """
+    names = net.info.class_names
+    if not net.uses_global:  # no question moves anything
+        return [ClassAsked(name, p, scene.own.maps[net.levels[-1]]) for name, p in scene.own.probabilities.items()]
+    found, local_features = [], scene.features_on(net.device)
+    for first in range(0, len(names), CLASSES_AT_ONCE):
+        questions = class_questions(net)[first : first + CLASSES_AT_ONCE]
+        with torch.inference_mode():
+            each = {level: l.expand(len(questions), -1, -1, -1) for level, l in local_features.items()}
+            answer = net.explain_features(each, questions)
+            probabilities = answer.logits.cpu().double().softmax(1)  # [k, K]
+            maps = answer.attention[net.levels[-1]].cpu().double().numpy()  # [k, H, W]
+        found += [ClassAsked(names[first + i], probabilities[i, first + i].item(), a) for i, a in enumerate(maps)]
+    return found
 
 
 def compose_scene(scene: Picture | Sequence[Picture], side: int, grid: Grid | None) -> tuple[Tensor, Image.Image, Grid]:

@@ -26,7 +26,7 @@ from torch import Tensor
 from model.atomic import write_atomically
 from model.map_kinds import ATTENTION
 from model.network import Network
-from model.networks.attending import AttendingNetwork
+from model.networks.attending import AttendingNetwork, Explained
 from model.networks.layers import LARGEST_INPUT
 from model.pictures import BadPicture, read_picture, to_rgb
 from model.presets import crop_square, network_input, square_pixels
@@ -235,6 +235,12 @@ def explain_pixels(net: AttendingNetwork, pixels: Tensor, question: Tensor | Non
     began = time.perf_counter()
     with torch.inference_mode():
         out = net.explain_logits(network_input(net, pixels), query=question)
+    return explanations_of(net, pixels, out, began)
+
+
+def explanations_of(net: AttendingNetwork, pixels: Tensor, out: Explained, began: float) -> list[Explanation]:
+    """What a network's output says of each picture, uint8 [B, 3, H, W]; ``began`` is when it was asked."""
+    with torch.inference_mode():
         bias = out.bias.cpu().double()  # in this order: not every device has float64
         maps = {level: a.cpu().double().numpy() for level, a in out.attention.items()}  # [B, H, W]
         terms = {level: t.cpu().double() for level, t in out.terms.items()}  # [B, K]
