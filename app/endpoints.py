@@ -64,13 +64,26 @@ def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
     return checkpoint, compatibility
 
 
-def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None:
+def detail_input() -> gr.Number:
+    """An endpoint's ``side``: at how many pixels a picture is read."""
+    side = gr.Number(0, precision=0, label="side", visible=False)
+    side.preprocess = lambda value: value  # refused by ``Networks``, in a sentence of ours
+    return side
+
+
+def pictures_input() -> gr.Checkbox:
+    """An endpoint's ``pictures``: whether any are drawn; by default they are."""
+    return gr.Checkbox(True, label="pictures", visible=False)
+
+
+def endpoint(function: Callable, inputs: list, outputs: list, name: str, at_once: int = 2) -> None:
     """A public endpoint, documented by the function's docstring; what it refuses, it refuses in a sentence.
 
     Args:
         function: takes the inputs' values by the names that programs use; may raise PictureError or CheckpointError.
         inputs, outputs: invisible components.
         name: without the slash.
+        at_once: calls that are worked on at the same time; others wait.
     """
 
     asked = on_gpu(function)
@@ -83,7 +96,7 @@ def endpoint(function: Callable, inputs: list, outputs: list, name: str) -> None
             raise gr.Error(str(e), print_exception=False) from None
 
     answered.__name__ = name  # what MCP calls it
-    gr.Button(visible=False).click(answered, inputs, outputs, api_name=name)
+    gr.Button(visible=False).click(answered, inputs, outputs, api_name=name, concurrency_limit=at_once)
 
 
 def given(image: str | bytes | None) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from PIL import Image
 
@@ -18,6 +19,9 @@ ADVICE = {
 }
 
 
+READERS = BoundedSemaphore(4)  # pictures that are decoded at the same time; one of the largest takes 200 MB
+
+
 class PictureError(ValueError):
     """A file that is not shown to the network; the message is one sentence for the person who uploaded it."""
 
@@ -29,6 +33,7 @@ def read_picture(file: str | Path | bytes, enough: int = pictures.ENOUGH) -> Ima
         PictureError: not a picture, damaged, cut short, too large, or no longer there.
     """
     try:
-        return pictures.read_picture(file, enough)
+        with READERS:
+            return pictures.read_picture(file, enough)
     except pictures.BadPicture as e:
         raise PictureError(f"This file is {e}: {ADVICE.get(e.reason, 'please use another one')}.") from None

@@ -5,20 +5,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
 from PIL import Image
 
+from app.server import gpu
+from app.server.together import Together
 from model import CheckpointError, Network, list_checkpoints
 from model.checkpoints import Entry
 from model.compare import Comparison
-from model.explain import SIDE, Explanation, explain
+from model.explain import SIDE, Explanation, explain, explain_pixels
 from model.machine import multiplies_bfloat16
 from model.map_kinds import CAM
 from model.networks.attention import COMPATIBILITIES
+from model.presets import crop_square, square_pixels
 
 SWITCH = {row.name: row.label for row in COMPATIBILITIES.values() if not row.control}  # what visitors choose from
+LARGEST_SCALE = 4  # a picture is read at no more than four times the network's own side: it costs sixteen times as much
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,11 @@ class Networks:
         compatibility: str,
         question: Image.Image | None = None,
         side: int = 0,
+        draw: bool = True,
     ) -> Explanation:
         """Classifies an RGB picture and splits the answer by level.
+
+        Pictures that come at the same time from different threads for the same network share a forward pass.
 
         Args:
             picture: the picture to answer for.
@@ -108,14 +116,45 @@ class Networks:
             compatibility: how positions are scored.
             question: a picture whose global feature is asked in place of ``picture``'s own.
             side: in pixels, at which the network reads the pictures; 0 is its own.
+            draw: False leaves out ``square``, which only drawings of the maps need.
 
         Raises:
-            CheckpointError: there are no such weights.
+            CheckpointError: there are no such weights, or the side is out of range.
         """
         net = self.network(checkpoint, compatibility)
+        side = self.side_of(net, side)
+        if question is not None:
+            with self.precision(net):
+                found = explain(picture, net, side, question)
+        else:
+            pixels = square_pixels(picture, side)
+            kind = (checkpoint, compatibility, side)
+            found = self.explain_together(kind, [pixels])[0] if gpu.LENT else self.together.ask(kind, pixels)
+        square = crop_square(picture, SIDE) if draw else None
+        return dataclasses.replace(found, checkpoint=checkpoint, square=square)
+
+    @cached_property
+    def together(self) -> Together:
+        """Where pictures that come at the same time for the same network wait for one forward pass."""
+        return Together(self.explain_together)
+
+    def explain_together(self, kind: tuple[str, str, int], pixels: list[torch.Tensor]) -> list[Explanation]:
+        """Answers squares [3, side, side] for one network, (checkpoint, compatibility, side), in one forward pass."""
+        net = self.network(*kind[:2])
         with self.precision(net):
-            found = explain(picture, net, side, question)
-        return dataclasses.replace(found, checkpoint=checkpoint)
+            return explain_pixels(net, torch.stack(pixels))
+
+    @staticmethod
+    def side_of(net: Network, side: int) -> int:
+        """The side in pixels at which a picture is read: 0 is the network's own.
+
+        Raises:
+            CheckpointError: the network does not read pictures of that side.
+        """
+        smallest, largest = net.trunk.smallest_input, LARGEST_SCALE * net.input_size
+        if isinstance(side, bool) or (side != 0 and side not in range(smallest, largest + 1)):
+            raise CheckpointError(f"Side must be 0 or a whole number of pixels from {smallest} to {largest}.")
+        return int(side) or net.input_size
 
     def compare(self, picture: Image.Image, checkpoint: str) -> Comparison:
         """What every network of a family says of the same picture.

@@ -9,7 +9,7 @@ from PIL import Image
 from app.asking import answer_when_changed
 from app.attack import ATTACKED, CLEAN, PAIR, STRONGEST, Attack, attack
 from app.drawing import grids, panels
-from app.endpoints import endpoint, given, hidden_switch
+from app.endpoints import endpoint, given, hidden_switch, pictures_input
 from app.images import PictureError
 from app.inputs import (
     Front,
@@ -99,7 +99,7 @@ def add_endpoint(site: Site) -> None:
     epsilon = gr.Number(EPSILON, label="epsilon", visible=False)
     method.preprocess = str  # refused below, in a sentence of ours
 
-    def attacked(image: str | bytes, checkpoint: str, compatibility: str, method: str, epsilon: float):
+    def attacked(image: str | bytes, checkpoint: str, compatibility: str, method: str, epsilon: float, pictures: bool):
         """Moves each pixel a little so that the network should no longer name the picture as it does, and asks again.
 
         Args:
@@ -108,6 +108,7 @@ def add_endpoint(site: Site) -> None:
             compatibility: dp, pc or additive.
             method: fgsm (one step, Goodfellow et al. 2015) or pgd (ten steps, Madry et al. 2018).
             epsilon: how far a pixel's value may move, a whole number of steps of 1 / 255, 0 to 16.
+            pictures: false leaves the attacked picture out.
 
         Returns:
             One JSON object: clean and attacked, each as /explain gives it; fooled, whether the answer changed;
@@ -119,10 +120,11 @@ def add_endpoint(site: Site) -> None:
         if epsilon not in range(STRONGEST + 1):
             raise PictureError(f"Epsilon must be a whole number from 0 to {STRONGEST}.")
         made = attack(site.networks, given(image), checkpoint, compatibility, method, int(epsilon))
-        return made.to_json(), temporary.save(render.png(made.found.explanations[ATTACKED].seen), "attacked.png")
+        seen = made.found.explanations[ATTACKED].seen
+        return made.to_json(), temporary.save(render.png(seen), "attacked.png") if pictures else None
 
     outputs = [
         gr.JSON(label="attack", visible=False),
         gr.Image(format="png", label="attacked picture", visible=False),
     ]
-    endpoint(attacked, [image, *hidden_switch(site), method, epsilon], outputs, "attack")
+    endpoint(attacked, [image, *hidden_switch(site), method, epsilon, pictures_input()], outputs, "attack")

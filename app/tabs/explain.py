@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.asking import Shown, ask_once, follow
 from app.drawing import download, panels, words
-from app.endpoints import endpoint, given, hidden_switch
+from app.endpoints import detail_input, endpoint, given, hidden_switch, pictures_input
 from app.examples import list_examples
 from app.images import PictureError, read_picture
 from app.inputs import (
@@ -29,6 +29,7 @@ from model.explain import Explanation
 
 START = "The answer comes here once a picture is chosen: an example, or one that you upload, paste or photograph."
 CARDS = 3  # no network attends at more levels
+AT_ONCE = 16  # calls of /explain: those that wait for the network share a forward pass
 SHOWN = 1 + 3 * CARDS  # components that an answer fills
 
 
@@ -174,30 +175,28 @@ def add_endpoint(site: Site) -> None:
     image = picture_input(visible=False)
     switch = hidden_switch(site)
     labels = ("first", "second", "third")
-    pictures = [gr.Image(format="png", label=f"{which} level over the picture", visible=False) for which in labels]
+    drawings = [gr.Image(format="jpeg", label=f"{which} level over the picture", visible=False) for which in labels]
 
-    def explain(image: str | bytes, checkpoint: str, compatibility: str):
+    def explain(image: str | bytes, checkpoint: str, compatibility: str, side: int, pictures: bool):
         """Classifies a picture and shows, layer by layer, where the network's attention lies.
 
         Args:
             image: the picture, as gradio_client's handle_file gives it; its centred square is used.
             checkpoint: the family of networks, such as vgg-att3-cifar10-s.
             compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive.
+            side: in pixels, at which the network reads the picture; 0 is its own. A larger side gives finer maps.
+            pictures: false leaves the pictures out, which takes a fraction of the time.
 
         Returns:
             First one JSON object: class, probability, probabilities, logit, logit_bias, levels (grid, map, which sums
             to 1, peak_x_uniform, entropy from 0 to 1, logit), checkpoint, compatibility, name (of these weights alone),
             seconds. The logit is logit_bias plus the levels' logits. Then a picture of each level, in their order:
-            its map over the picture's square.
+            its map over the picture's square, as a JPEG of high quality; the map itself is exact.
         """
-        found = site.networks.explain(given(image), checkpoint, compatibility)
-        view = render.View()
-        scales = render.limits(found.maps, view)
-        drawn = [
-            temporary.save(render.png(render.overlay(found.square, level.attention, scales[name], view)), f"{name}.png")
-            for name, level in found.levels.items()
-        ]
+        found = site.networks.explain(given(image), checkpoint, compatibility, side=side, draw=pictures)
+        overlays = found.overlays() if pictures else {}
+        drawn = [temporary.save(render.jpeg(x), f"{name}.jpg") for name, x in overlays.items()]
         return found.to_json(), *drawn, *[None] * (CARDS - len(drawn))
 
     explanation = gr.JSON(label="explanation", visible=False)
-    endpoint(explain, [image, *switch], [explanation, *pictures], "explain")
+    endpoint(explain, [image, *switch, detail_input(), pictures_input()], [explanation, *drawings], "explain", AT_ONCE)

@@ -1,9 +1,12 @@
 """The public API as programs use it: gradio_client and plain HTTP, against a running server."""
 
+import base64
+import io
 import json
 import urllib.error
 import urllib.request
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -69,7 +72,7 @@ def assert_same(answer: dict, expected: dict) -> None:
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "pc"])
-def test_gradio_client(client, picture_file, expected, compatibility):
+def test_gradio_client(client, picture_file, picture, networks, expected, compatibility):
     from gradio_client import handle_file
 
     answer, *pictures = client.predict(
@@ -78,9 +81,11 @@ def test_gradio_client(client, picture_file, expected, compatibility):
     assert_same(answer, expected[compatibility])
     assert set(answer["probabilities"]) == set(CIFAR10)
     assert len(pictures) == 3
-    for path in pictures:
+    exact = networks.explain(picture, FAMILY, compatibility).overlays()
+    for path, drawn in zip(pictures, exact.values(), strict=True):
         with Image.open(path) as image:
-            assert image.format == "PNG" and image.size == (640, 640)
+            assert image.format == "JPEG" and image.size == (640, 640)
+            assert np.abs(np.asarray(image, int) - np.asarray(drawn, int)).mean() < 1.5
     assert len({Image.open(path).tobytes() for path in pictures}) == 3
 
 
@@ -88,7 +93,13 @@ def test_only_what_is_documented_is_public(client):
     api = client.view_api(return_format="dict")
     assert set(api["named_endpoints"]) == ENDPOINTS and not api["unnamed_endpoints"]
     explain = api["named_endpoints"]["/explain"]
-    assert [p["parameter_name"] for p in explain["parameters"]] == ["image", "checkpoint", "compatibility"]
+    assert [p["parameter_name"] for p in explain["parameters"]] == [
+        "image",
+        "checkpoint",
+        "compatibility",
+        "side",
+        "pictures",
+    ]
     assert explain["parameters"][2]["type"]["enum"] == ["dp", "pc"]
     assert "attention" in explain["description"]
     assert "http" not in json.dumps(explain["parameters"][0]["example_input"])  # which would be refused
@@ -100,12 +111,45 @@ def test_plain_http(server, picture_file, expected):
     assert event == "complete"
     answer, *pictures = json.loads(data)
     assert_same(answer, expected["pc"])
-    assert len(pictures) == 3 and get(pictures[0]["url"]).startswith(b"\x89PNG")
+    assert len(pictures) == 3 and get(pictures[0]["url"]).startswith(b"\xff\xd8")
+
+
+def test_numbers_alone(server, picture_file, expected):
+    image = file(upload(server.url, "disc.png", picture_file.read_bytes()))
+    for name in ("explain", "attack"):
+        event, data = call(server.url, name, image=image, pictures=False)
+        answer, *pictures = json.loads(data)
+        assert event == "complete" and not any(pictures), name
+    event, data = call(server.url, image=image, compatibility="dp", pictures=False)
+    assert_same(json.loads(data)[0], expected["dp"])
+
+
+def test_a_side(server, picture_file):
+    image = file(upload(server.url, "disc.png", picture_file.read_bytes()))
+    event, data = call(server.url, image=image, side=48, pictures=False)
+    assert event == "complete" and json.loads(data)[0]["levels"]["conv7"]["grid"] == [48, 48]
+
+
+def test_many_clients_at_once_each_get_their_own_answer(server, picture, networks):
+    """With pictures and without, one request in four hostile."""
+    turned = [picture.rotate(15 * i) for i in range(12)]
+
+    def ask(i: int) -> tuple[str, str]:
+        content = io.BytesIO()
+        turned[i].save(content, "PNG")
+        body = b"no picture" if i % 4 == 3 else content.getvalue()
+        url = f"data:image/png;base64,{base64.b64encode(body).decode()}"
+        return call(server.url, image={"url": url}, compatibility="dp", pictures=i % 2 == 0)
+
+    with ThreadPoolExecutor(12) as threads:
+        for i, (event, data) in enumerate(threads.map(ask, range(12))):
+            if i % 4 == 3:
+                assert event == "error" and "not a picture" in json.loads(data)["error"]
+            else:
+                assert_same(json.loads(data)[0], networks.explain(turned[i], FAMILY, "dp").to_json())
 
 
 def test_plain_http_with_the_picture_inside(server, picture_file, expected):
-    import base64
-
     url = f"data:image/png;base64,{base64.b64encode(picture_file.read_bytes()).decode()}"
     event, data = call(server.url, image={"url": url}, checkpoint=FAMILY, compatibility="dp")
     assert event == "complete"
@@ -179,6 +223,8 @@ def test_a_call_of_another_form_is_answered_in_a_sentence(server, name, argument
         {"image": "DISC", "compatibility": "uniform"},
         {"image": "DISC", "checkpoint": "../../etc"},
         {"image": "DISC", "checkpoint": ["x"], "compatibility": {}},
+        {"image": "DISC", "side": 100000},
+        {"image": "DISC", "side": "large"},
     ],
     ids=[
         "a name",
@@ -193,6 +239,8 @@ def test_a_call_of_another_form_is_answered_in_a_sentence(server, name, argument
         "no such compatibility",
         "no such checkpoint",
         "no text",
+        "too large a side",
+        "no number",
     ],
 )
 def test_bad_arguments_are_refused_in_a_sentence_without_paths(server, picture_file, arguments):

@@ -1,9 +1,12 @@
 """The networks that are served: how they are grouped, what is refused, and the contract of an answer."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from app.networks import Networks
 from model import AttentionVGG, CheckpointError, list_checkpoints
@@ -168,3 +171,39 @@ def test_the_zip_is_made_of_an_answer_that_is_no_longer_kept(networks, picture_f
         zip_up(str(tmp_path / "swept.png"), FAMILY, "pc", *view, None)
     with pytest.raises(gr.Error, match="choose a picture first"):
         zip_up(None, FAMILY, "pc", *view, None)
+
+
+def test_answers_are_the_same_alone_and_together(networks, monkeypatch):
+    """Different pictures, for two networks, at two sides, that arrive while the worker is busy."""
+    rng = np.random.default_rng(0)
+    pictures = [Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)) for _ in range(12)]
+    questions = [(p, FAMILY, "dp" if i % 4 else "pc", None, 48 if i % 3 == 2 else 0) for i, p in enumerate(pictures)]
+    alone = [networks.explain(*question) for question in questions]
+    sizes, answer = [], networks.together.answer
+    monkeypatch.setattr(networks.together, "answer", lambda *asked: sizes.append(len(asked[1])) or answer(*asked))
+    gate = threading.Event()
+    networks.together.worker.submit(gate.wait)
+    with ThreadPoolExecutor(len(questions)) as threads:
+        asked = [threads.submit(networks.explain, *question) for question in questions]
+        while len(networks.together.waiting) < len(questions):
+            pass
+        gate.set()
+        together = [one.result() for one in asked]
+    assert sum(sizes) == len(questions) and len(sizes) == 4
+    for one, other in zip(alone, together, strict=True):
+        assert one.answer == other.answer and one.logit == pytest.approx(other.logit, abs=1e-4)
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+        for level, a in one.maps.items():
+            assert np.allclose(a, other.maps[level], atol=1e-6)
+        assert (np.asarray(one.seen) == np.asarray(other.seen)).all()
+
+
+@pytest.mark.parametrize("side", [-1, 1, 129, 10**9, 32.5, float("nan"), "32", None, True, [32]])
+def test_a_side_out_of_range_is_refused(networks, picture, side):
+    with pytest.raises(CheckpointError, match="Side must be 0 or a whole number of pixels from 8 to 128"):
+        networks.explain(picture, FAMILY, "dp", side=side)
+
+
+def test_without_drawings_there_is_no_square(networks, picture):
+    assert networks.explain(picture, FAMILY, "dp", draw=False).square is None
+    assert networks.explain(picture, FAMILY, "dp", picture, draw=False).square is None

@@ -248,7 +248,7 @@ def test_what_is_downloaded_agrees_with_the_api(open_page, page_url, tmp_path):
         )
         with Image.open(io.BytesIO(files[f"{level}.png"])) as ours, Image.open(overlay) as theirs:
             apart = np.abs(np.asarray(ours, int) - np.asarray(theirs.convert("RGB"), int))
-        assert apart.max() <= 2  # rounding may turn a shade
+        assert apart.mean() < 1.5  # programs are sent a JPEG
 
 
 def test_redrawing_asks_the_network_nothing(open_page):
