@@ -71,8 +71,7 @@ def attack(
     Args:
         networks: all of them.
         picture: its centred square is used, at the network's input size.
-        checkpoint: the family of networks.
-        compatibility: how positions are scored.
+        checkpoint, compatibility: whose answer, as ``Networks.find`` takes them.
         method: one of ``METHODS``.
         epsilon: 0 to ``STRONGEST``, in steps of 1 / 255.
 

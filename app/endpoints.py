@@ -56,12 +56,23 @@ def wrong_argument(request: Request, e: Exception) -> JSONResponse:
 
 def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
     """An endpoint's own checkpoint and compatibility: the page's switch does not narrow what a program may ask."""
-    families, switch = site.checkpoint_choices(), site.compatibility_choices()
-    checkpoint = gr.Dropdown([f for _, f in families], value=site.first_checkpoint, label="checkpoint", visible=False)
-    best = site.first_compatibility(site.first_checkpoint)
-    compatibility = gr.Radio([c for _, c in switch], value=best, label="compatibility", visible=False)
-    checkpoint.preprocess = compatibility.preprocess = str  # refused by ``Networks``, in a sentence of ours
-    return checkpoint, compatibility
+    compatibilities = ["", *(c for _, c in site.compatibility_choices())]
+    compatibility = gr.Radio(compatibilities, value="", label="compatibility", visible=False)
+    compatibility.preprocess = text
+    return hidden_checkpoint(site), compatibility
+
+
+def hidden_checkpoint(site: Site) -> gr.Dropdown:
+    """An endpoint's own checkpoint: a family, or a checkpoint's own name."""
+    names = list(dict.fromkeys([*(family for _, family in site.checkpoint_choices()), *site.networks.places]))
+    checkpoint = gr.Dropdown(names, value=site.first_checkpoint, label="checkpoint", visible=False)
+    checkpoint.preprocess = text
+    return checkpoint
+
+
+def text(value: Any) -> str:
+    """What a program sent for a name, unchecked: ``Networks`` refuses what is not there, in a sentence of ours."""
+    return "" if value is None else str(value)
 
 
 def detail_input() -> gr.Number:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,14 +34,12 @@ class Networks:
     Attributes:
         families: family: {compatibility: network}, in the switch's order; one that does not fit in, or whose place is
             taken, is a family of its own.
-        names: (family, compatibility): the checkpoint's own name.
         gap: data set: (name, VGG-GAP), which CAM needs; not on the switch.
         others: name: network, of those that are neither on the switch nor needed, such as the controls.
         bf16: answers are computed in bfloat16, all but scores, maps and the sum of the logit's terms.
     """
 
     families: Mapping[str, Mapping[str, Network]]
-    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
     gap: Mapping[str, tuple[str, Network]] = field(default_factory=dict)
     others: Mapping[str, Network] = field(default_factory=dict)
     bf16: bool = False
@@ -53,7 +52,7 @@ class Networks:
             CheckpointError: a checkpoint is unreadable, or none can be shown.
         """
         families: dict[str, dict[str, Network]] = {}
-        names, gap, others = {}, {}, {}
+        gap, others = {}, {}
         order = {name: rank for rank, name in enumerate(SWITCH)}
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
             net = load_named(entry).to(device)
@@ -62,14 +61,13 @@ class Networks:
                 fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())
                 family = entry.family if fits else entry.name
                 families.setdefault(family, {})[entry.compatibility] = net
-                names[family, entry.compatibility] = entry.name
             elif net.map_kind is CAM and entry.info.dataset not in gap:
                 gap[entry.info.dataset] = entry.name, net
             else:
                 others[entry.name] = net
         if not families:
             raise CheckpointError(f"{folder} holds no checkpoint with trained attention")
-        return cls(families, names, gap, others, bf16=device.startswith("cuda") and multiplies_bfloat16(device))
+        return cls(families, gap, others, bf16=device.startswith("cuda") and multiplies_bfloat16(device))
 
     def precision(self, net: Network) -> torch.autocast:
         """Inside it ``net`` answers as on the front tab; the gradients of other tabs do without."""
@@ -77,31 +75,62 @@ class Networks:
 
     def warm_up(self) -> None:
         """Answers once with every network on the switch, so that the first visitor does not wait for it."""
-        for family, compatibility in self.names:
-            self.explain(Image.new("RGB", (SIDE, SIDE)), family, compatibility)
+        for name in self.places:
+            self.explain(Image.new("RGB", (SIDE, SIDE)), name)
 
     @property
     def every(self) -> dict[str, Network]:
         """name: network, of all that were loaded: first those on the switch."""
-        switch = {self.names[f, c]: net for f, nets in self.families.items() for c, net in nets.items()}
+        switch = {name: self.families[family][c] for name, (family, c) in self.places.items()}
         return {**switch, **dict(self.gap.values()), **self.others}
+
+    @property
+    def places(self) -> dict[str, tuple[str, str]]:
+        """A checkpoint's own name: its family and compatibility, of those on the switch."""
+        return {net.name: (family, c) for family, nets in self.families.items() for c, net in nets.items()}
 
     def compatibilities(self, checkpoint: str) -> list[str]:
         return list(self.families[checkpoint])
 
-    def network(self, checkpoint: str, compatibility: str) -> Network:
-        """Raises CheckpointError if there are no such weights."""
-        net = self.families.get(checkpoint, {}).get(compatibility)
-        if net is None:
-            there = "; ".join(f"{family} with {', '.join(nets)}" for family, nets in self.families.items())
-            raise CheckpointError(f"There are no weights for that checkpoint and compatibility; there are: {there}.")
-        return net
+    def best(self, checkpoint: str) -> str:
+        """The compatibility under which a family's measured error is least."""
+        nets = self.families[checkpoint]
+        return min(nets, key=lambda name: error(nets[name]))
+
+    def find(self, checkpoint: str, compatibility: str = "") -> tuple[str, str]:
+        """The family and compatibility of what a caller names.
+
+        Args:
+            checkpoint: a checkpoint's own name, or a family.
+            compatibility: of a family; empty is its best.
+
+        Raises:
+            CheckpointError: there are no such weights, or the checkpoint is of another compatibility.
+        """
+        if checkpoint in self.families:
+            compatibility = compatibility or self.best(checkpoint)
+            if compatibility in self.families[checkpoint]:
+                return checkpoint, compatibility
+        elif checkpoint in self.places:
+            family, own = self.places[checkpoint]
+            if compatibility in ("", own):
+                return family, own
+            raise CheckpointError(
+                f"{checkpoint} has the compatibility {own}: leave the compatibility out, or name the family {family}."
+            )
+        there = "; ".join(f"{family} with {', '.join(nets)}" for family, nets in self.families.items())
+        raise CheckpointError(f"There are no weights for that checkpoint and compatibility; there are: {there}.")
+
+    def network(self, checkpoint: str, compatibility: str = "") -> Network:
+        """The network of what ``find`` takes; raises CheckpointError if there are no such weights."""
+        family, compatibility = self.find(checkpoint, compatibility)
+        return self.families[family][compatibility]
 
     def explain(
         self,
         picture: Image.Image,
         checkpoint: str,
-        compatibility: str,
+        compatibility: str = "",
         question: Image.Image | None = None,
         side: int = 0,
         draw: bool = True,
@@ -112,8 +141,7 @@ class Networks:
 
         Args:
             picture: the picture to answer for.
-            checkpoint: the family of networks.
-            compatibility: how positions are scored.
+            checkpoint, compatibility: whose answer, as ``find`` takes them.
             question: a picture whose global feature is asked in place of ``picture``'s own.
             side: in pixels, at which the network reads the pictures; 0 is its own.
             draw: False leaves out ``square``, which only drawings of the maps need.
@@ -128,7 +156,7 @@ class Networks:
                 found = explain(picture, net, side, question)
         else:
             pixels = square_pixels(picture, side)
-            kind = (checkpoint, compatibility, side)
+            kind = (*self.find(checkpoint, compatibility), side)
             found = self.explain_together(kind, [pixels])[0] if gpu.LENT else self.together.ask(kind, pixels)
         square = crop_square(picture, SIDE) if draw else None
         return dataclasses.replace(found, checkpoint=checkpoint, square=square)
@@ -159,17 +187,22 @@ class Networks:
     def compare(self, picture: Image.Image, checkpoint: str) -> Comparison:
         """What every network of a family says of the same picture.
 
+        Args:
+            picture: RGB.
+            checkpoint: the family, or a checkpoint in it.
+
         Raises:
             CheckpointError: there is no such family, or it has weights for one compatibility only.
         """
-        there = self.families.get(checkpoint)
+        family = self.places[checkpoint][0] if checkpoint in self.places else checkpoint
+        there = self.families.get(family)
         if there is None:
             raise CheckpointError(f"There is no such checkpoint; there are: {', '.join(self.families)}.")
         if len(there) < 2:
             raise CheckpointError(
                 "This checkpoint has weights for one compatibility only, so there is nothing to set beside it."
             )
-        return Comparison({name: self.explain(picture, checkpoint, name) for name in there})
+        return Comparison({name: self.explain(picture, family, name) for name in there})
 
 
 def load_named(entry: Entry) -> Network:
@@ -185,3 +218,8 @@ def alike(net: Network, other: Network) -> bool:
     shared = ("levels", "input_size")
     same = [net.arguments[key] == other.arguments[key] for key in shared]
     return all(same) and (net.info.class_names, net.info.dataset) == (other.info.class_names, other.info.dataset)
+
+
+def error(net: Network) -> float:
+    """The measured error; infinite where it is not known."""
+    return net.info.results.get("error", math.inf)

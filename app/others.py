@@ -142,12 +142,12 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
         return {**attention, **found}
 
     began = time.perf_counter()
-    attending = check(net, networks.names[checkpoint, compatibility], picture, maps_of)
+    attending = check(net, net.name, picture, maps_of)
     name, gap = networks.gap.get(net.info.dataset, ("", None))
     beside = gap and check(gap, name, picture, lambda pixels, classes: {CAM: posthoc.cam(gap, pixels, classes)})
     return Others(
         checkpoint=checkpoint,
-        compatibility=compatibility,
+        compatibility=net.compatibility,
         dataset=net.info.dataset,
         attending=attending,
         gap=beside,

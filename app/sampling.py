@@ -187,8 +187,7 @@ def draw(
     Args:
         networks: who is asked.
         tests: what is drawn from.
-        checkpoint: the family of networks.
-        compatibility: how positions are scored.
+        checkpoint, compatibility: whose answers, as ``Networks.find`` takes them.
         which: "random" takes every picture; "wrong" only those whose class the network does not name.
         count: 1 to ``MOST``.
         seed: 0 to ``LAST_SEED``.
@@ -218,7 +217,7 @@ def draw(
             break
     error = net.info.results.get("error")
     return Draw(
-        which, seed, count, looked_through, len(tests), tuple(images), checkpoint, compatibility, test_error=error
+        which, seed, count, looked_through, len(tests), tuple(images), checkpoint, net.compatibility, test_error=error
     )
 
 

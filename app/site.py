@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.examples import FOLDER
-from app.networks import SWITCH, Networks
+from app.networks import SWITCH, Networks, error
 from app.sampling import FOLDER as DATA
-from model import Network
 from model.datasets import dataset_title
 
 
@@ -40,9 +39,8 @@ class Site:
         return min(map(error, self.networks.families[checkpoint].values()))
 
     def first_compatibility(self, checkpoint: str) -> str:
-        """The one under which the checkpoint errs least."""
-        nets = self.networks.families[checkpoint]
-        return min(nets, key=lambda name: error(nets[name]))
+        """The one under which the checkpoint's measured error is least."""
+        return self.networks.best(checkpoint)
 
     def checkpoint_choices(self) -> list[tuple[str, str]]:
         """(what visitors read, family) of every checkpoint."""
@@ -64,8 +62,3 @@ class Site:
         """The compatibility itself, or the checkpoint's best: what the switch shows once it has followed."""
         there = self.networks.compatibilities(checkpoint)
         return compatibility if compatibility in there else self.first_compatibility(checkpoint)
-
-
-def error(net: Network) -> float:
-    """The measured error; infinite where it is not known."""
-    return net.info.results.get("error", math.inf)

@@ -104,8 +104,8 @@ def add_endpoint(site: Site) -> None:
 
         Args:
             image: the picture; its centred square is used.
-            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
-            compatibility: dp, pc or additive.
+            checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
+            compatibility: dp, pc or additive; leave it out where checkpoint names one.
             method: fgsm (one step, Goodfellow et al. 2015) or pgd (ten steps, Madry et al. 2018).
             epsilon: how far a pixel's value may move, a whole number of steps of 1 / 255, 0 to 16.
             pictures: false leaves the attacked picture out.

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.asking import answer_when_changed
 from app.drawing import grids
-from app.endpoints import endpoint, given
+from app.endpoints import endpoint, given, hidden_checkpoint
 from app.inputs import (
     INTERNAL,
     Front,
@@ -70,16 +70,14 @@ def first(choices: list[tuple[str, str]]) -> str | None:
 def add_endpoint(site: Site) -> None:
     """The public ``/compare``."""
     image = picture_input(visible=False)
-    families = [family for _, family in site.checkpoint_choices()]
-    checkpoint = gr.Dropdown(families, value=site.first_checkpoint, label="checkpoint", visible=False)
-    checkpoint.preprocess = str  # refused by ``Networks``, in a sentence of ours
+    checkpoint = hidden_checkpoint(site)
 
     def compared(image: str | bytes, checkpoint: str):
         """Shows one picture to every compatibility of a checkpoint, and says how far their attention maps agree.
 
         Args:
             image: the picture; its centred square is used.
-            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
+            checkpoint: a family of networks, such as vgg-att3-cifar10-s, or the name of a checkpoint in it.
 
         Returns:
             One JSON object: checkpoint; answers, by compatibility, each as /explain gives it; and pairs, each with of,

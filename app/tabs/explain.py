@@ -80,7 +80,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
 
         A checkpoint is named as a family, or whole: its compatibility is then the one that ``compat`` replaces.
         """
-        whole = {name: pair for pair, name in site.networks.names.items()}
+        whole = site.networks.places
         first = site.checkpoint_with(request.query_params.get("compat", "").lower())
         wanted = known(request, "checkpoint", [*site.networks.families, *whole], first)
         family, own = whole.get(wanted, (wanted, None))
@@ -182,8 +182,9 @@ def add_endpoint(site: Site) -> None:
 
         Args:
             image: the picture, as gradio_client's handle_file gives it; its centred square is used.
-            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
-            compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive.
+            checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
+            compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive. Leave it out where
+                checkpoint names one; of a family, the one with the lowest error then answers.
             side: in pixels, at which the network reads the picture; 0 is its own. A larger side gives finer maps.
             pictures: false leaves the pictures out, which takes a fraction of the time.
 

@@ -181,8 +181,8 @@ def add_endpoint(site: Site) -> None:
 
         Args:
             image: the picture; its centred square is used.
-            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
-            compatibility: dp, pc or additive.
+            checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
+            compatibility: dp, pc or additive; leave it out where checkpoint names one.
 
         Returns:
             One JSON object: network, class and probability; shares, the parts of the pixels that are blurred, 0 first;

@@ -77,8 +77,8 @@ def add_endpoint(site: Site) -> None:
         Args:
             image: the picture looked at; its centred square is used.
             query: the picture that asks; its centred square is used.
-            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
-            compatibility: dp, pc or additive; under pc nothing can move.
+            checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
+            compatibility: dp, pc or additive; under pc nothing can move. Leave it out where checkpoint names one.
 
         Returns:
             One JSON object: own, the answer to image alone, and queried, with the query's global feature, each as

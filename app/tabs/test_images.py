@@ -111,8 +111,8 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
             which: random takes every picture drawn; wrong goes on until enough are found that are named wrong.
             count: how many pictures, 1 to 100.
             seed: a whole number from 0 on; the same one draws in the same order.
-            checkpoint: the family of networks, such as vgg-att3-cifar10-s.
-            compatibility: dp, pc or additive.
+            checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
+            compatibility: dp, pc or additive; leave it out where checkpoint names one.
 
         Returns:
             One JSON object: images, each with index (its place in the test set), label, class and probability (the

@@ -100,7 +100,9 @@ def test_only_what_is_documented_is_public(client):
         "side",
         "pictures",
     ]
-    assert explain["parameters"][2]["type"]["enum"] == ["dp", "pc"]
+    assert explain["parameters"][2]["type"]["enum"] == ["", "dp", "pc"]
+    own = [FAMILY.replace("att3-", f"att3-{c}-") for c in ("dp", "pc")]
+    assert explain["parameters"][1]["type"]["enum"] == [FAMILY, *own]
     assert "attention" in explain["description"]
     assert "http" not in json.dumps(explain["parameters"][0]["example_input"])  # which would be refused
 
@@ -161,6 +163,16 @@ def test_defaults(server, picture_file, expected):
     event, data = call(server.url, image=file(path))
     assert event == "complete"
     assert_same(json.loads(data)[0], expected["dp"])
+
+
+@pytest.mark.parametrize("compatibility", [{}, {"compatibility": ""}, {"compatibility": None}, {"compatibility": "pc"}])
+def test_a_checkpoints_own_name_is_enough(server, picture_file, expected, compatibility):
+    path, name = upload(server.url, "disc.png", picture_file.read_bytes()), FAMILY.replace("att3-", "att3-pc-")
+    event, data = call(server.url, image=file(path), checkpoint=name, **compatibility)
+    assert event == "complete"
+    answer = json.loads(data)[0]
+    assert_same(answer, expected["pc"])
+    assert answer["checkpoint"] == answer["name"] == name
 
 
 @pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n\x1a\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])

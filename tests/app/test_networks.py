@@ -73,6 +73,18 @@ def test_no_such_weights(networks, picture):
             networks.explain(picture, family, compatibility)
 
 
+def test_a_checkpoint_is_named_by_its_own_name_or_as_a_family_with_a_compatibility(networks, picture):
+    own = FAMILY.replace("att3-", "att3-pc-")
+    by_name, by_family = networks.explain(picture, own), networks.explain(picture, FAMILY, "pc")
+    assert by_name.probabilities == by_family.probabilities and by_name.compatibility == "pc"
+    assert (by_name.checkpoint, by_family.checkpoint) == (own, FAMILY) and by_name.name == by_family.name == own
+    assert networks.find(own, "pc") == networks.find(own) == (FAMILY, "pc")
+    assert networks.find(FAMILY) == (FAMILY, networks.best(FAMILY))
+    assert [*networks.compare(picture, own).explanations] == ["dp", "pc"]
+    with pytest.raises(CheckpointError, match=f"{own} has the compatibility pc: leave the compatibility out"):
+        networks.find(own, "dp")
+
+
 def test_what_does_not_fit_into_a_family_is_one_of_its_own(tmp_path, picture):
     """The same place twice, and a network of another input size: both are served, and nothing is lost."""
     make_checkpoints(tmp_path, ("dp",))

@@ -93,7 +93,7 @@ def test_cam_is_vgg_gaps_own(with_gap, found, picture):
 
 def test_vgg_gap_is_not_on_the_switch(with_gap, networks):
     assert list(with_gap.families) == [FAMILY] and with_gap.compatibilities(FAMILY) == ["dp", "pc"]
-    assert with_gap.names == networks.names and not networks.gap
+    assert with_gap.places == networks.places and not networks.gap
 
 
 def test_no_cam_from_another_data_set(tmp_path, picture):
