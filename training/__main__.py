@@ -67,10 +67,13 @@ def fit(
     """Train a network from scratch; the checkpoint in --out is that of the last epoch."""
     given = {k: v for k, v in locals().items() if v is not None}
     from training import data, recipes
-    from training.fit import Run, Stopped, choose_precision
+    from training.fit import Run, Stopped
     from training.parallel import accelerator
+    from training.provenance import command_line
     from training.recipes import registry
-    from training.run_folder import RunFolder, Settings, command_line
+    from training.run_folder import RunFolder
+    from training.settings import Settings
+    from training.start import choose_precision
 
     if precision not in ("auto", "float32", "bf16"):
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
@@ -115,12 +118,12 @@ def fit(
         print(f"note: {side}", file=sys.stderr, flush=True)
     with folder.open(settings, resume) if place.is_main_process else nullcontext():
         if resume:
-            run.resume()
+            run.state.resume(folder, place)
         run.stop_on_sigterm()
         try:
             run.fit(show=sys.stderr.isatty(), save_every=save_every)
         except Stopped:
-            place.print(f"stopped in epoch {run.epoch + 1}; --resume goes on from here", flush=True)
+            place.print(f"stopped in epoch {run.state.epoch + 1}; --resume goes on from here", flush=True)
 
 
 @app.command()

@@ -26,10 +26,12 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from training.data import Dataset, Split
-from training.fit import build, choose_precision, optimiser
 from training.parallel import accelerator
+from training.provenance import environment
 from training.recipes.registry import named
-from training.run_folder import RunFolder, Settings, environment
+from training.run_folder import RunFolder
+from training.settings import Settings
+from training.start import build, choose_precision, optimiser
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +119,9 @@ def our_steps(settings: Settings, data: Dataset, device: str, compiled: bool = F
     if compiled:
         run.wrapped = torch.compile(run.wrapped)
     while True:
-        for index in torch.randperm(len(run.train), generator=generator).split(run.recipe.batch_size):
+        for index in torch.randperm(len(run.batches.train), generator=generator).split(run.recipe.batch_size):
             if len(index) == run.recipe.batch_size:
-                run.step(number % run.steps, *run.batch(index.to(run.device), data.input_size, generator))
+                run.step(number % run.steps, *run.batches.draw(index.to(run.device), data.input_size, generator))
                 number += 1
                 yield
 

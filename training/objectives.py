@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -85,9 +86,10 @@ class ByClass:
 class Objective(nn.Module):
     """From one batch to the loss; holds the network, so that one forward call covers a whole step.
 
-    ``forward`` returns the loss and {name: (sum, count)} of what is reported, ``loss`` and ``error`` among them; sums
-    are over this process's pictures.
+    ``forward`` returns the loss and {name: (sum, count)} of all that is ``reported``, over this process's pictures.
     """
+
+    reported: ClassVar[tuple[str, ...]] = ("loss", "error")
 
     def __init__(self, net: Network, recipe: Recipe):
         super().__init__()
@@ -117,6 +119,8 @@ class AskObjective(Objective):
         recipe: ``single`` weighs the first loss, ``locate`` the third, for each level from the last one back.
     """
 
+    reported = (*Objective.reported, "asked_error", "asked_share")
+
     def __init__(self, net: Network, recipe: Recipe):
         super().__init__(net, recipe)
         self.single, self.locate = recipe.single, recipe.locate
@@ -142,23 +146,37 @@ class AskObjective(Objective):
         local_features, g = self.net.features(images)
         loss, reported = self.classify(self.net.explain_features(local_features, g).logits, labels)
         answer = self.net.explain_features(self.net.local_features(scenes), g)
-        present = (asked >= 0).float()
-        target = torch.zeros_like(answer.logits, dtype=torch.float32)
+        logits = wide(answer.logits)
+        present = (asked >= 0).to(logits.dtype)
+        target = torch.zeros_like(logits)
         target.scatter_(1, classes, ((1 - present) / classes.shape[1])[:, None].expand_as(classes).contiguous())
         target[torch.arange(len(labels), device=target.device), labels] += present
-        scene_loss = cross_entropy(wide(answer.logits), target, label_smoothing=self.smoothing)
+        scene_loss = cross_entropy(logits, target, label_smoothing=self.smoothing)
         total = self.single * loss + scene_loss
         cell = asked.clamp(min=0)[:, None]
         shares = [cell_shares(a, grid).gather(1, cell)[:, 0] for a in answer.attention.values()]  # [B] each
         for weight, share in zip(self.locate, reversed(shares), strict=False):
             total = total - weight * (share.clamp(min=1e-6).log() * present).mean()
         count = present.sum()
-        missed = ((answer.logits.detach().argmax(1) != labels) * present).sum()
+        missed = ((logits.detach().argmax(1) != labels) * present).sum()
         reported |= {"asked_error": (missed, count), "asked_share": ((shares[-1].detach() * present).sum(), count)}
         return total, reported | {"loss": (total.detach() * len(labels), len(labels))}
 
 
 OBJECTIVES: dict[str, type[Objective]] = {"class": ClassObjective, "ask": AskObjective}
+
+
+def build_objective(net: Network, recipe: Recipe, num_classes: int) -> Objective:
+    """The recipe's objective, around the network.
+
+    Raises:
+        ValueError: there is no such objective, or it does not suit the network or the number of classes.
+    """
+    if recipe.objective not in OBJECTIVES:
+        raise ValueError(f"the objective must be {' or '.join(OBJECTIVES)}, not {recipe.objective!r}")
+    objective = OBJECTIVES[recipe.objective](net, recipe)
+    objective.check(num_classes)
+    return objective
 
 
 def cell_side(side: int, grid: Grid, unit: int) -> int:

@@ -22,7 +22,8 @@ from model.network import Network
 from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, network_input, to_pixels
 from tools import scenes
-from training.run_folder import CONFUSION, CURVES, METRICS, SETTINGS, without_place
+from training.provenance import without_place
+from training.run_folder import CONFUSION, CURVES, METRICS, SETTINGS
 
 FROM_RUN = (CONFIG, WEIGHTS, SETTINGS, METRICS, CURVES, CONFUSION)
 MAPS, TILE = "maps.png", 96  # pixels

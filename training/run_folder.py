@@ -9,15 +9,9 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import platform
-import re
-import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -26,8 +20,7 @@ from filelock import FileLock, Timeout
 from model import CheckpointError, Network
 from model.atomic import sweep, write_atomically
 from model.format import CARD, CONFIG, WEIGHTS, read_config
-from model.machine import processor
-from training.recipes import Recipe
+from training.settings import Settings
 
 STATE, SETTINGS, METRICS, CURVES = "state.pt", "settings.json", "metrics.jsonl", "curves.png"
 EVENTS, CONFUSION, LOCK = "events.out.tfevents.run", "confusion.png", ".lock"
@@ -37,39 +30,6 @@ FILES = (STATE, SETTINGS, METRICS, CURVES, EVENTS, CONFUSION, CONFIG, WEIGHTS, C
 
 class RunError(ValueError):
     """A run that cannot start or go on; the message is one sentence."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run is; saved as settings.json, and compared on resume.
-
-    Attributes:
-        arch: a name that ``model.build`` knows.
-        dataset: a name that ``data.load`` knows.
-        recipe: how to train.
-        width: multiplies every channel count.
-        seed: fixes initial weights, order, augmentation and dropout.
-        input_size: side of the pictures in pixels, where the data set leaves a choice; 0 is its default.
-        split_seed: chooses the pictures held out, and the test pictures of a folder that has none set apart.
-        holdout: training pictures held out to choose settings by; 0 trains on all and measures the test split, once.
-        precision: "float32" or "bf16" (autocast; weights stay float32).
-        scale_scores: dp only, see ``model.networks.attention.DotProduct``.
-        start: a checkpoint to start from, its classifier aside; "" starts from scratch.
-        limit: use only so many of the training pictures, chosen at random; 0 is all.
-    """
-
-    arch: str
-    dataset: str
-    recipe: Recipe
-    width: float = 1.0
-    seed: int = 0
-    input_size: int = 0
-    split_seed: int = 0
-    holdout: int = 0
-    precision: str = "float32"
-    scale_scores: bool | str = True
-    start: str = ""
-    limit: int = 0
 
 
 class RunFolder:
@@ -241,40 +201,3 @@ def curves(history: list[dict]) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()
-
-
-def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
-    """What a number was measured on: hardware, versions, commit."""
-    if device.type == "cuda":
-        hardware = torch.cuda.get_device_name(device)
-    else:
-        hardware = f"{processor()} CPU, {torch.get_num_threads()} threads"
-    return {
-        "hardware": hardware + (f", {processes} processes" if processes > 1 else ""),
-        "versions": f"Python {platform.python_version()}, torch {torch.__version__}",
-        "commit": commit(),
-    }
-
-
-def commit() -> str:
-    """The commit of the code, and whether it was changed since; "" where git knows of none."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        changes = git("status", "--porcelain", "--untracked-files=no", ".", "../model")
-        return git("rev-parse", "--short=12", "HEAD") + (" with changes" if changes else "")
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def command_line() -> str:
-    """The command that is running, as one would type it beside its data."""
-    return shlex.join(["python", "-m", "training", *map(without_place, sys.argv[1:])])
-
-
-def without_place(argument: str) -> str:
-    """An argument as it is published with the weights: of a path out of this folder, its last part alone."""
-    return re.sub(r"(?:^|(?<=[=:]))(?:[~/]|\.\./).*/(?=[^/]+/?$)", "", argument)

@@ -10,10 +10,11 @@ from training import data
 from training.fit import Run
 from training.parallel import accelerator
 from training.recipes.registry import named
-from training.run_folder import RunFolder, Settings
+from training.run_folder import RunFolder
+from training.settings import Settings
 
 torch.set_num_threads(1)
-recipe = dataclasses.replace(named("fast", "cifar10", ""), stages=((16, 1),), batch_size=32)
+recipe = dataclasses.replace(named("fast", "cifar10", ""), stages=((16, 1),), batch_size=32, objective=sys.argv[2])
 settings = Settings(arch="vgg-att3-concat-dp", dataset="cifar10", recipe=recipe, width=0.125, limit=256)
 pictures, place = data.load("cifar10", sys.argv[1]), accelerator("cpu")
 torch.set_default_dtype(torch.float64)  # of the weights
@@ -21,7 +22,8 @@ run = Run(settings, pictures, RunFolder("unused"), place)
 run.wrapped.train()
 generator, losses = torch.Generator().manual_seed(0), []
 for number, index in enumerate(torch.randperm(256, generator=generator).split(32)):
-    x, y = run.batch(index, 16, generator)
-    losses.append(place.reduce(run.step(number, x.double(), y))[0].item() / 32)
+    batch = run.batches.draw(index, 16, generator, number)
+    wide = [x.double() if torch.is_tensor(x) and x.is_floating_point() else x for x in batch]
+    losses.append(place.reduce(run.step(number, *wide))[0, 0].item() / 32)
 if place.is_main_process:
     print(json.dumps({"processes": place.num_processes, "losses": losses}))

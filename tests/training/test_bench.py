@@ -15,7 +15,7 @@ from training.__main__ import main
 from training.bench import Pictures, Speed, our_steps, table
 from training.data import Split, load
 from training.recipes.registry import named
-from training.run_folder import Settings
+from training.settings import Settings
 
 REPO = Path(__file__).resolve().parents[2]
 WIDTH = 0.03125

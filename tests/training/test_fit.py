@@ -153,6 +153,22 @@ def test_killed_in_mid_epoch_and_resumed_equals_uninterrupted(uninterrupted, dat
     assert save_every != "0" or "epoch 1/3" not in said  # what was done was not done again
 
 
+def test_a_run_that_asks_goes_on_where_it_was_and_keeps_a_question_for_each_class(data_dir, tmp_path):
+    arguments = ["--objective", "ask", "--stages", "16x2", "--save-every", "4", "--mixed", "16,24"]
+    finish(start(*arguments, data_dir=data_dir, out=tmp_path / "whole"))
+    process = start(*arguments, data_dir=data_dir, out=tmp_path / "killed")
+    wait_for(tmp_path / "killed" / "state.pt", process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    finish(start(*arguments, "--resume", data_dir=data_dir, out=tmp_path / "killed"))
+    whole = weights(tmp_path / "whole")
+    assert same(weights(tmp_path / "killed"), whole) and whole["class_questions"].shape == (10, 16)
+    assert rows(tmp_path / "killed") == rows(tmp_path / "whole")
+    row = rows(tmp_path / "whole")[-1]
+    assert 0 < row["train_asked_share"] < 1 and {"held_out_1x2_conv13", "held_out_2x2_absent_named"} <= row.keys()
+    assert recipe(tmp_path / "whole")["objective"] == "ask" and recipe(tmp_path / "whole")["mixed"] == [16, 24]
+
+
 def test_sigterm_saves_and_exits_0_and_resume_goes_on(uninterrupted, data_dir, tmp_path):
     out = tmp_path / "stopped"
     process = start("--stages", "16x2,32x1", data_dir=data_dir, out=out)
@@ -170,11 +186,18 @@ def test_sigterm_saves_and_exits_0_and_resume_goes_on(uninterrupted, data_dir, t
 TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "training")  # on a CPU
 
 
-def test_two_processes_take_the_same_steps_as_one(data_dir):
+@pytest.mark.parametrize("objective", ["class", "ask"])
+def test_two_processes_take_the_same_steps_as_one(data_dir, objective):
     """In float64, in which rounding does not grow into a difference that might be a mistake."""
 
     def losses(*launcher):
-        command = [sys.executable, *launcher, str(Path(__file__).with_name("steps_in_float64.py")), str(data_dir)]
+        command = [
+            sys.executable,
+            *launcher,
+            str(Path(__file__).with_name("steps_in_float64.py")),
+            str(data_dir),
+            objective,
+        ]
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=300, env=os.environ | {"PYTHONPATH": "."}
         )
@@ -210,7 +233,7 @@ def test_two_processes_go_on_in_mid_epoch_where_they_were(data_dir, tmp_path):
     finish(process)
     partial = torch.load(again / "state.pt", weights_only=True)["partial"]
     assert partial["step"] % 5 == 0 and len(partial["random"]) == 2
-    assert partial["sums"][2] == 32 * partial["step"]  # of both processes
+    assert partial["sums"][0, 1] == 32 * partial["step"]  # of both processes
     finish(start(*arguments, "--resume", data_dir=data_dir, out=again, launcher=TWO))
     assert same(weights(again), weights(whole)) and rows(again) == rows(whole)
 
@@ -336,7 +359,8 @@ def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path,
     from training.data import load
     from training.parallel import accelerator
     from training.recipes.registry import named
-    from training.run_folder import RunFolder, Settings
+    from training.run_folder import RunFolder
+    from training.settings import Settings
 
     monkeypatch.setattr(fit, "start_from", lambda *_: pytest.fail("it was looked for"))
     settings = Settings("vgg-att1-concat-pc", "cifar10", named("fast", "cifar10", ""), width=0.03125, start="gone")
@@ -346,7 +370,7 @@ def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path,
 
 def test_a_run_may_start_from_a_pruned_checkpoint(tmp_path):
     import model
-    from training.fit import start_from
+    from training.start import start_from
 
     torch.manual_seed(0)
     first, second = (model.build("vgg-att1-concat-pc", width=0.03125) for _ in range(2))

@@ -20,8 +20,8 @@ from model.card import PAPER
 from model.format import CARD, CONFIG, WEIGHTS
 from tests.training.local_hub import READER, WRITER, LocalHub, client_of
 from tools import scenes
+from training.provenance import command_line
 from training.push import TILE, PushError, draw_maps, push
-from training.run_folder import command_line
 
 REPO = Path(__file__).resolve().parents[2]
 COMMAND = "python -m training fit --dataset cifar10 --width 0.0625 --out runs/tiny"

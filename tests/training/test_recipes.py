@@ -8,9 +8,9 @@ import model
 from model import AttentionVGG
 from training.__main__ import app
 from training.data import Dataset, Split
-from training.fit import build
 from training.recipes import Recipe, paper, parse_milestones, parse_stages
 from training.recipes.registry import named
+from training.start import build
 
 
 def test_one_cycle_rises_then_falls_to_nothing():

@@ -14,11 +14,15 @@ import model
 from model.presets import normalise
 from training import fit
 from training.augment import cutout, random_crop, random_flip
+from training.average import update_average
+from training.batches import Batches
 from training.data import Dataset, Split
 from training.parallel import SharedBatchNorm, accelerator
 from training.recipes import Recipe
 from training.recipes.registry import named
-from training.run_folder import RunError, RunFolder, Settings
+from training.run_folder import RunError, RunFolder
+from training.settings import Settings
+from training.start import optimiser, start_from
 
 PLAIN = {"flip": False, "crop": 0, "cutout": 0}
 
@@ -35,7 +39,7 @@ def run(tmp_path):
     noise = Dataset("cifar10", split, split, tuple("abcdefghij"), (0.5,) * 3, (0.25,) * 3)
 
     def make(seed=0, holdout=0, **changes) -> fit.Run:
-        recipe = dataclasses.replace(named("fast", "cifar10", ""), stages=((0, 2),), batch_size=16, **changes)
+        recipe = dataclasses.replace(named("fast", "cifar10", ""), **{"stages": ((0, 2),), "batch_size": 16} | changes)
         settings = Settings("vgg-att1-concat-pc", "cifar10", recipe, width=1 / 32, seed=seed, holdout=holdout)
         return fit.Run(settings, noise, RunFolder(tmp_path), accelerator("cpu"))
 
@@ -48,7 +52,7 @@ def test_the_average_keeps_the_decays_share_and_a_young_one_less(step, decay):
     average = {k: v.clone() for k, v in net.state_dict().items()}
     nn.init.constant_(net.weight, 3.0)
     net.running_mean.fill_(2.0), net.num_batches_tracked.fill_(5)
-    fit.update_average(average, net, 0.9, step)
+    update_average(average, net, 0.9, step)
     assert average["weight"].item() == pytest.approx(decay * 1 + (1 - decay) * 3)
     assert average["running_mean"].item() == pytest.approx((1 - decay) * 2) and average["num_batches_tracked"] == 5
 
@@ -57,7 +61,7 @@ def test_the_average_keeps_the_decays_share_and_a_young_one_less(step, decay):
 def test_weight_decay_spares_biases_and_norms_unless_told(decay_all):
     net = model.build("vgg-att1-concat-dp", width=1 / 32)
     recipe = Recipe("r", ((32, 1),), lr=0.3, momentum=0.8, nesterov=True, weight_decay=0.01, decay_all=decay_all)
-    groups = fit.optimiser(net, recipe).param_groups
+    groups = optimiser(net, recipe).param_groups
     assert all((g["lr"], g["momentum"], g["nesterov"]) == (0.3, 0.8, True) for g in groups)
     decay = {id(p): g["weight_decay"] for g in groups for p in g["params"]}
     assert [decay[id(p)] for p in net.parameters()] == [0.01 * (p.ndim > 1 or decay_all) for p in net.parameters()]
@@ -65,7 +69,7 @@ def test_weight_decay_spares_biases_and_norms_unless_told(decay_all):
 
 def test_a_step_has_the_recipes_loss_and_rate(run):
     one = run(label_smoothing=0.2)
-    x, y = one.batch(torch.arange(16), 32, generator())
+    x, y = one.batches.draw(torch.arange(16), 32, generator())
     expected = cross_entropy(copy.deepcopy(one.net).train()(x)[0], y, label_smoothing=0.2).item()
     one.net.train()
     (loss, seen), _ = one.step(3, x, y).tolist()
@@ -85,21 +89,21 @@ def test_a_step_has_the_recipes_loss_and_rate(run):
 )
 def test_a_batch_is_augmented_as_the_recipe_says(run, change, augment):
     one, index = run(**(PLAIN | change)), torch.arange(16)
-    x, y = one.batch(index, 32, generator())
+    x, y = one.batches.draw(index, 32, generator())
     plain = normalise(one.data.train.images[index], one.data.mean, one.data.std)
     assert torch.equal(x, augment(plain, generator())) and torch.equal(y, one.data.train.labels[index])
     assert torch.equal(x, plain) == (not change)
 
 
 def test_each_epoch_and_each_seed_has_its_own_order_and_each_seed_its_weights(run, monkeypatch):
-    orders, batch = [], fit.Run.batch
+    orders, draw = [], Batches.draw
     monkeypatch.setattr(
-        fit.Run, "batch", lambda self, index, *rest: orders.append(tuple(index.tolist())) or batch(self, index, *rest)
+        Batches, "draw", lambda self, index, *rest: orders.append(tuple(index.tolist())) or draw(self, index, *rest)
     )
     runs = [run(seed=seed) for seed in (0, 1)]
     assert not torch.equal(runs[0].net.classifier.weight, runs[1].net.classifier.weight)
     for one in runs:
-        for one.epoch in (0, 1):
+        for one.state.epoch in (0, 1):
             one.train_epoch(show=False, save_every=0)
     assert len(orders) == 16 and len({orders[i] for i in (0, 4, 8, 12)}) == 4
     assert all(sorted(sum(orders[i : i + 4], ())) == list(range(64)) for i in (0, 4, 8, 12))
@@ -112,7 +116,7 @@ def test_best_is_the_lowest_error_at_its_own_side(run, monkeypatch):
     best = []
     for side in (16, 16, 16, 16, 32, 32):
         row = {"side": side}
-        one.history.append(row)
+        one.state.history.append(row)
         best.append(one.measure_held_out(one.net, row))
     assert best == [True, True, False, True, True, False]
 
@@ -120,7 +124,25 @@ def test_best_is_the_lowest_error_at_its_own_side(run, monkeypatch):
 def test_a_run_does_not_start_from_another_width(tmp_path):
     model.build("vgg-att1-concat-dp", width=1 / 16).save_pretrained(tmp_path)
     with pytest.raises(RunError, match="of another architecture or width"):
-        fit.start_from(model.build("vgg-att1-concat-dp", width=1 / 32), str(tmp_path))
+        start_from(model.build("vgg-att1-concat-dp", width=1 / 32), str(tmp_path))
+
+
+def test_a_run_goes_on_with_the_classifier_where_the_classes_are_the_same(tmp_path):
+    torch.manual_seed(0)
+    first, second = (model.build("vgg-att1-concat-dp", width=1 / 32, num_classes=3) for _ in range(2))
+    first.save_pretrained(tmp_path, model.Info(class_names=("a", "b", "c")))
+    fresh = second.classifier.weight.clone()
+    start_from(second, str(tmp_path), ("a", "c", "b"))
+    assert torch.equal(second.classifier.weight, fresh)
+    start_from(second, str(tmp_path), ("a", "b", "c"))
+    assert torch.equal(second.classifier.weight, first.classifier.weight)
+
+
+def test_sides_that_scenes_cannot_be_made_of_are_refused(run):
+    with pytest.raises(RunError, match="of pictures of 20 pixels a side: let every one of --stages be a multiple of 8"):
+        run(objective="ask", stages=((20, 1),))
+    with pytest.raises(ValueError, match="the objective must be class or ask, not 'answer'"):
+        run(objective="answer")
 
 
 def test_shared_batch_statistics_are_batchnorms_own(monkeypatch):

@@ -151,6 +151,27 @@ def ask_scenes(
     return {level: torch.cat(parts) for level, parts in shares.items()}, torch.cat(logits)
 
 
+def measure_held_out_scenes(net: AttendingNetwork, held_out: Split, by_class: Tensor | None) -> dict[str, float]:
+    """What the settings of ``--objective ask`` are chosen by: 300 scenes of each kind, asked by class name.
+
+    Args:
+        net: in evaluation mode.
+        held_out: pictures that it did not train on.
+        by_class: [K, C], the mean g of each class; None where no map depends on g.
+    """
+    classes, found = len(net.info.class_names), {}
+    for grid in GRIDS[:2]:
+        scenes, absent = (draw_scenes(held_out, classes, grid, 300, share) for share in (0.0, 1.0))
+        shares, logits = ask_scenes(net, scenes, CLASS, by_class)
+        name = f"held_out_{grid[0]}x{grid[1]}"
+        for level, cells in shares.items():
+            found[f"{name}_{level}"] = round(share_asked(cells, scenes.asked).mean().item(), 4)
+        found[f"{name}_named"] = round((logits.argmax(1) == scenes.labels).double().mean().item(), 4)
+        named = ask_scenes(net, absent, CLASS, by_class)[1].argmax(1) == absent.labels
+        found[f"{name}_absent_named"] = round(named.double().mean().item(), 4)
+    return found
+
+
 def share_asked(shares: Tensor, asked: Tensor) -> Tensor:
     """The share of each map in the cell that was asked for: [N, cells] and [N] to [N]."""
     return shares.gather(1, asked[:, None])[:, 0]

@@ -18,7 +18,7 @@ import torch
 from model import Network
 from training import data
 from training.parallel import accelerator
-from training.run_folder import environment
+from training.provenance import environment
 
 
 def experiment(

@@ -1,0 +1,88 @@
+"""What one step reads: training pictures, augmented; under ``ask`` the scenes composed of others, too."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model import Network
+from model.composed import Grid, compose
+from model.presets import normalise
+from training.augment import cutout, random_crop, random_flip, resize
+from training.data import Dataset, Split
+from training.objectives import GRIDS, ByClass, cell_side
+from training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Draws a step's batch, this process's slice of it.
+
+    Everything random is drawn for the global batch, so that it is the same however many processes share it.
+
+    Attributes:
+        recipe: how to train.
+        data: whose mean, std and input size count.
+        train: the training pictures, on the device.
+        part: this process's slice of a global batch.
+        unit: the smallest side that the network takes, in pixels.
+        by_class: to draw scenes from; None where the objective has none.
+    """
+
+    recipe: Recipe
+    data: Dataset
+    train: Split
+    part: slice
+    unit: int
+    by_class: ByClass | None
+
+    @classmethod
+    def of(cls, recipe: Recipe, data: Dataset, train: Split, net: Network, process: int, processes: int) -> Batches:
+        by_class = ByClass(train.labels, len(data.class_names)) if recipe.objective == "ask" else None
+        unit = net.trunk.smallest_input if by_class else 1
+        return cls(recipe, data, train, slice(process, None, processes), unit, by_class)
+
+    def pixels(self, at_32: int) -> int:
+        """A length of the recipe, which speaks of 32 x 32 pictures, in pixels of this data set's."""
+        return round(at_32 * self.data.input_size / 32)
+
+    def side(self, epoch: int) -> int:
+        """Side of the pictures of an epoch, in pixels."""
+        return self.pixels(self.recipe.side(epoch)) or self.data.input_size
+
+    def draw(self, index: Tensor, side: int, generator: torch.Generator, number: int = 0) -> tuple:
+        """The batch of a step, as the objective takes it; first pictures and labels.
+
+        Args:
+            index: int64 [B], numbers of training pictures.
+            side: of the pictures, in pixels.
+            generator: what is random is drawn from it.
+            number: of the step, which decides what changes from step to step.
+        """
+        mixed, labels = self.recipe.mixed, self.train.labels[index]
+        single = self.pixels(mixed[number % len(mixed)]) if mixed else side
+        images = resize(self.augment(index, generator)[self.part], single)
+        images = images.contiguous(memory_format=torch.channels_last)
+        if self.by_class is None:
+            return images, labels[self.part]
+        grid = GRIDS[number % len(GRIDS)]
+        drawn = self.by_class.draw(index, labels, math.prod(grid), self.recipe.absent, generator)
+        cells = self.augment(drawn.pictures.flatten(), generator).unflatten(0, drawn.pictures.shape)[self.part]
+        scenes = self.compose(cells, grid, side)
+        return images, labels[self.part], scenes, drawn.classes[self.part], drawn.asked[self.part], grid
+
+    def compose(self, cells: Tensor, grid: Grid, side: int) -> Tensor:
+        """Scenes [B, 3, H, W] of pictures [B, n, 3, S, S]."""
+        small = resize(cells.flatten(0, 1), cell_side(side, grid, self.unit)).unflatten(0, cells.shape[:2])
+        return compose(small, grid).contiguous(memory_format=torch.channels_last)
+
+    def augment(self, index: Tensor, generator: torch.Generator) -> Tensor:
+        """Training pictures by number, augmented and normalised: [B, 3, S, S]."""
+        r = self.recipe
+        x = normalise(self.train.images[index], self.data.mean, self.data.std)
+        x = random_crop(x, self.pixels(r.crop), generator)
+        x = random_flip(x, generator) if r.flip else x
+        return cutout(x, self.pixels(r.cutout), generator)

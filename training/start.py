@@ -1,0 +1,71 @@
+"""What a run starts with: the untrained network, its optimiser, the precision."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+import model
+from model import Network
+from model.machine import multiplies_bfloat16
+from training.data import Dataset
+from training.recipes import Recipe, paper
+from training.run_folder import RunError
+from training.settings import Settings
+
+
+def choose_precision(device: torch.device) -> str:
+    """bf16 where the hardware multiplies it natively, else float32."""
+    return "bf16" if multiplies_bfloat16(device) else "float32"
+
+
+def build(settings: Settings, data: Dataset) -> Network:
+    """The untrained network of a run; the seed fixes its weights.
+
+    Raises:
+        ValueError: no network has that name, or an argument does not suit it.
+        CheckpointError: the checkpoint to start from cannot be loaded.
+        RunError: it does not fit.
+    """
+    torch.manual_seed(settings.seed)
+    net = model.build(
+        settings.arch,
+        num_classes=len(data.class_names),
+        width=settings.width,
+        dropout=settings.recipe.dropout,
+        input_size=data.input_size,
+        **({} if settings.scale_scores is True else {"scale_scores": settings.scale_scores}),
+    )
+    if settings.recipe.author_init:
+        paper.initialise(net)
+    if settings.start:
+        start_from(net, settings.start, data.class_names)
+    return net
+
+
+def start_from(net: Network, checkpoint: str, class_names: tuple[str, ...] = ()) -> None:
+    """Copies every tensor of a checkpoint that fits; the classifier stays fresh where the classes are others.
+
+    Raises:
+        RunError: something besides the classifier does not fit.
+    """
+    begun = Network.from_pretrained(checkpoint)
+    own, other = net.state_dict(), begun.state_dict()
+    other.pop("class_questions", None)  # they are made anew after training
+    kept = () if class_names and begun.info.class_names == tuple(class_names) else ("classifier",)
+    fitting = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
+    dead = () if getattr(net, "uses_global", True) else ("global_branch.", "project.")  # a pruned checkpoint lacks them
+    strange = [k for k in own.keys() | other.keys() if k not in fitting and not k.startswith(("classifier", *dead))]
+    if strange:
+        raise RunError(f"cannot start from {checkpoint}: it is of another architecture or width (see {min(strange)})")
+    net.load_state_dict(own | {k: v for k, v in fitting.items() if not k.startswith(kept)})
+
+
+def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD, with weight decay on matrices and kernels only unless the recipe says on all."""
+    parameters = list(net.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": recipe.weight_decay * recipe.decay_all},
+    ]
+    return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov)
