@@ -12,9 +12,7 @@ COPY requirements.txt constraints.txt ./
 RUN if [ -n "$TORCH_INDEX" ]; then \
       python -m pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" -c constraints.txt torch torchvision; \
     fi \
- && sed '/^# to train/,$d' requirements.txt >/tmp/serve.txt \
- && python -m pip install --no-cache-dir -r /tmp/serve.txt -c constraints.txt \
- && rm /tmp/serve.txt
+ && python -m pip install --no-cache-dir -r requirements.txt -c constraints.txt
 
 # any user, a read-only root and no network will do: nothing is written outside /tmp, nothing is fetched
 ENV GRADIO_SERVER_NAME=0.0.0.0 \

@@ -5,7 +5,8 @@ IMAGE ?= pay-attention
 
 python := $(VENV)/bin/python
 made := $(VENV)/.made
-installed := $(VENV)/.installed
+page := $(VENV)/.installed
+all := $(VENV)/.installed-dev
 chromium := /usr/bin/chromium
 root := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -19,23 +20,23 @@ help: ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Settings: PORT=$(PORT)  PYTHON=$(PYTHON)"
 
-demo: $(installed) ## serve the page on http://localhost:7860 with the shipped checkpoints
+demo: $(page) ## serve the page on http://localhost:7860 with the shipped checkpoints
 	GRADIO_SERVER_PORT=$(PORT) $(python) -m app
 
-test: $(installed) browser ## run every test, a file a core at a time
+test: $(all) browser ## run every test, a file a core at a time
 	OMP_NUM_THREADS=1 $(python) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
-lint: $(installed) ## check style and format
+lint: $(all) ## check style and format
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 
-data: $(installed) ## fetch CIFAR-10, which training, evaluation and the page's test images read
+data: $(page) ## fetch CIFAR-10, which training, evaluation and the page's test images read
 	$(python) -c "from torchvision.datasets import CIFAR10; CIFAR10('data', download=True)"
 
-bench: $(installed) ## measure speed on this machine
+bench: $(all) ## measure speed on this machine
 	$(python) -m training bench
 
-figures: $(installed) browser ## draw the figures of the README again
+figures: $(all) browser ## draw the figures of the README again
 	$(python) -m tools.screenshots
 
 container: ## build the image (docker, or podman where no docker runs)
@@ -46,14 +47,18 @@ container: ## build the image (docker, or podman where no docker runs)
 lock: $(made) ## choose every dependency's newest version again: constraints.txt
 	$(python) -m pip install -q uv
 	{ sed '/^[^#]/,$$d' constraints.txt; $(python) -m uv pip compile -q --universal --python-version 3.10 \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements.txt; } >$(VENV)/constraints.txt
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements-dev.txt; } >$(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
 
-install: $(installed) ## make .venv and install what requirements.txt names
+install: $(all) ## make .venv and install all that training, tests and lint need
 
-$(installed): requirements.txt constraints.txt $(made)
+$(page): requirements.txt constraints.txt $(made)
 	@echo "Installing into $(VENV): some minutes and 6 GB the first time."
 	$(python) -m pip install --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@touch $@
+
+$(all): requirements-dev.txt $(page)
+	$(python) -m pip install --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
 $(made):

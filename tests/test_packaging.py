@@ -39,26 +39,36 @@ def imports(package: str) -> set[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def requirements() -> str:
-    return (REPO / "requirements.txt").read_text()
+def requirements(file: str) -> set[str]:
+    return names((REPO / file).read_text())
+
+
+def distributions(modules: set[str]) -> dict[str, set[str]]:
+    """For each module, the distributions that may provide it."""
+    provided_by = packages_distributions()
+    return {module: {normalized(d) for d in provided_by.get(module, [module])} for module in modules}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_what_a_package_imports_is_named(package, requirements):
-    """The image installs only the part above "to train", so that part has to be enough for the page."""
+def test_requirements_name_what_a_package_imports(package):
+    """Space and image install requirements.txt alone, so it has to be enough for the page."""
     optional = {"spaces", "skimage"}  # used where they happen to be installed
-    named = names(requirements if package == "training" else requirements.partition("# to train")[0])
+    named = requirements("requirements.txt")
+    if package == "training":
+        named |= requirements("requirements-dev.txt")
     foreign = imports(package) - sys.stdlib_module_names - {"tools", *PACKAGES} - optional
-    provided_by = packages_distributions()
-    assert not {module for module in foreign if not named & {normalized(d) for d in provided_by.get(module, [module])}}
+    assert not {module for module, providers in distributions(foreign).items() if not named & providers}
 
 
-def test_the_page_needs_all_that_is_named_for_it(requirements):
-    served = names(requirements.partition("# to train")[0])
-    provided_by = packages_distributions()
-    used = {normalized(d) for module in imports("app") | imports("model") for d in provided_by.get(module, [module])}
-    assert served <= used
+def test_the_page_needs_all_of_requirements_txt():
+    used = set().union(*distributions(imports("app") | imports("model")).values())
+    assert requirements("requirements.txt") <= used
+
+
+def test_what_only_training_and_tests_need_is_in_requirements_dev_txt():
+    text = (REPO / "requirements-dev.txt").read_text()
+    assert "\n-r requirements.txt\n" in text
+    assert not names(text) & requirements("requirements.txt")
 
 
 @pytest.mark.parametrize(
@@ -90,9 +100,9 @@ def test_no_module_imports_itself_by_way_of_others():
     tuple(TopologicalSorter(ours).static_order())  # a CycleError names the modules
 
 
-def test_every_requirement_is_pinned(requirements):
+def test_every_requirement_is_pinned():
     constraints = (REPO / "constraints.txt").read_text()
-    assert names(requirements) <= names(constraints)
+    assert requirements("requirements.txt") | requirements("requirements-dev.txt") <= names(constraints)
     lines = [line for line in constraints.splitlines() if line and not line.startswith("#")]
     assert not [line for line in lines if not re.match(r"[\w.-]+==[\w.]+( ; .+)?$", line)]
 
