@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from model.home import AtHome
 
 SPLIT_SEED = "folder: chooses the test pictures; default: as in training."
 Checkpoints = Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")]
@@ -20,7 +21,9 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
 Pictures = Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")]
 SCALES = {"yes": True, "no": False, "learnt": "learnt"}
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks.")
+app = typer.Typer(
+    cls=AtHome, add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks."
+)
 
 
 @app.command()
@@ -93,7 +96,9 @@ def fit(
     chosen = dataclasses.replace(chosen, **{k: given[k] for k in names & given.keys()})
     if chosen.milestones and warmup:
         raise ValueError("there is no warm-up where milestones set the learning rate: add --milestones none")
-    place = accelerator(device)
+    place, folder = accelerator(device), RunFolder(out)
+    # What a run began with: its machine may have had another choice than this one.
+    taken = folder.read_settings().get("precision") if resume and folder.begun and precision == "auto" else None
     settings = Settings(
         arch=arch,
         dataset=dataset,
@@ -103,7 +108,7 @@ def fit(
         input_size=input_size,
         split_seed=split_seed,
         holdout=holdout,
-        precision=choose_precision(place.device) if precision == "auto" else precision,
+        precision=taken or (choose_precision(place.device) if precision == "auto" else precision),
         scale_scores=SCALES[scale_scores or ("no" if chosen.name == "paper" and arch.endswith("-dp") else "yes")],
         start=start,
         limit=limit,
@@ -111,7 +116,6 @@ def fit(
     with place.local_main_process_first():  # one process a machine fetches, the others find it
         pictures = data.load(dataset, data_dir, split_seed, input_size or None)
     place.print(pictures.overview, flush=True)
-    folder = RunFolder(out)
     run = Run(settings, pictures, folder, place, command_line(), begun=resume and folder.begun)
     if run.last_side != pictures.input_size and place.is_main_process:
         side = f"the last epochs are at {run.last_side} pixels a side, the result is measured at {pictures.input_size}"
@@ -119,7 +123,7 @@ def fit(
     with folder.open(settings, resume) if place.is_main_process else nullcontext():
         if resume:
             run.state.resume(folder, place)
-        run.stop_on_sigterm()
+        run.stop_on_signals()
         try:
             run.fit(show=sys.stderr.isatty(), save_every=save_every)
         except Stopped:
@@ -317,6 +321,8 @@ def report() -> None:
 
 def main() -> None:
     """Runs the command line; a mistake of the user's ends in one sentence and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a class name may have letters that a terminal lacks
     try:
         app()
     except ValueError as e:  # CheckpointError, DataError, RunError, PushError and bad arguments

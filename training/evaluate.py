@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import unicodedata
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor
 from model import AttendingNetwork, Network
 from model.atomic import write_atomically
 from model.presets import network_input
+from training import plots
 from training.augment import resize
 from training.data import DataError, Dataset, Split
 from training.intervals import wilson
@@ -129,27 +129,26 @@ def draw_confusion(measured: Measured, file: Path) -> None:
     Raises:
         DataError: the file cannot be written.
     """
-    from matplotlib.figure import Figure
-
     counts = torch.tensor(measured.confusion, dtype=torch.float64)
     share = 100 * counts / counts.sum(1, keepdim=True).clamp(min=1)
     names, k = list(measured.per_class), len(counts)
-    figure = Figure(figsize=(2 + 0.5 * k, 1.5 + 0.5 * k) if k <= 30 else (16, 15), layout="constrained")
-    axes = figure.subplots()
-    image = axes.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=100)
-    figure.colorbar(image, label="% of the true class")
-    axes.set(xlabel="answer", ylabel="true class", title=f"error {100 * measured.error:.2f} %")
-    if k <= 30 and len(names) == k:
-        axes.set_xticks(range(k), names, rotation=45, ha="right")
-        axes.set_yticks(range(k), names)
-        for i in range(k):
-            for j in range(k):
-                colour = "white" if share[i, j] > 50 else "black"
-                axes.text(j, i, f"{share[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
+    few = k <= 30 and len(names) == k
+    size = (2 + 0.5 * k, 1.5 + 0.5 * k) if k <= 30 else (16, 15)
+    with plots.canvas(names if few else (), figsize=size) as (figure, labels):
+        axes = figure.subplots()
+        image = axes.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=100)
+        figure.colorbar(image, label="% of the true class")
+        axes.set(xlabel="answer", ylabel="true class", title=f"error {100 * measured.error:.2f} %")
+        if few:
+            axes.set_xticks(range(k), labels, rotation=45, ha="right", parse_math=False)
+            axes.set_yticks(range(k), labels, parse_math=False)
+            for i in range(k):
+                for j in range(k):
+                    colour = "white" if share[i, j] > 50 else "black"
+                    axes.text(j, i, f"{share[i, j]:.1f}", ha="center", va="center", color=colour, fontsize=8)
+        drawing = plots.png(figure)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, buffer.getvalue())
+        write_atomically(file, drawing)
     except OSError as e:
         raise DataError(f"{file} cannot be written: {e.strerror or e}") from e

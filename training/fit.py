@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import signal
 import time
 
@@ -20,6 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import Info, Network
+from training import plots
 from training.average import update_average
 from training.batches import Batches
 from training.data import Dataset, hold_out
@@ -35,7 +37,7 @@ from training.state import State, part_way, take_up
 
 
 class Stopped(Exception):
-    """The run was asked to stop (SIGTERM) and has saved its state."""
+    """The run was asked to stop (SIGTERM, Ctrl-C, a closed terminal) and has saved its state."""
 
 
 class Run:
@@ -237,11 +239,27 @@ class Run:
             return self.asked_to_stop
         return bool(self.accelerator.reduce(torch.tensor(float(self.asked_to_stop), device=self.device)).item())
 
-    def stop_on_sigterm(self) -> None:
-        def ask(*_):
-            self.asked_to_stop = True
+    def stop_on_signals(self) -> None:
+        """Makes SIGTERM, Ctrl-C and a terminal that closes end the run once its state is saved.
 
-        signal.signal(signal.SIGTERM, ask)
+        A second Ctrl-C ends it at once. A signal that is ignored, as under nohup, stays so.
+        """
+        terminals = [fd for fd in (1, 2) if os.isatty(fd)]
+
+        def ask(number: int, _) -> None:
+            self.asked_to_stop = True
+            if number == signal.SIGINT:
+                signal.signal(number, signal.default_int_handler)
+                os.write(2, b"\nstopping, once the state is saved; Ctrl-C again ends at once\n")
+            elif number != signal.SIGTERM:  # there is no terminal any more, and writing to it would be an error
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                for fd in terminals:
+                    os.dup2(nowhere, fd)
+
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows lacks one
+            if number and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, ask)
 
     def fit(self, show: bool = True, save_every: int = 0) -> None:
         """Trains to the recipe's last epoch, then measures the test split, once, unless pictures were held out.
@@ -251,7 +269,7 @@ class Run:
             save_every: save the state every so many steps, besides at the end of each epoch.
 
         Raises:
-            Stopped: SIGTERM came; the state is saved.
+            Stopped: asked to; the state is saved.
             RunError: the loss is not finite, or the folder can no longer be written.
         """
         main, state = self.accelerator.is_main_process, self.state
@@ -302,11 +320,13 @@ class Run:
             results = {"held_out_error": error, "held_out_images": len(self.held_out)}
         else:
             measured = evaluate(net, self.data)
-            print(f"test error {100 * measured.error:.2f} % of {measured.images:,} pictures", flush=True)
             results = measured.summary()
-            draw_confusion(measured, self.folder.path / CONFUSION)
         net.info = dataclasses.replace(net.info, results=results)
         self.folder.save_checkpoint(net)
+        if not self.settings.holdout:
+            print(f"test error {100 * measured.error:.2f} % of {measured.images:,} pictures", flush=True)
+            with plots.extra(CONFUSION):
+                draw_confusion(measured, self.folder.path / CONFUSION)
 
 
 def describe(row: dict, epochs: int) -> str:

@@ -9,7 +9,6 @@ made whole or not at all.
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from model.network import Network
 from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, network_input, to_pixels
 from tools import scenes
+from training import plots
 from training.provenance import without_place
 from training.run_folder import CONFUSION, CURVES, METRICS, SETTINGS
 
@@ -65,7 +65,7 @@ def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool
     """
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
-    run = Path(run)
+    run = Path(run).expanduser()
     net = read_run(run)
     check_name(repo)
     if not get_token():
@@ -119,12 +119,14 @@ def gather(run: Path, net: Network) -> dict[str, bytes]:
     events = [str(f.relative_to(run)) for f in sorted(run.rglob("events.out.tfevents.*"))]
     names = [name for name in (*FROM_RUN, *events) if (run / name).is_file()]
     try:
-        files = {name: (run / name).read_bytes() for name in names}
+        files, maps = {name: (run / name).read_bytes() for name in names}, None
         # by name: whoever serves the page may have put pictures of their own into the folder
-        maps = draw_maps(net, [scenes.FOLDER / f"{name}.png" for name in scenes.SCENES])
+        pixels = read_scenes(net, [scenes.FOLDER / f"{name}.png" for name in scenes.SCENES])
     except (OSError, BadPicture) as e:
         why = getattr(e, "strerror", None) or f"it is {e}"
         raise PushError(f"a file of {run} or of {scenes.FOLDER} cannot be read: {why}") from e
+    with plots.extra(MAPS):
+        maps = draw_maps(net, pixels)
     if SETTINGS in files:
         files[SETTINGS] = published(files[SETTINGS])
     return {**files, MAPS: maps} if maps else files
@@ -150,16 +152,18 @@ def message(net: Network) -> str:
     return f"{type(net).__name__} on {net.info.dataset or 'unknown data'}{measured}"
 
 
-def draw_maps(net: Network, files: list[Path]) -> bytes | None:
-    """A PNG: a column a picture, what the network answers, and each level's map laid over it.
+def read_scenes(net: Network, files: list[Path]) -> torch.Tensor:
+    """Pictures at the network's size, uint8 [N, 3, S, S]."""
+    return torch.stack([to_pixels(crop_square(read_picture(f), net.arguments["input_size"])) for f in files])
+
+
+def draw_maps(net: Network, pixels: torch.Tensor) -> bytes | None:
+    """A PNG: a column a picture of ``pixels`` [N, 3, S, S], what the network answers, and each level's map over it.
 
     None where the network has no maps.
     """
     import matplotlib
-    from matplotlib.figure import Figure
 
-    side = net.arguments["input_size"]
-    pixels = torch.stack([to_pixels(crop_square(read_picture(f), side)) for f in files])  # [N, 3, S, S]
     with torch.inference_mode():
         logits, attention = net(network_input(net, pixels))
     if not attention:
@@ -176,19 +180,19 @@ def draw_maps(net: Network, files: list[Path]) -> bytes | None:
         rows.append(0.4 * grey + 0.6 * torch.from_numpy(colours))
     strip = torch.cat([torch.cat(list(row), dim=1) for row in rows])  # [rows * TILE, N * TILE, 3]
 
-    figure = Figure(figsize=(strip.shape[1] / 100 + 0.6, strip.shape[0] / 100 + 0.3), layout="constrained")
-    ax = figure.subplots()
-    ax.imshow(strip.numpy(), interpolation="none")
-    ax.set_xticks(
-        [TILE * (n + 0.5) for n in range(len(files))],
-        labels=[f"{names[k]} {p:.2f}" for k, p in zip(answer.tolist(), probability.tolist(), strict=True)],
-        fontsize=7,
-    )
-    ax.set_yticks([TILE * (row + 0.5) for row in range(len(rows))], labels=["input", *attention], fontsize=8)
-    ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    size = (strip.shape[1] / 100 + 0.6, strip.shape[0] / 100 + 0.3)
+    with plots.canvas(names, figsize=size) as (figure, shown):
+        ax = figure.subplots()
+        ax.imshow(strip.numpy(), interpolation="none")
+        ax.set_xticks(
+            [TILE * (n + 0.5) for n in range(len(pixels))],
+            labels=[f"{shown[k]} {p:.2f}" for k, p in zip(answer.tolist(), probability.tolist(), strict=True)],
+            fontsize=7,
+            parse_math=False,
+        )
+        ax.set_yticks([TILE * (row + 0.5) for row in range(len(rows))], labels=["input", *attention], fontsize=8)
+        ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
+        return plots.png(figure)
 
 
 def refusal(e: Exception, repo: str) -> str:

@@ -7,8 +7,10 @@ last, so whatever stops a run, what lies there can be loaded and the run can go 
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +22,13 @@ from filelock import FileLock, Timeout
 from model import CheckpointError, Network
 from model.atomic import sweep, write_atomically
 from model.format import CARD, CONFIG, WEIGHTS, read_config
+from training import plots
 from training.settings import Settings
 
 STATE, SETTINGS, METRICS, CURVES = "state.pt", "settings.json", "metrics.jsonl", "curves.png"
 EVENTS, CONFUSION, LOCK = "events.out.tfevents.run", "confusion.png", ".lock"
 BEST = "best"
+NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 FILES = (STATE, SETTINGS, METRICS, CURVES, EVENTS, CONFUSION, CONFIG, WEIGHTS, CARD)
 
 
@@ -36,7 +40,7 @@ class RunFolder:
     """Reads and writes one run's folder."""
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
 
     @property
     def begun(self) -> bool:
@@ -63,8 +67,11 @@ class RunFolder:
             lock.acquire(timeout=0)
         except Timeout:
             raise RunError(f"{self.path} is in use: another run is training in it") from None
-        except OSError as e:
-            raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
+        except (OSError, NotImplementedError) as e:
+            if getattr(e, "errno", errno.ENOSYS) not in NO_LOCKS:
+                raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
+            said = "cannot lock files, so nothing keeps a second run out of it"
+            print(f"note: {self.path} is on a mount that {said}", file=sys.stderr, flush=True)
         try:
             self.begin(settings, resume)
             yield
@@ -153,51 +160,82 @@ class RunFolder:
             raise RunError(f"{e}; what it held is intact") from e
 
     def save_history(self, history: list[dict]) -> None:
-        """Writes metrics.jsonl, curves.png and the TensorBoard events.
+        """Writes metrics.jsonl; then curves.png and the TensorBoard events, which the run can do without.
 
         Raises:
-            RunError: they cannot be written; those before are still there.
+            RunError: metrics.jsonl cannot be written; the one before is still there.
         """
         try:
             write_atomically(self.path / METRICS, "".join(json.dumps(row) + "\n" for row in history).encode())
-            write_atomically(self.path / CURVES, curves(history))
-            write_atomically(self.path / EVENTS, events(history))
         except OSError as e:
             raise RunError(f"{self.path} cannot be written ({e.strerror or e}); what it held is intact") from e
+        with plots.extra(CURVES):
+            write_atomically(self.path / CURVES, curves(history))
+        with plots.extra("the last epoch in TensorBoard"):
+            add_events(self.path / EVENTS, history)
 
 
-def events(history: list[dict]) -> bytes:
-    """The epochs as TensorBoard's event file, which is small enough to be written whole each time."""
+def add_events(file: Path, history: list[dict]) -> None:
+    """Adds the epochs that TensorBoard's event file lacks.
+
+    TensorBoard reads on where it stopped in a file that it has open, so the file grows and is never replaced. What a
+    killed run left half written is cut off first.
+    """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.record_writer import RecordWriter
 
-    buffer = io.BytesIO()
-    writer = RecordWriter(buffer)
-    when = time.time() - sum(row["seconds"] for row in history)
-    writer.write(Event(wall_time=when, file_version="brain.Event:2").SerializeToString())
-    for row in history:
-        when += row["seconds"]
-        shown = [Summary.Value(tag=k, simple_value=row[k]) for k in sorted(row.keys() - {"epoch", "side", "seconds"})]
-        writer.write(Event(wall_time=when, step=row["epoch"], summary=Summary(value=shown)).SerializeToString())
-    return buffer.getvalue()
+    last = history[-1]["epoch"]
+    file.touch()
+    with file.open("r+b") as f:
+        there, length = -1, 0
+        for event, end in whole_events(f.read()):
+            if event.step >= last:  # a run that was killed before its state was saved, and repeats the epoch
+                break
+            there, length = event.step, end
+        f.truncate(length)
+        f.seek(length)
+        writer = RecordWriter(f)
+        when = time.time() - sum(row["seconds"] for row in history)
+        if there < 0:
+            writer.write(Event(wall_time=when, file_version="brain.Event:2").SerializeToString())
+        for row in history:
+            when += row["seconds"]
+            if row["epoch"] > there:
+                tags = sorted(row.keys() - {"epoch", "side", "seconds"})
+                shown = Summary(value=[Summary.Value(tag=tag, simple_value=row[tag]) for tag in tags])
+                writer.write(Event(wall_time=when, step=row["epoch"], summary=shown).SerializeToString())
+
+
+def whole_events(content: bytes) -> Iterator[tuple]:
+    """The events of a file's content and where each ends, up to the first that is not whole."""
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    start = 0  # of a record: its length in 8 bytes, their check sum in 4, the event, its check sum in 4
+    while start + 12 <= len(content):
+        length = int.from_bytes(content[start : start + 8], "little")
+        end = start + length + 16
+        if end > len(content):
+            return
+        try:
+            yield Event.FromString(content[start + 12 : end - 4]), end
+        except DecodeError:
+            return
+        start = end
 
 
 def curves(history: list[dict]) -> bytes:
     """Loss and errors by epoch, as a PNG."""
-    from matplotlib.figure import Figure
-
     epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.plot(epochs, [row["train_loss"] for row in history], marker=".")
-    left.set(xlabel="epoch", ylabel="training loss")
-    right.plot(epochs, [100 * row["train_error"] for row in history], marker=".", label="training, augmented")
-    held_out = [(row["epoch"], 100 * row["held_out_error"]) for row in history if "held_out_error" in row]
-    if held_out:
-        right.plot(*zip(*held_out, strict=True), marker=".", label="held out")
-    right.set(xlabel="epoch", ylabel="error, %")
-    right.legend()
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
+    with plots.canvas(figsize=(8, 3)) as (figure, _):
+        left, right = figure.subplots(1, 2)
+        left.plot(epochs, [row["train_loss"] for row in history], marker=".")
+        left.set(xlabel="epoch", ylabel="training loss")
+        right.plot(epochs, [100 * row["train_error"] for row in history], marker=".", label="training, augmented")
+        held_out = [(row["epoch"], 100 * row["held_out_error"]) for row in history if "held_out_error" in row]
+        if held_out:
+            right.plot(*zip(*held_out, strict=True), marker=".", label="held out")
+        right.set(xlabel="epoch", ylabel="error, %")
+        right.legend()
+        return plots.png(figure)

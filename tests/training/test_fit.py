@@ -14,6 +14,7 @@ import subprocess
 import sys
 import termios
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -169,11 +170,12 @@ def test_a_run_that_asks_goes_on_where_it_was_and_keeps_a_question_for_each_clas
     assert recipe(tmp_path / "whole")["objective"] == "ask" and recipe(tmp_path / "whole")["mixed"] == [16, 24]
 
 
-def test_sigterm_saves_and_exits_0_and_resume_goes_on(uninterrupted, data_dir, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_saves_and_exits_0_and_resume_goes_on(number, uninterrupted, data_dir, tmp_path):
     out = tmp_path / "stopped"
     process = start("--stages", "16x2,32x1", data_dir=data_dir, out=out)
     wait_for(out / "state.pt", process)
-    process.terminate()
+    process.send_signal(number)
     said, _ = finish(process)
     assert "--resume goes on from here" in said and len(rows(out)) < 3
     told = recipe(out)["command"] if (out / "config.json").exists() else None
@@ -181,6 +183,27 @@ def test_sigterm_saves_and_exits_0_and_resume_goes_on(uninterrupted, data_dir, t
     assert "epoch 1/3" not in said
     assert same(weights(out), weights(uninterrupted))
     assert "--resume" not in recipe(out)["command"] and told in (None, recipe(out)["command"])
+
+
+def test_a_second_ctrl_c_ends_at_once(data_dir, tmp_path):
+    process = start("--stages", "32x1000", "--save-every", "1", data_dir=data_dir, out=tmp_path / "out")
+    wait_for(tmp_path / "out" / "state.pt", process)
+    os.kill(process.pid, signal.SIGSTOP)  # so that both come within one step
+    process.send_signal(signal.SIGINT)
+    os.kill(process.pid, signal.SIGCONT)
+    said = process.stderr.readline() + process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert "Ctrl-C again ends at once" in said and process.returncode is not None
+
+
+def test_a_signal_that_is_ignored_stays_so(data_dir, tmp_path):
+    before = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # nohup
+    process = start("--stages", "16x2,32x1", data_dir=data_dir, out=tmp_path, before=before)
+    wait_for(tmp_path / "state.pt", process)
+    process.send_signal(signal.SIGHUP)
+    finish(process)
+    assert len(rows(tmp_path)) == 3
 
 
 TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "training")  # on a CPU

@@ -21,7 +21,7 @@ from model.format import CARD, CONFIG, WEIGHTS
 from tests.training.local_hub import READER, WRITER, LocalHub, client_of
 from tools import scenes
 from training.provenance import command_line
-from training.push import TILE, PushError, draw_maps, push
+from training.push import TILE, PushError, draw_maps, push, read_scenes
 
 REPO = Path(__file__).resolve().parents[2]
 COMMAND = "python -m training fit --dataset cifar10 --width 0.0625 --out runs/tiny"
@@ -261,7 +261,8 @@ def test_no_picture_that_was_put_beside_the_scenes_is_published(hub, run, tmp_pa
 @pytest.mark.parametrize("arch, rows", [("vgg-att2-concat-dp", 3), ("vgg-gap", 2), ("vgg-pan", 3), ("vgg", 0)])
 def test_whatever_has_maps_is_drawn(arch, rows, tmp_path):
     Image.new("RGB", (40, 40), "green").save(tmp_path / "a.png")
-    drawn = draw_maps(model.build(arch, width=1 / 16).eval(), [tmp_path / "a.png"])
+    net = model.build(arch, width=1 / 16).eval()
+    drawn = draw_maps(net, read_scenes(net, [tmp_path / "a.png"]))
     assert bool(drawn) == bool(rows)
     if rows:
         height = Image.open(io.BytesIO(drawn)).height

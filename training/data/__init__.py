@@ -33,7 +33,7 @@ def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: in
         row = facts(name)
     except ValueError as e:
         raise DataError(str(e)) from None
-    data_dir, size = Path(data_dir), input_size or row.side
+    data_dir, size = Path(data_dir).expanduser(), input_size or row.side
     if row.resizable and not 8 <= size <= 1024:
         raise DataError(f"the input size must be 8 to 1024 pixels, not {size}")
     if not row.resizable and size != row.side:

@@ -146,6 +146,9 @@ def class_names(path: Path) -> tuple[str, ...]:
         raise DataError(
             f"{path} must hold one folder of pictures for each class, at least two; it holds {len(names)}{inner}"
         )
+    for name in names:
+        if any("\ud800" <= letter <= "\udfff" for letter in name):  # bytes that are no text; no file of ours holds them
+            raise DataError(f"the name of the folder {name!r} in {path} is not UTF-8: rename it")
     return names
 
 

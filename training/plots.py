@@ -1,0 +1,81 @@
+"""Figures as PNG, drawn with matplotlib: any class name can be a label, and no drawing costs a result."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+LONGEST = 24  # letters of a label
+
+
+@contextmanager
+def extra(what: str) -> Iterator[None]:
+    """Around a drawing that a run can do without: where it fails, a line on stderr says so and the run goes on."""
+    try:
+        yield
+    except Exception as e:  # of fonts, settings, a full disk: nothing that is worth a result
+        reason = getattr(e, "strerror", None) or str(e).partition("\n")[0] or type(e).__name__
+        print(f"note: {what} is left out, as it could not be made: {reason}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def canvas(labels: Sequence[str] = (), **size) -> Iterator[tuple]:
+    """Gives a figure and the labels as it can draw them; nobody's own matplotlib settings change it.
+
+    A long label is cut. Where no font here has a label's letters, all labels are numbers, as a half is of no use.
+    Draw labels with ``parse_math=False``: a "$" in a name is a "$".
+
+    Args:
+        labels: to be drawn, such as class names.
+        size: matplotlib's ``figsize``.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        short = [shortened(label) for label in labels]
+        families, lacking = fonts(set("".join(short)))
+        matplotlib.rcParams["font.family"] = families
+        yield Figure(layout="constrained", **size), [str(k) for k in range(len(short))] if lacking else short
+
+
+def shortened(label: str) -> str:
+    """In one line of at most ``LONGEST`` letters, all of which can be drawn."""
+    line = "".join(letter if letter.isprintable() else " " for letter in label)
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
+
+
+def fonts(letters: set[str]) -> tuple[list[str], bool]:
+    """The families that together have these letters, in the order in which to try them; and whether some lack."""
+    from matplotlib import font_manager
+
+    families, missing = ["DejaVu Sans"], {ord(letter) for letter in letters}
+    missing -= characters(font_manager.findfont("DejaVu Sans"))
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name):
+        if not missing:
+            break
+        if font.name.startswith("Last Resort"):  # which draws boxes for all letters
+            continue
+        if font.style == "normal" and font.name not in families and (here := missing & characters(font.fname)):
+            families.append(font.name)
+            missing -= here
+    return families, bool(missing)
+
+
+def characters(file: str) -> set[int]:
+    """The code points that a font file has; none where it cannot be read."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return set(FT2Font(file).get_charmap())
+    except (OSError, RuntimeError, ValueError):
+        return set()
+
+
+def png(figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()
