@@ -39,6 +39,7 @@ def serve(
     """Serve the page: a network trained to attend, live."""
     from app.server import address, gpu  # before torch, which the spaces package asks for
 
+    checkpoints, data = checkpoints.expanduser(), data.expanduser()  # a shell leaves --data=~/data alone
     if fault := address.bind_fault(host, port):  # before anything slow is loaded
         refuse(f"Port {port} of {host} cannot be listened on ({fault}): choose another with --port.")
     if data != DATA and (not os.path.isdir(data) or closed(data)):

@@ -10,7 +10,11 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="List, describe and export the networks.")
+from model.home import AtHome
+
+app = typer.Typer(
+    cls=AtHome, add_completion=False, no_args_is_help=True, help="List, describe and export the networks."
+)
 
 
 class Precision(str, Enum):

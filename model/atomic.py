@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+
+UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EROFS}  # to a mount
 
 
 def write_atomically(file: Path, content: bytes) -> None:
-    """Writes ``content`` beside ``file``, flushes it, then renames: a reader sees the old file or the new one."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as f:
-        try:
+    """Writes ``content`` beside ``file``, flushes it, then renames: a reader sees the old file or the new one.
+
+    A mount that knows no modes or cannot flush, such as a bucket or a memory card, is written to all the same.
+    """
+    drawn, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with open(drawn, "wb") as f:
             f.write(content)
             f.flush()
-            os.fsync(f.fileno())
-            os.chmod(f.name, 0o644)
-            os.replace(f.name, file)
-        except BaseException:
-            os.unlink(f.name)
-            raise
+            try:
+                os.fsync(f.fileno())
+            except OSError as e:
+                if e.errno not in UNKNOWN:  # a full or broken disk
+                    raise
+        with suppress(OSError):
+            os.chmod(name, 0o644)
+        os.replace(name, file)  # closed before, as Windows renames no open file
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 def sweep(folder: Path, names: tuple[str, ...]) -> None:

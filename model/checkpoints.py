@@ -6,6 +6,7 @@ For the files themselves see ``model.format``.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,8 +67,9 @@ def locate(where: str | Path, revision: str | None = None) -> tuple[Path, str]:
             cannot be reached.
     """
     try:
-        if Path(where).is_dir():
-            return Path(where), Path(where).resolve().name
+        folder = Path(os.path.expanduser(where))
+        if folder.is_dir():
+            return folder, folder.resolve().name
         if folder := shipped(str(where)):
             return folder, folder.name
     except OSError as e:
@@ -96,11 +98,11 @@ def save(
         k: (v.to(dtype) if dtype and v.is_floating_point() else v).detach().cpu().contiguous()
         for k, v in net.state_dict().items()
     }
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / WEIGHTS, to_safetensors(state, metadata={"format": "pt"}))
-        write_atomically(folder / CARD, card(folder.resolve().name).encode())
+        write_atomically(folder / CARD, card(folder.resolve().name).encode(errors="replace"))
         write_atomically(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     except OSError as e:
         raise CheckpointError(f"{folder} cannot be written: {e.strerror or e}") from e

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from model.home import AtHome
 
 SPLIT_SEED = "folder: chooses the test pictures; default: as in training."

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.machine import device_fault, limit_threads
 from model.networks.attention import wide
+
+OTHERS = re.compile("ACCELERATE_(GRADIENT_ACCUMULATION|DYNAMO|MIXED_PRECISION|FP8|DOWNCAST|USE_IPEX|DEBUG).*")
+SHARDED = re.compile("ACCELERATE_USE_(DEEPSPEED|FSDP|MEGATRON_LM|TP|PARALLELISM_CONFIG|SAGEMAKER)")
 
 
 def accelerator(device: str) -> Accelerator:
@@ -37,8 +42,28 @@ def accelerator(device: str) -> Accelerator:
     # Under pc nothing depends on the global branch, so its parameters stay without a gradient.
     unused = DistributedDataParallelKwargs(find_unused_parameters=True)
     torch.backends.cudnn.allow_tf32 = False  # what is called float32 is float32
-    # The precision is the run's own: neither a saved `accelerate config` nor --mixed_precision changes it.
-    return Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unused])
+    # The others wait while the first process reads a whole folder of pictures, or measures the test split.
+    patient = InitProcessGroupKwargs(timeout=timedelta(hours=12))
+    shield_from_config()
+    return Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unused, patient])
+
+
+def shield_from_config() -> None:
+    """Forgets what a saved `accelerate config` of other work, or the launcher's options, would change in a run.
+
+    How a run computes is its own: precision, accumulation and compilation are no one else's.
+
+    Raises:
+        ValueError: the launcher asks for a way to share the network that this code does not have.
+    """
+    for name in list(os.environ):
+        if OTHERS.fullmatch(name):
+            del os.environ[name]
+        elif (kind := SHARDED.fullmatch(name)) and os.environ[name].lower() in ("true", "1", "yes", "on", "y", "t"):
+            raise ValueError(
+                f"the launcher asks for {kind[1]}, which this training does not use: launch it with --multi_gpu, "
+                "or save another `accelerate config`"
+            )
 
 
 def cuda_fault() -> str:

@@ -53,7 +53,7 @@ def sweep(around: Path) -> None:
     for folder in around.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # another server's may vanish meanwhile
             made = folder.lstat()
-            if not stat.S_ISDIR(made.st_mode) or made.st_uid != os.getuid():
+            if not stat.S_ISDIR(made.st_mode) or made.st_uid != own_id(made):
                 continue
             for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
                 with contextlib.suppress(OSError):
@@ -62,6 +62,11 @@ def sweep(around: Path) -> None:
             if made.st_mtime < oldest:
                 folder.rmdir()  # where it is empty
             shrink(folder)
+
+
+def own_id(made: os.stat_result) -> int:
+    """This user's id; on Windows, which has none, that of every file."""
+    return os.getuid() if hasattr(os, "getuid") else made.st_uid
 
 
 def shrink(folder: Path) -> None:

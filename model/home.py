@@ -1,0 +1,21 @@
+"""``~`` in a path, which a shell leaves alone after "=" and within quotes."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from typer.core import TyperGroup
+
+
+class AtHome(TyperGroup):
+    """Commands in whose arguments ``~/runs`` and ``--out=~/runs`` lie in the home folder."""
+
+    def parse_args(self, ctx, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [at_home(argument) for argument in args])
+
+
+def at_home(argument: str) -> str:
+    """An argument with a leading ``~``, behind ``--option=`` too, replaced by the home folder."""
+    option, path = re.fullmatch(r"(--?[\w-]+=)?(.*)", argument, re.DOTALL).groups(default="")
+    return option + os.path.expanduser(path)

@@ -1,0 +1,49 @@
+"""A ``~`` that the shell left alone is the home folder, at every door."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import model
+from model.home import at_home
+from training.run_folder import RunFolder
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "home"
+
+
+def test_arguments(home):
+    for given, wanted in {
+        "--out=~/r": f"--out={home}/r",
+        "~/r": f"{home}/r",
+        "~": str(home),
+        "-o=~/r": f"-o={home}/r",
+        "--out=a~b": "--out=a~b",
+        "folder:~/r": "folder:~/r",  # which data.load expands
+        "--lr=.1": "--lr=.1",
+        "": "",
+    }.items():
+        assert at_home(given) == wanted
+
+
+@pytest.mark.parametrize("door", ["model", "training"])
+def test_command_lines_expand_it(door, home):
+    from importlib import import_module
+
+    app = import_module(f"{door}.__main__").app
+    command = {"training": ["evaluate", "~/none"], "model": ["export", "~/none", "out"]}[door]
+    assert str(home) in str(CliRunner().invoke(app, command).exception)
+
+
+def test_in_python(home):
+    net = model.build("vgg", num_classes=2, width=1 / 16)
+    net.save_pretrained("~/net")
+    assert (home / "net" / "config.json").is_file() and not Path("~").exists()
+    assert model.Network.from_pretrained("~/net").info == net.info
+    assert RunFolder("~/runs").path == home / "runs"
