@@ -278,16 +278,18 @@ def push(
 @app.command()
 def localize(
     checkpoints: Checkpoints,
-    data_dir: Annotated[Path, typer.Option(help="The folder that holds CUB_200_2011.")] = Path("data"),
+    dataset: Annotated[str, typer.Option(help="birds (and scenes), stl10 or coseg.")] = "birds",
+    side: Annotated[list[int], typer.Option(help="Pixels; may be given several times; default: its own.")] = [],  # noqa: B006
+    data_dir: Annotated[Path, typer.Option(help="Where CUB_200_2011, stl10_binary or coseg is.")] = Path("data"),
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure how much of each map lies on the object: birds with boxes, illustrated scenes with masks."""
+    """Measure how much of each map lies on the object, in photographs with boxes or masks."""
     from training.experiments import localize as localization
     from training.experiments.run import show
     from training.parallel import accelerator
 
-    rows = localization.localize(checkpoints, data_dir, accelerator(device).device)
+    rows = localization.localize(checkpoints, data_dir, accelerator(device).device, dataset, tuple(side))
     show(localization.table(rows), {"rows": rows}, device, as_json)
 
 

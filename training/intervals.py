@@ -28,6 +28,12 @@ def wilson(error: float, n: int) -> tuple[float, float]:
     return round(max(0.0, centre - half), 6), round(min(1.0, centre + half), 6)
 
 
+def bootstrap_known(values: Tensor) -> Estimate | None:
+    """As ``bootstrap``, of [N] without NaN; None where nothing else is there."""
+    known = values[~values.isnan()]
+    return bootstrap(known) if len(known) else None
+
+
 def bootstrap(values: Tensor, seed: int = 0) -> Estimate:
     """The mean of [N] and its 95 % percentile interval over ``RESAMPLES`` resamples, the same pictures for all maps."""
     draws = torch.randint(len(values), (RESAMPLES, len(values)), generator=torch.Generator().manual_seed(seed))

@@ -1,10 +1,11 @@
-"""Pictures in which we know where the object is: CUB's birds with their boxes, and the illustrated scenes' exact masks.
+"""Pictures in which we know where the object is: birds with boxes, photographs and illustrated scenes with masks.
 
 Each is the centred square at a network's input size, as on the page; boxes and masks are cut and scaled with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from torch.nn.functional import interpolate
 from model.presets import crop_square, to_pixels
 from tools import scenes
 from training.data.birds import FOLDER, cub_records
-from training.data.files import read_all, read_picture
+from training.data.files import BadPicture, read_all, read_picture
+from training.data.photos import TEST_FOLD
 from training.data.splits import DataError
+from training.data.stl10 import read_masks, read_photographs, resize_all
 
-LEAST_LEFT = 0.5  # of a box, inside the centred square
+LEAST_LEFT = 0.5  # of an object, inside the centred square
+COSEG_NAMES = {"Aero": "airplane", "Boat": "ship", "Car": "automobile"}  # as CIFAR-10 calls them
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,20 @@ class Objects:
     coverage: Tensor
     names: tuple[str, ...]
     left_out: int = 0
+
+    def of_classes(self, known: set[str]) -> Objects:
+        """Those of the classes in ``known``; itself where that is all.
+
+        Raises:
+            DataError: there are none.
+        """
+        kept = [i for i, name in enumerate(self.names) if name in known]
+        if not kept:
+            raise DataError(f"not all networks know a class of these pictures ({', '.join(sorted(set(self.names)))})")
+        if len(kept) == len(self.names):
+            return self
+        names, left_out = tuple(self.names[i] for i in kept), self.left_out + len(self.names) - len(kept)
+        return Objects(self.images[kept], self.coverage[kept], names, left_out)
 
 
 def box_in_square(
@@ -103,3 +121,71 @@ def illustrated(side: int) -> Objects:
             exact = torch.from_numpy(np.array(mask, dtype=np.float32))[None, None] / 255
         coverage.append(interpolate(exact, (side, side), mode="area")[0, 0])
     return Objects(torch.stack(images), torch.stack(coverage), tuple(scenes.SCENES))
+
+
+def photographs(data_dir: Path, side: int) -> Objects:
+    """The photographs that ``photos`` does not train on, with STL-10's object masks.
+
+    Raises:
+        DataError: STL-10 or its masks are missing or damaged.
+    """
+    whole, masks = read_photographs(data_dir), read_masks(data_dir)
+    fold = whole.folds[TEST_FOLD].sort().values
+    coverage = interpolate(masks[fold, None].float(), (side, side), mode="area")[:, 0]
+    names = tuple(whole.class_names[k] for k in whole.labels[fold])
+    return Objects(resize_all(whole.images[fold], side), coverage, names)
+
+
+def segmented(data_dir: Path, side: int) -> Objects:
+    """The photographs of data/coseg with their pixel masks; classes are called as in CIFAR-10 where it has them.
+
+    Raises:
+        DataError: they are missing, or one cannot be read.
+    """
+    folder = Path(data_dir) / "coseg"
+    files = sorted(f for f in (folder / "images").glob("*/*.jpg"))
+    if not files:
+        raise DataError(f"there are no photographs with masks: put coseg (images/ and masks/) into {data_dir}")
+    shares = {}
+
+    def read(i: int) -> Image.Image:
+        image = read_picture(files[i], turn=False)  # the masks have the file's own rows and columns
+        with Image.open(folder / "masks" / files[i].parent.name / f"{files[i].stem}.png") as opened:
+            mask = opened.convert("L")
+        if mask.size != image.size:
+            raise BadPicture("its mask is of another size")
+        square = min(mask.size)
+        left, top = (mask.width - square) // 2, (mask.height - square) // 2
+        part = mask.crop((left, top, left + square, top + square))
+        whole, inside = (np.asarray(m, np.float64).sum() for m in (mask, part))
+        coverage = np.asarray(part.resize((side, side), Image.Resampling.BOX), np.float32) / 255
+        shares[i] = torch.from_numpy(coverage), inside / whole if whole else 0.0
+        return crop_square(image, side)
+
+    try:
+        images, kept, bad = read_all(read, len(files), side, "coseg")
+    except OSError as e:
+        raise DataError(f"a mask in {folder} cannot be read: {e.strerror or e}") from e
+    if bad:
+        first = files[min(bad)].name
+        raise DataError(f"{len(bad)} of the {len(files)} photographs of coseg are damaged, the first is {first}")
+    taken = [i for i in kept if shares[i][1] >= LEAST_LEFT]
+    names = tuple(COSEG_NAMES.get(files[i].parent.name, files[i].parent.name.lower()) for i in taken)
+    return Objects(images[taken], torch.stack([shares[i][0] for i in taken]), names, len(files) - len(taken))
+
+
+def birds_and_scenes(data_dir: Path, side: int) -> tuple[Objects, dict[str, Objects]]:
+    train, test = birds(data_dir, side)
+    return train, {"birds": test, "scenes": illustrated(side)}
+
+
+def one(kind: str, read: Callable[[Path, int], Objects]) -> Callable[[Path, int], tuple[Objects, dict[str, Objects]]]:
+    def both(data_dir: Path, side: int) -> tuple[Objects, dict[str, Objects]]:
+        objects = read(data_dir, side)
+        return objects, {kind: objects}
+
+    return both
+
+
+# name: (data_dir, side) to the pictures on which thresholds are chosen, and those that are measured, by what they are
+OBJECTS = {"birds": birds_and_scenes, "stl10": one("stl10", photographs), "coseg": one("coseg", segmented)}

@@ -23,7 +23,7 @@ from model import Network
 from model.posthoc import SHARES, deletion, moved_deletion, random_deletion
 from training.data import Dataset
 from training.evaluate import check_classes, predict
-from training.experiments.localize import Key, network_maps, plain_maps
+from training.experiments.network_maps import Key, network_maps, plain_maps
 from training.intervals import Estimate, bootstrap
 
 DRAWS = 5  # of random pixels, and of places that a map is moved to

@@ -24,7 +24,7 @@ from model.networks.attention import correlation
 from model.presets import network_input
 from training.data import Dataset
 from training.evaluate import check_classes
-from training.intervals import Estimate, bootstrap
+from training.intervals import Estimate, bootstrap, bootstrap_known
 
 BATCH = 250
 
@@ -108,18 +108,12 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
             pictures=len(a),
             peak=bootstrap(a.amax((1, 2)) * positions),
             entropy=bootstrap(-torch.xlogy(a, a).sum((1, 2)) / math.log(positions)),
-            common=estimate(correlation(a, a.mean(0, keepdim=True).expand_as(a))),
-            asked=estimate(torch.cat(asked[level])) if asked[level] else None,
+            common=bootstrap_known(correlation(a, a.mean(0, keepdim=True).expand_as(a))),
+            asked=bootstrap_known(torch.cat(asked[level])) if asked[level] else None,
             changed=changed / len(a) if asked[level] else None,
         )
         rows.append(row)
     return rows
-
-
-def estimate(r: Tensor) -> Estimate | None:
-    """The mean of [N] without what is not a number; None where nothing else is."""
-    kept = r[~r.isnan()]
-    return bootstrap(kept) if len(kept) else None
 
 
 def table(rows: list[Row]) -> str:

@@ -8,24 +8,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.metrics import roc_auc_score
 
 import model
 from model.posthoc import to_side
 from tools import scenes
 from training.__main__ import main
 from training.data import DataError
-from training.data.objects import birds, box_in_square, covered, illustrated
-from training.experiments.localize import (
-    THRESHOLDS,
-    best_threshold,
-    localize,
-    mass_inside,
-    network_maps,
-    overlap,
-    peak_inside,
-    plain_maps,
-    table,
-)
+from training.data.objects import OBJECTS, Objects, birds, box_in_square, covered, illustrated, photographs, segmented
+from training.data.photos import TEST_FOLD
+from training.data.stl10 import read_masks, read_photographs
+from training.experiments.localize import localize, table
+from training.experiments.map_scores import THRESHOLDS, auc, best_threshold, mass_inside, overlap, peak_inside
+from training.experiments.network_maps import ASKED, network_maps, plain_maps
 from training.intervals import bootstrap
 
 LEFT = torch.tensor([[[1.0, 1.0, 0.0, 0.0]] * 4])  # the object: the left half of 4 x 4
@@ -58,6 +53,30 @@ def at(*cells, value=1.0):
 def test_mass_and_peak_of_known_maps(maps, mass, peak):
     assert mass_inside(maps, LEFT).item() == pytest.approx(mass)
     assert peak_inside(maps, LEFT).item() == pytest.approx(peak)
+
+
+@pytest.mark.parametrize(
+    ("maps", "expected"),
+    [
+        (torch.ones(1, 4, 4), 0.5),
+        (LEFT, 1.0),
+        (1 - LEFT, 0.0),
+        (at((0, 0)), (1 * 8 + 7 * 4) / 64),  # one cell of the object above all, seven equal to the eight beside it
+        (at((0, 3)), (8 * 7 / 2) / 64),
+    ],
+)
+def test_auc_of_known_maps(maps, expected):
+    assert auc(maps, LEFT).item() == pytest.approx(expected)
+
+
+def test_auc_is_scikit_learns():
+    generator = torch.Generator().manual_seed(0)
+    maps, coverage = torch.rand(3, 8, 8, generator=generator).mul(9).round(), torch.rand(3, 8, 8, generator=generator)
+    coverage[2] = 1  # nothing beside the object
+    found = auc(maps, coverage)
+    for i in range(2):
+        assert found[i].item() == pytest.approx(roc_auc_score(coverage[i].flatten() >= 0.5, maps[i].flatten()))
+    assert found[2].isnan()
 
 
 def test_a_pixel_partly_on_the_object_counts_in_part():
@@ -179,6 +198,43 @@ def test_scenes_have_their_masks(drawn):
     assert np.array_equal(drawn.images[6].permute(1, 2, 0).numpy(), seen)
 
 
+def test_photographs_are_those_that_photos_tests_on(stl10_dir):
+    found = photographs(stl10_dir, 32)
+    fold = read_photographs(stl10_dir).folds[TEST_FOLD].sort().values
+    masks = read_masks(stl10_dir)[fold].float()
+    assert found.images.shape == (1000, 3, 32, 32)
+    assert torch.equal(found.coverage, masks.repeat_interleave(2, 1).repeat_interleave(2, 2))
+    cars = found.of_classes({"automobile", "giraffe"})
+    assert (set(cars.names), len(cars.images), cars.left_out) == ({"automobile"}, 100, 900)
+    with pytest.raises(DataError, match="not all networks know a class of these pictures"):
+        found.of_classes({"giraffe"})
+
+
+def test_photographs_with_pixel_masks_are_cut_with_them(tmp_path):
+    for part in ("images", "masks"):
+        (tmp_path / "coseg" / part / "Aero").mkdir(parents=True)
+    for number, left in enumerate((20, 32, 0)):  # of 80; the square starts at 20; the last is cut away
+        pixels, mask = np.full((40, 80, 3), 90, np.uint8), np.zeros((40, 80), bool)
+        pixels[10:30, left : left + 20], mask[10:30, left : left + 20] = (230, 20, 20), True
+        Image.fromarray(pixels).save(tmp_path / f"coseg/images/Aero/{number}.jpg", quality=95)
+        Image.fromarray(mask).save(tmp_path / f"coseg/masks/Aero/{number}.png")
+    found = segmented(tmp_path, 20)
+    assert (found.names, found.left_out) == (("airplane", "airplane"), 1)
+    red = found.images[:, 0].float() - found.images[:, 1].float()
+    assert (red / 210 - found.coverage).abs().mean() < 0.04 and found.coverage.mean() == 0.25
+    Image.new("1", (4, 4)).save(tmp_path / "coseg/masks/Aero/0.png")
+    with pytest.raises(DataError, match="1 of the 3 photographs of coseg are damaged, the first is 0.jpg"):
+        segmented(tmp_path, 20)
+    with pytest.raises(DataError, match="there are no photographs with masks"):
+        segmented(tmp_path / "none", 20)
+
+
+def test_real_photographs_with_pixel_masks(coseg_dir):
+    found = segmented(coseg_dir, 32)
+    assert len(found.images) + found.left_out == 498 and {"airplane", "horse", "bus"} <= set(found.names)
+    assert 0.05 < found.coverage.mean() < 0.6
+
+
 # Maps and the command
 
 
@@ -233,8 +289,8 @@ def test_every_map_is_measured_on_both_kinds_of_pictures(rows):
         "": {"Gaussian", "narrow Gaussian", "uniform"},
     }
     for kind, n, left_out in (("birds", 2, 1), ("scenes", 10, 0)):
-        some = [row for row in rows if row.pictures == kind]
-        assert {(row.n, row.left_out) for row in some} == {(n, left_out)}
+        some = [row for row in rows if row.dataset == kind]
+        assert {(row.pictures, row.left_out) for row in some} == {(n, left_out)}
         for name, expected in maps.items():
             assert {f"{r.method} {r.level}".strip() for r in some if r.checkpoint == name} == expected
     assert len(rows) == 2 * 11
@@ -242,11 +298,11 @@ def test_every_map_is_measured_on_both_kinds_of_pictures(rows):
 
 def test_what_a_map_has_beyond_the_gaussian_is_taken_picture_by_picture(rows, drawn):
     for kind in ("birds", "scenes"):
-        (gaussian,) = (row for row in rows if row.pictures == kind and row.method == "Gaussian")
-        for row in (row for row in rows if row.pictures == kind):
+        (gaussian,) = (row for row in rows if row.dataset == kind and row.method == "Gaussian")
+        for row in (row for row in rows if row.dataset == kind):
             assert row.beyond.mean == pytest.approx(row.mass.mean - gaussian.mass.mean, abs=2e-4)
             assert row.beyond.low <= row.beyond.mean <= row.beyond.high
-    (uniform,) = (row for row in rows if (row.pictures, row.method) == ("scenes", "uniform"))
+    (uniform,) = (row for row in rows if (row.dataset, row.method) == ("scenes", "uniform"))
     coverage = drawn.coverage.double()
     bell = plain_maps(1, 16)["Gaussian", ""][0].double()
     each = coverage.mean((1, 2)) - (coverage * bell).sum((1, 2)) / bell.sum()
@@ -255,14 +311,14 @@ def test_what_a_map_has_beyond_the_gaussian_is_taken_picture_by_picture(rows, dr
 
 def test_numbers_agree_with_each_other(rows, drawn):
     for row in rows:
-        for estimate in (row.mass, row.pointing, row.iou):
+        for estimate in (row.auc, row.mass, row.pointing, row.iou):
             assert 0 <= estimate.low <= estimate.mean <= estimate.high <= 1
         assert (row.named is None) == (row.checkpoint == "")
         assert row.compatibility == {"vgg-att2-concat-dp": "dp", "vgg-att1-concat-uniform": "uniform"}.get(
             row.checkpoint, ""
         )
     for kind, area in (("birds", 0.25), ("scenes", drawn.coverage.mean().item())):
-        even = next(row for row in rows if row.pictures == kind and row.method == "uniform")
+        even = next(row for row in rows if row.dataset == kind and row.method == "uniform")
         assert even.area == pytest.approx(area, abs=1e-4)
         assert even.mass.mean == even.iou.mean == even.area  # what no map at all would score
     for row in rows:  # one threshold a map, from the training birds, for birds and scenes alike
@@ -273,10 +329,44 @@ def test_numbers_agree_with_each_other(rows, drawn):
 def test_the_table_holds_every_row_and_json_every_number(rows):
     text = table(rows)
     assert text.count("\n| ") == len(rows) + 2  # and two headings
-    assert "2 birds of CUB-200-2011's test split, 1 more left out" in text and "10 illustrated scenes" in text
+    assert "2 birds of CUB-200-2011's test split, 1 more left out, 16 px" in text and "10 illustrated scenes" in text
     first = rows[0]
     assert f"{first.mass.mean:.3f} ({first.mass.low:.3f} to {first.mass.high:.3f})" in text
     assert json.loads(json.dumps([dataclasses.asdict(row) for row in rows]))[0]["mass"]["mean"] == first.mass.mean
+
+
+def test_photographs_at_two_sides_and_asked_by_class(checkpoints, stl10_dir, tmp_path, monkeypatch):
+    few = photographs(stl10_dir, 16)
+    monkeypatch.setitem(OBJECTS, "stl10", lambda _, side: (few_at(side), {"stl10": few_at(side)}))
+
+    def few_at(side):
+        some = photographs(stl10_dir, side)
+        return Objects(some.images[:12], some.coverage[:12], some.names[:12])
+
+    net = model.Network.from_pretrained(checkpoints[0])
+    asked = net.with_class_questions(torch.randn(10, net.global_branch.fc1.out_features))
+    asked.save_pretrained(tmp_path / "asked", net.info)
+    rows = localize([checkpoints[1], str(tmp_path / "asked")], stl10_dir, dataset="stl10", sides=(16, 32))
+    known = [name for name in few.names[:12] if name != "monkey"]  # CIFAR-10 has none
+    assert {(row.dataset, row.side, row.pictures, row.left_out) for row in rows} == {
+        ("stl10", side, len(known), 12 - len(known)) for side in (16, 32)
+    }
+    assert sum(row.method == ASKED for row in rows) == 4
+    assert next(row.auc.mean for row in rows if row.method == "uniform") == 0.5
+    text = table(rows)
+    assert "photographs of STL-10's first official fold" in text and ", 32 px; the object" in text
+    with pytest.raises(ValueError, match="there are no objects in a data set called 'cats'"):
+        localize(checkpoints[:1], stl10_dir, dataset="cats")
+    with pytest.raises(ValueError, match="a side must be 16 to 256 pixels, not 8"):
+        localize(checkpoints[:1], stl10_dir, dataset="stl10", sides=(8,))
+
+
+@pytest.mark.parametrize(("dataset", "start"), [("stl10", ""), ("cifar10", "runs/stl10")])
+def test_no_network_is_measured_on_photographs_it_was_trained_on(tmp_path, dataset, start):
+    net = model.build("vgg-gap", width=0.0625, input_size=16)
+    net.save_pretrained(tmp_path / "seen", model.Info(CIFAR10, dataset=dataset, recipe={"start": start}))
+    with pytest.raises(DataError, match="seen was trained on photographs of STL-10 that would be measured"):
+        localize([str(tmp_path / "seen")], tmp_path, dataset="stl10")
 
 
 def test_what_cannot_be_measured_is_refused_in_one_sentence(checkpoints, cub, tmp_path):

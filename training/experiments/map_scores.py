@@ -1,0 +1,53 @@
+"""How well a map finds an object: scores of maps [N, H, W] against how much of each pixel the object covers."""
+
+from __future__ import annotations
+
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+
+THRESHOLDS = tuple((i / 50) ** 2 for i in range(50))  # of the stretched map; finer towards 0, where sharp maps need it
+
+
+def mass_inside(maps: Tensor, coverage: Tensor) -> Tensor:
+    """The share of each non-negative map [N, H, W] inside its object: [N]."""
+    maps = without_blanks(maps).double()
+    return (maps * coverage).sum((1, 2)) / maps.sum((1, 2))
+
+
+def peak_inside(maps: Tensor, coverage: Tensor) -> Tensor:
+    """Whether at least half of the highest pixel is on the object, 0 or 1; the mean over equally high ones: [N]."""
+    highest = (maps == maps.amax((1, 2), keepdim=True)).double()
+    return (highest * (coverage >= 0.5)).sum((1, 2)) / highest.sum((1, 2))
+
+
+def auc(maps: Tensor, coverage: Tensor) -> Tensor:
+    """How often a pixel of the object is higher than one beside it, equal ones counted as half: [N].
+
+    A pixel is of the object where at least half of it is. NaN where all pixels are, or none is.
+    """
+    inside = (coverage >= 0.5).flatten(1).double()
+    places = torch.from_numpy(rankdata(maps.flatten(1).numpy(), axis=1))
+    n = inside.sum(1)
+    return ((places * inside).sum(1) - n * (n + 1) / 2) / (n * (inside.shape[1] - n))
+
+
+def overlap(maps: Tensor, coverage: Tensor, threshold: float) -> Tensor:
+    """IoU of each object and the pixels where the stretched map is at least ``threshold``, by area: [N]."""
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
+    mask = (maps - low >= threshold * (high - low)).double()  # a map without contrast: every pixel
+    both = (mask * coverage).sum((1, 2))
+    return both / (mask.sum((1, 2)) + coverage.sum((1, 2)) - both)
+
+
+def best_threshold(maps: Tensor, coverage: Tensor) -> float:
+    """Of ``THRESHOLDS`` the one with the highest mean IoU."""
+    return max(THRESHOLDS, key=lambda t: overlap(maps, coverage, t).mean().item())
+
+
+def is_blank(maps: Tensor) -> Tensor:
+    return maps.amax((1, 2)) <= 0
+
+
+def without_blanks(maps: Tensor) -> Tensor:
+    return torch.where(is_blank(maps)[:, None, None], torch.ones_like(maps), maps)
