@@ -2,22 +2,22 @@
 
     python -m training report
 
-The page serves assets/checkpoints. assets/seeds holds what it does not, such as second seeds, for docs/results.md:
-how far two trainings of one network lie apart can only be seen by training it twice. One file of measured numbers a
-checkpoint feeds its card, the page and these tables, so they cannot disagree.
+The page serves assets/checkpoints. assets/seeds holds the configs and cards of further trainings, such as second seeds,
+for docs/results.md. Their weights are not shipped. A checkpoint's card, the page and these tables read the same
+config.json, so they cannot disagree.
 """
 
 from __future__ import annotations
 
-from math import prod
 from pathlib import Path
 
-from safetensors import safe_open
+import torch
 
-from model import list_checkpoints
+from model import Network, list_checkpoints
 from model.atomic import write_atomically
 from model.checkpoints import Entry
-from model.format import BUNDLED, WEIGHTS
+from model.format import BUNDLED, read_config
+from model.network import all_subclasses
 
 REPO = Path(__file__).resolve().parent.parent
 SEEDS = BUNDLED.parent / "seeds"
@@ -25,14 +25,16 @@ BEGIN, END = "<!-- {}: written by python -m training report -->", "<!-- end of {
 
 
 def parameters(entry: Entry) -> int:
-    """How many numbers a checkpoint's weights are, running statistics aside."""
-    with safe_open(entry.folder / WEIGHTS, framework="pt") as f:
-        learnt = [k for k in f.keys() if "running_" not in k and "num_batches" not in k]  # noqa: SIM118
-        return sum(prod(f.get_slice(k).get_shape()) for k in learnt)
+    """How many parameters the network of a checkpoint has; needs its config.json alone."""
+    config = read_config(entry.folder)
+    (kind,) = (c for c in all_subclasses(Network) if c.__name__ == config["architecture"])
+    with torch.device("meta"):  # nothing is allocated
+        net = kind(**config["arguments"])
+    return sum(p.numel() for p in net.parameters())
 
 
 def short_table(entries: list[Entry]) -> str:
-    """For README: one row a checkpoint."""
+    """One row for each checkpoint, for README."""
     rows = ["| checkpoint | test error | parameters | pictures seen | training |", "|---|---|---|---|---|"]
     for e in entries:
         hours = f"{e.info.recipe['hours']:.2f} h, {e.info.recipe['hardware']}"
@@ -43,7 +45,7 @@ def short_table(entries: list[Entry]) -> str:
 
 
 def long_table(entries: list[Entry]) -> str:
-    """For docs/results.md: all that is known of each number."""
+    """All that is known of each number, for docs/results.md."""
     head = "checkpoint | error | 95 % interval | calibration error | parameters | pictures seen | seed | hours"
     rows = [f"| {head} | precision | hardware, versions | commit |", "|" + "---|" * 11]
     for e in entries:
@@ -68,10 +70,10 @@ def long_table(entries: list[Entry]) -> str:
 
 
 def replace_block(text: str, name: str, content: str) -> str:
-    """``text`` with what stands between the marks of ``name`` replaced.
+    """Replaces what stands between the marks of ``name`` in ``text``.
 
     Raises:
-        ValueError: the marks are not there.
+        ValueError: the marks are missing.
     """
     begin, end = BEGIN.format(name), END.format(name)
     if text.count(begin) != 1 or text.count(end) != 1:
@@ -81,7 +83,7 @@ def replace_block(text: str, name: str, content: str) -> str:
 
 
 def report(repo: Path = REPO, checkpoints: Path = BUNDLED, seeds: Path = SEEDS) -> list[Path]:
-    """Writes the tables anew; returns the files."""
+    """Writes the tables and returns the files."""
     served, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, seeds))
     every = sorted(served + others, key=lambda e: e.name)
     files = {repo / "README.md": short_table(served), repo / "docs" / "results.md": long_table(every)}
