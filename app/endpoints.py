@@ -4,61 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import gradio as gr
-from fastapi import Request
-from fastapi.responses import JSONResponse
 from PIL import Image
 
 from app.images import PictureError, read_picture
 from app.server.gpu import on_gpu
+from app.server.gradio_patches import as_it_came, as_text
 from app.site import Site
 from model import CheckpointError
-
-UNTAKEN = (
-    "A value of this request could not be taken: a picture is sent as a file that was uploaded (in Python by "
-    "gradio_client's handle_file) or inside a data: URL, not as a web address, and a number as a number."
-)
-
-
-def refuse_in_a_sentence(page: gr.Blocks) -> None:
-    """Answers values that gradio refuses in a sentence; by itself it answers ``null`` and logs a traceback."""
-    take = page.preprocess_data
-
-    @functools.wraps(take)
-    async def taken(*args: Any, **kwargs: Any) -> list:
-        try:
-            return await take(*args, **kwargs)
-        except gr.Error:
-            raise
-        except Exception as e:
-            foreseen = isinstance(e, ValueError)  # pydantic's and gradio's refusals are; anything else is logged
-            raise gr.Error(UNTAKEN, print_exception=not foreseen) from e
-
-    page.preprocess_data = taken
-
-
-def wrong_argument(request: Request, e: Exception) -> JSONResponse:
-    """An answer of status 400 to a call that names an endpoint or an argument wrongly; to gradio it is a crash.
-
-    Raises:
-        Exception: ``e`` itself, where it is anything else.
-    """
-    called = request.url.path.partition("/call/")[2]
-    said, _, _ = str(e).strip("'").partition(". ")
-    if isinstance(e, KeyError) and called and said.strip("/") == called.removeprefix("v2/").strip("/"):
-        said = f"There is no endpoint {said}"
-    elif not called or not said.startswith(("Parameter `", "No value provided")):
-        raise e
-    return JSONResponse({"error": f"{said}. The page's footer, Use via API, lists what there is."}, 400)
 
 
 def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
     """An endpoint's own checkpoint and compatibility: the page's switch does not narrow what a program may ask."""
     compatibilities = ["", *(c for _, c in site.compatibility_choices())]
     compatibility = gr.Radio(compatibilities, value="", label="compatibility", visible=False)
-    compatibility.preprocess = text
+    as_text(compatibility)  # refused by ``Networks``, in a sentence of ours
     return hidden_checkpoint(site), compatibility
 
 
@@ -66,19 +27,14 @@ def hidden_checkpoint(site: Site) -> gr.Dropdown:
     """An endpoint's own checkpoint: a family, or a checkpoint's own name."""
     names = list(dict.fromkeys([*(family for _, family in site.checkpoint_choices()), *site.networks.places]))
     checkpoint = gr.Dropdown(names, value=site.first_checkpoint, label="checkpoint", visible=False)
-    checkpoint.preprocess = text
+    as_text(checkpoint)
     return checkpoint
-
-
-def text(value: Any) -> str:
-    """What a program sent for a name, unchecked: ``Networks`` refuses what is not there, in a sentence of ours."""
-    return "" if value is None else str(value)
 
 
 def detail_input() -> gr.Number:
     """An endpoint's ``side``: at how many pixels a picture is read."""
     side = gr.Number(0, precision=0, label="side", visible=False)
-    side.preprocess = lambda value: value  # refused by ``Networks``, in a sentence of ours
+    as_it_came(side)  # refused by ``Networks``, in a sentence of ours
     return side
 
 

@@ -19,6 +19,7 @@ ADVICE = {
 }
 
 
+LARGEST = 30_000_000  # bytes of an upload
 READERS = BoundedSemaphore(4)  # pictures that are decoded at the same time; one of the largest takes 200 MB
 
 

@@ -2,95 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-from abc import ABCMeta
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.utils import get_upload_folder, is_in_or_equal
 from PIL import Image
 
 from app.drawing import panels, words
 from app.examples import list_examples
 from app.images import read_picture
 from app.server import temporary
+from app.server.gradio_patches import Switch, Upload
 from app.site import Site
 from model import render
 
-LARGEST = 30_000_000  # bytes of an upload
 INTERNAL = {"api_visibility": "private", "show_progress": "hidden"}
 CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-example]");
   if (button) trigger("click", {example: button.dataset.example});
 });"""
-
-
-def unopened(self: gr.Image, data: Any) -> str | bytes | None:
-    """The path of an upload, or the content of a ``data:`` URL that a program sent to an endpoint.
-
-    The endpoints' inputs are invisible; what a visitor sees takes uploads alone, whose names and times the page uses.
-    Gradio looks whether a path was uploaded only where the value says that it is a file, which a program may leave out.
-
-    Raises:
-        gr.Error: the content is larger than an upload may be.
-        ValueError: the path is not of an upload.
-    """
-    if data is None:
-        return None
-    if data.url and data.url.startswith("data:") and not self.visible:
-        if len(data.url) > LARGEST * 4 // 3 + 100:  # base64
-            too_large = f"This picture has more than {LARGEST // 10**6} MB: please use a smaller one."
-            raise gr.Error(too_large, print_exception=False)
-        try:
-            return base64.b64decode(data.url.partition(",")[2])
-        except ValueError:
-            return b""
-    if not data.path or not is_in_or_equal(data.path, get_upload_folder()):
-        raise ValueError("not an upload")
-    return data.path
-
-
-async def uploads_only(self: gr.Image, where: str) -> str | None:
-    """Gradio would fetch a web address whole, of any size, into memory.
-
-    Raises:
-        ValueError: it is a web address.
-    """
-    if where.lower().startswith(("http://", "https://")):
-        raise ValueError("not an upload")
-    return await gr.Image.async_move_resource_to_block_cache(self, where)
-
-
-def example(self: gr.Image) -> dict:
-    """A picture as the page's own description of its API shows one being sent; gradio's is a web address."""
-    return {"path": "cat.png", "meta": {"_type": "gradio.FileData"}}
-
-
-def altered(component: type, name: str, **methods: Callable) -> type:
-    """A component with other methods.
-
-    A class statement would run gradio's metaclass, which writes a .pyi beside this file: a server may not be allowed
-    to, and nobody needs it.
-    """
-    return ABCMeta.__new__(
-        type(component), name, (component,), {"__module__": __name__, "is_template": True, **methods}
-    )
-
-
-# Hands over the upload unopened, as ``images.read_picture`` is the only reader of visitors' files: gradio's own
-# preprocess opens it first, and its errors are not written for visitors.
-Upload = altered(
-    gr.Image,
-    "Upload",
-    preprocess=unopened,
-    async_move_resource_to_block_cache=uploads_only,
-    example_payload=example,
-)
-# Gradio refuses what is not among the choices that the server offered last; a visitor may have chosen before those
-# came. Whoever takes the value says what becomes of one that is not there.
-Switch = altered(gr.Radio, "Switch", preprocess=lambda self, value: value)
 
 
 def picture_input(label: str = "Picture", height: int = 250, **settings: Any) -> gr.Image:

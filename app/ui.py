@@ -10,13 +10,13 @@ from app.server import environment
 environment.settle()  # before gradio is imported
 
 import gradio as gr  # noqa: E402
-from gradio.state_holder import SessionState  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from app.endpoints import refuse_in_a_sentence, wrong_argument  # noqa: E402
-from app.inputs import LARGEST, Front  # noqa: E402
+from app.images import LARGEST  # noqa: E402
+from app.inputs import Front  # noqa: E402
 from app.server.address import in_url  # noqa: E402
 from app.server.gate import Gate  # noqa: E402
+from app.server.gradio_patches import refuse_in_a_sentence, wrong_argument  # noqa: E402
 from app.site import Site  # noqa: E402
 from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
 from model.card import PAPER  # noqa: E402
@@ -47,8 +47,6 @@ NAMED = """() => {
 }"""  # to gradio, a group of radio buttons has its name beside it only, and each button is a group by itself
 CSS = Path(__file__).with_name("page.css")
 BODY = 2 * LARGEST * 4 // 3 + 100_000  # bytes of a request: two pictures in base64, and what goes with them
-# gradio keeps a visitor's last inputs and outputs, pictures too, for links of a kind that this page does without
-SessionState._update_value_in_config = lambda self, key, value: None
 
 
 def build(site: Site) -> gr.Blocks:

@@ -21,8 +21,8 @@ from app.inputs import (
     picture_with_examples,
 )
 from app.server import temporary
+from app.server.gradio_patches import as_text, slider
 from app.site import Site
-from app.sliders import slider
 from model import attacks, render
 
 WHAT = (
@@ -97,7 +97,7 @@ def add_endpoint(site: Site) -> None:
     image = picture_input(visible=False)
     method = gr.Radio(list(attacks.METHODS), value="pgd", label="method", visible=False)
     epsilon = gr.Number(EPSILON, label="epsilon", visible=False)
-    method.preprocess = str  # refused below, in a sentence of ours
+    as_text(method)  # refused below, in a sentence of ours
 
     def attacked(image: str | bytes, checkpoint: str, compatibility: str, method: str, epsilon: float, pictures: bool):
         """Moves each pixel a little so that the network should no longer name the picture as it does, and asks again.

@@ -12,7 +12,6 @@ from app.endpoints import endpoint, given, hidden_checkpoint
 from app.inputs import (
     INTERNAL,
     Front,
-    Switch,
     begin_as_explain,
     checkpoint_picker,
     colour_scale,
@@ -21,6 +20,7 @@ from app.inputs import (
     picture_with_examples,
 )
 from app.networks import SWITCH
+from app.server.gradio_patches import Switch
 from app.site import Site
 from model.compare import Comparison
 

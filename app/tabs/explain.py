@@ -22,8 +22,8 @@ from app.inputs import (
 )
 from app.server import temporary
 from app.server.gpu import on_gpu
+from app.server.gradio_patches import slider
 from app.site import Site
-from app.sliders import slider
 from model import render
 from model.explain import Explanation
 

@@ -13,6 +13,7 @@ from app.drawing import panels, words
 from app.endpoints import endpoint, hidden_switch
 from app.inputs import INTERNAL, Front, as_value, begin_as_explain, network_switch, switched
 from app.sampling import CHOICES, CifarTest, Draw, DrawError, Named, draw, new_seed
+from app.server.gradio_patches import as_it_came, as_text
 from app.site import Site
 
 TO_EXPLAIN = """() => {
@@ -100,7 +101,8 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
     which = gr.Radio(list(CHOICES), value="random", label="which", visible=False)
     count = gr.Number(12, precision=0, label="count", visible=False)
     seed = gr.Number(0, precision=0, label="seed", visible=False)
-    which.preprocess, count.preprocess, seed.preprocess = str, unchanged, unchanged
+    as_text(which)
+    as_it_came(count, seed)
     switch = hidden_switch(site)
     drawn = partial(draw, site.networks, tests)
 
@@ -124,7 +126,3 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
 
     outputs = [gr.JSON(label="test_images", visible=False)]
     endpoint(test_images, [which, count, seed, *switch], outputs, "test_images")
-
-
-def unchanged(value):
-    return value

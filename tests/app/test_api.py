@@ -13,8 +13,8 @@ import pytest
 from gradio.data_classes import ImageData
 from PIL import Image
 
-from app.endpoints import UNTAKEN
-from app.inputs import picture_input, uploads_only
+from app.inputs import picture_input
+from app.server.gradio_patches import UNTAKEN, uploads_only
 from tests.app.serving import CIFAR10, FAMILY
 
 ENDPOINTS = {"/explain", "/compare", "/query", "/attack", "/others", "/test_images"}

@@ -9,7 +9,7 @@ import urllib.error
 import pytest
 
 from app import ui
-from app.inputs import LARGEST
+from app.images import LARGEST
 from app.site import Site
 from tests.app.serving import FAMILY
 from tests.app.test_api import call, get, post, upload

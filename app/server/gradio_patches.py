@@ -1,0 +1,175 @@
+"""Where Gradio is bent to the page's needs, all in one file: what, why, and the test that fails without it.
+
+Seen in Gradio 6.31.0. When Gradio is upgraded, take each away and run its test: what passes is no longer needed.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from abc import ABCMeta
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+from fastapi import Request
+from fastapi.responses import JSONResponse
+from gradio.state_holder import SessionState
+from gradio.utils import get_upload_folder, is_in_or_equal
+
+from app.images import LARGEST
+
+UNTAKEN = (
+    "A value of this request could not be taken: a picture is sent as a file that was uploaded (in Python by "
+    "gradio_client's handle_file) or inside a data: URL, not as a web address, and a number as a number."
+)
+
+
+# -- A visitor's pictures are not kept --------------------------------------------------------------------------------
+# Gradio keeps the last inputs and outputs of every visitor, pictures too, for links of a kind that this page does
+# without. tests/app/server/test_gate.py: test_no_picture_stays_in_a_session
+
+SessionState._update_value_in_config = lambda self, key, value: None
+
+
+# -- Refusals are sentences -------------------------------------------------------------------------------------------
+# tests/app/test_api.py: test_bad_arguments_are_refused_in_a_sentence_without_paths and
+# test_a_call_of_another_form_is_answered_in_a_sentence
+
+
+def refuse_in_a_sentence(page: gr.Blocks) -> None:
+    """Answers values that gradio refuses in a sentence; by itself it answers ``null`` and logs a traceback."""
+    take = page.preprocess_data
+
+    @functools.wraps(take)
+    async def taken(*args: Any, **kwargs: Any) -> list:
+        try:
+            return await take(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as e:
+            foreseen = isinstance(e, ValueError)  # pydantic's and gradio's refusals are; anything else is logged
+            raise gr.Error(UNTAKEN, print_exception=not foreseen) from e
+
+    page.preprocess_data = taken
+
+
+def wrong_argument(request: Request, e: Exception) -> JSONResponse:
+    """An answer of status 400 to a call that names an endpoint or an argument wrongly; to gradio it is a crash.
+
+    Raises:
+        Exception: ``e`` itself, where it is anything else.
+    """
+    called = request.url.path.partition("/call/")[2]
+    said, _, _ = str(e).strip("'").partition(". ")
+    if isinstance(e, KeyError) and called and said.strip("/") == called.removeprefix("v2/").strip("/"):
+        said = f"There is no endpoint {said}"
+    elif not called or not said.startswith(("Parameter `", "No value provided")):
+        raise e
+    return JSONResponse({"error": f"{said}. The page's footer, Use via API, lists what there is."}, 400)
+
+
+# -- Uploads are read by our own reader alone -------------------------------------------------------------------------
+# Gradio's preprocess opens a picture first, and its errors are not written for visitors; a web address it would fetch.
+# tests/app/test_api.py: test_no_web_address_is_fetched, test_what_a_visitor_sees_takes_no_picture_inside,
+# test_a_picture_inside_is_as_limited_as_an_upload and test_only_what_is_documented_is_public
+
+
+def unopened(self: gr.Image, data: Any) -> str | bytes | None:
+    """The path of an upload, or the content of a ``data:`` URL that a program sent to an endpoint.
+
+    The endpoints' inputs are invisible; what a visitor sees takes uploads alone, whose names and times the page uses.
+    Gradio looks whether a path was uploaded only where the value says that it is a file, which a program may leave out.
+
+    Raises:
+        gr.Error: the content is larger than an upload may be.
+        ValueError: the path is not of an upload.
+    """
+    if data is None:
+        return None
+    if data.url and data.url.startswith("data:") and not self.visible:
+        if len(data.url) > LARGEST * 4 // 3 + 100:  # base64
+            too_large = f"This picture has more than {LARGEST // 10**6} MB: please use a smaller one."
+            raise gr.Error(too_large, print_exception=False)
+        try:
+            return base64.b64decode(data.url.partition(",")[2])
+        except ValueError:
+            return b""
+    if not data.path or not is_in_or_equal(data.path, get_upload_folder()):
+        raise ValueError("not an upload")
+    return data.path
+
+
+async def uploads_only(self: gr.Image, where: str) -> str | None:
+    """Gradio would fetch a web address whole, of any size, into memory.
+
+    Raises:
+        ValueError: it is a web address.
+    """
+    if where.lower().startswith(("http://", "https://")):
+        raise ValueError("not an upload")
+    return await gr.Image.async_move_resource_to_block_cache(self, where)
+
+
+def example(self: gr.Image) -> dict:
+    """A picture as the page's own description of its API shows one being sent; gradio's is a web address."""
+    return {"path": "cat.png", "meta": {"_type": "gradio.FileData"}}
+
+
+def altered(component: type, name: str, **methods: Callable) -> type:
+    """A component with other methods.
+
+    A class statement would run gradio's metaclass, which writes a .pyi beside this file: a server may not be allowed
+    to, and nobody needs it.
+    """
+    return ABCMeta.__new__(
+        type(component), name, (component,), {"__module__": __name__, "is_template": True, **methods}
+    )
+
+
+Upload = altered(
+    gr.Image,
+    "Upload",
+    preprocess=unopened,
+    async_move_resource_to_block_cache=uploads_only,
+    example_payload=example,
+)
+
+
+# -- Values that Gradio would refuse before us ------------------------------------------------------------------------
+# Gradio refuses what is not among the choices that the server offered last; a visitor may have chosen before those
+# came. What takes the value says what becomes of one that is not there.
+# tests/browser/test_checkpoints.py: test_a_choice_made_before_the_new_choices_came_is_no_error
+
+Switch = altered(gr.Radio, "Switch", preprocess=lambda self, value: value)
+
+
+def as_text(*components: gr.components.Component) -> None:
+    """Lets an endpoint take any value, as text, so that the refusal is ours.
+
+    tests/app/test_api.py: test_bad_arguments_are_refused_in_a_sentence_without_paths
+    """
+    for component in components:
+        component.preprocess = lambda value: "" if value is None else str(value)
+
+
+def as_it_came(*components: gr.components.Component) -> None:
+    """Lets an endpoint take any value as it is, so that the refusal is ours.
+
+    tests/app/test_sampling.py: test_api_refuses_in_a_sentence; tests/app/test_api.py: the test named above
+    """
+    for component in components:
+        component.preprocess = lambda value: value
+
+
+def slider(low: int, high: int, start: int, **settings) -> gr.Slider:
+    """Gradio's slider, with a number box that may be typed into.
+
+    Numbers are rounded, one beyond an end is that end, and an empty box is ``start``.
+
+    tests/app/server/test_gradio_patches.py: test_what_is_typed_is_brought_into_range
+    """
+    control = gr.Slider(low, high, start, **settings)
+    # Gradio's own raises, and a visitor who types 40 passes 4 on the way
+    control.preprocess = lambda value: start if value is None else round(min(max(value, low), high))
+    return control
