@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from enum import Enum
 from pathlib import Path
@@ -13,8 +14,12 @@ import typer
 from model.home import AtHome
 
 app = typer.Typer(
-    cls=AtHome, add_completion=False, no_args_is_help=True, help="List, describe and export the networks."
+    cls=AtHome,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Explain pictures; list, describe and export the networks.",
 )
+PROCESS = (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))  # as torchrun and accelerate launch tell each process
 
 
 class Precision(str, Enum):
@@ -64,6 +69,55 @@ def export(
 
 
 @app.command()
+def explain(
+    sources: Annotated[list[Path], typer.Argument(help="Pictures, and folders of pictures at any depth.")],
+    checkpoint: Annotated[str, typer.Option(help="A checkpoint folder, the name of a shipped one, or a Hub id.")],
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    side: Annotated[int, typer.Option(min=0, help="Pixels at which the network reads; 0 is its own side.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures a forward pass.")] = 64,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Draw each map over its picture, too.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; by default cuda where there is one.")] = "",
+) -> None:
+    """Explain pictures: one JSON line each, their maps in .npz files. torchrun splits the files among processes."""
+    import torch
+    from tqdm import tqdm
+
+    from model import Network
+    from model.explain_files import explain_files, list_pictures
+    from model.machine import device_fault
+
+    rank, world, local = (int(os.environ.get(name, default)) for name, default in PROCESS)
+    files = list_pictures(sources)
+    if not files:
+        raise ValueError(f"there are no pictures in {', '.join(map(str, sources))}")
+    device = device or (f"cuda:{local}" if torch.cuda.is_available() else "cpu")
+    if fault := device_fault(device):
+        raise ValueError(f"the device {device} cannot be used: {fault}")
+    net = Network.from_pretrained(checkpoint).to(device)
+    of_all = f"process {rank + 1} of {world}: " if world > 1 else ""
+    hidden = True if rank else None  # None: where there is no terminal
+    with tqdm(total=len(files) // world, desc=of_all or None, unit=" pictures", disable=hidden) as bar:
+        found = explain_files(net, files, out, side, batch, pictures, resume, rank, world, bar.update)
+    before = f", {found.skipped:,} files were done before" if found.skipped else ""
+    print(f"{of_all}{found.explained:,} pictures explained{before}, {len(found.bad):,} bad files; see {out}")
+    for file, why in found.bad.items():
+        print(f"{file} is {why}", file=sys.stderr)
+
+
+@app.command()
+def bench(
+    checkpoint: Annotated[str, typer.Option(help="Whose network is measured.")] = "vgg-att3-dp-cifar10-s",
+    count: Annotated[int, typer.Option(min=64, help="Pictures of 32 x 32 pixels, as PNG files.")] = 1024,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each way is timed, in turn.")] = 5,
+) -> None:
+    """Measure `explain` against decoding the files and running the bare network, one after the other."""
+    from model.bench import measure
+
+    print(measure(checkpoint, count, rounds))
+
+
+@app.command()
 def table(
     match: Annotated[str, typer.Option(help="Only the networks whose name contains this.")] = "",
     rounds: Annotated[int, typer.Option(min=1, help="How often each network is timed, in turn.")] = 5,
@@ -84,7 +138,7 @@ def main() -> None:
     """Runs the command line; a mistake of the user's ends in one sentence and exit code 2."""
     try:
         app()
-    except ValueError as e:  # CheckpointError and bad arguments
+    except (ValueError, OSError) as e:  # CheckpointError, bad arguments, a folder that cannot be written
         print(f"error: {e}", file=sys.stderr)
         sys.exit(2)
 

@@ -204,6 +204,16 @@ def explain(
         question: another picture, whose global feature g takes the place of the picture's own. Under pc and uniform
             nothing depends on it.
 
+    Example:
+        >>> found = explain("assets/examples/cat.png", "vgg-att3-dp-cifar10-s-long")
+        >>> found.answer
+        'cat'
+        >>> {level: part.grid for level, part in found.levels.items()}
+        {'conv7': (32, 32), 'conv10': (16, 16), 'conv13': (8, 8)}
+        >>> terms = [part.logit for part in found.levels.values()]
+        >>> abs(found.logit_bias + sum(terms) - found.logit) < 1e-6
+        True
+
     Raises:
         BadPicture: the file holds no usable picture.
         CheckpointError: there is no such checkpoint, or it cannot be read.

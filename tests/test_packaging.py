@@ -162,7 +162,7 @@ def test_an_unfit_python_gets_one_sentence(tmp_path, script, said):
 
 def test_the_python_of_the_readme_runs_and_does_what_it_says(monkeypatch):
     monkeypatch.chdir(REPO)
-    python = (REPO / "README.md").read_text().split("## In Python\n\n")[1].split("\n\nThe page opens")[0]
+    python = (REPO / "README.md").read_text().split("## In Python\n\n")[1].split("\n\n`found.save")[0]
     there = {}
     exec(textwrap.dedent(python), there)
     assert {level: tuple(a.shape) for level, a in there["attention"].items()} == {
@@ -172,3 +172,4 @@ def test_the_python_of_the_readme_runs_and_does_what_it_says(monkeypatch):
     }
     assert torch.allclose(there["logits"], there["bias"] + sum(there["terms"].values()), atol=1e-5)
     assert f'{there["net"].info.class_names[there["logits"].argmax()]}"' == python.split('# "')[-1]
+    assert there["found"].answer == there["net"].info.class_names[there["logits"].argmax()]

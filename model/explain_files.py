@@ -1,0 +1,249 @@
+"""Explains files and folders of pictures, one or 100,000: in batches, resumable, by one process or many.
+
+What is written, in shards of ``SHARD`` pictures in the order of their paths:
+
+    00000.jsonl      one JSON object a picture: file, and what ``Explanation.to_json`` gives but for the maps; or error
+    00000.npz        {level: float32 [N, H, W]}, N the pictures that could be read, and ``files``, their paths
+    00000/           on request: each map over the picture, 0012-cat-conv13.jpg the third map of line 12
+    settings.json    checkpoint, side, and a fingerprint of the list of files
+
+A shard's .jsonl is written last, so that whatever has one is whole. Process r of w takes every w-th shard from r on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from model.atomic import write_atomically
+from model.explain import SIDE, Explanation, check_attention, explain_pixels, side_of
+from model.machine import granted_cores
+from model.network import Network
+from model.pictures import FORMATS, BadPicture, read_picture
+from model.presets import crop_square, square_pixels
+from model.render import jpeg
+
+SHARD = 512  # pictures
+SETTINGS = "settings.json"
+PATIENCE = 60  # seconds that other processes wait for the first one's settings
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of the files of one process.
+
+    Attributes:
+        explained: pictures answered now.
+        bad: {file: what is wrong with it}, of all shards of this process, those of earlier runs included.
+        skipped: files whose shard an earlier run had written.
+    """
+
+    explained: int
+    bad: dict[str, str]
+    skipped: int
+
+
+class FolderError(ValueError):
+    """An output folder that cannot be used; the message is one sentence."""
+
+
+def list_pictures(paths: Iterable[Path]) -> list[Path]:
+    """The files named, and those in the folders named, at any depth, whose names end as a picture's do; sorted.
+
+    Raises:
+        FileNotFoundError: there is no such file or folder.
+    """
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
+    found = set()
+    for path in paths:
+        if path.is_dir():
+            inside = (f for f in path.rglob("*") if f.suffix.lower() in endings and not f.name.startswith("."))
+            found.update(f for f in inside if f.is_file())
+        elif path.exists():
+            found.add(path)
+        else:
+            raise FileNotFoundError(f"there is no file or folder {path}")
+    return sorted(found)
+
+
+def explain_files(
+    net: Network,
+    files: Sequence[Path],
+    out: Path,
+    side: int = 0,
+    batch: int = 64,
+    pictures: bool = False,
+    resume: bool = False,
+    rank: int = 0,
+    world: int = 1,
+    done: Callable[[int], object] = lambda count: None,
+) -> Summary:
+    """Explains the files of this process and writes what the module's docstring says.
+
+    Args:
+        net: with trained attention, in evaluation mode.
+        files: all of them, the same for every process.
+        out: made if it does not exist; it must be empty unless ``resume``.
+        side: at which the network reads the pictures, in pixels; 0 is its own.
+        batch: pictures a forward pass.
+        pictures: write each map over its picture, too.
+        resume: leave out the shards that are there.
+        rank, world: which process this is, from 0, and of how many.
+        done: called with the number of files that were dealt with.
+
+    Raises:
+        FolderError: the folder is not empty, or holds what was made of other files or by another checkpoint.
+        OSError: it cannot be written.
+        ValueError: see ``explain``.
+    """
+    check_attention(net)
+    side = side_of(net, side)
+    settings = describe(net, files, side, pictures)
+    begin(out, settings, resume, rank)
+    explained, skipped, bad = 0, 0, {}
+    with ThreadPoolExecutor(granted_cores()) as pool:
+        for number in range(rank, -(-len(files) // SHARD), world):
+            part, target = files[number * SHARD : (number + 1) * SHARD], out / f"{number:05d}.jsonl"
+            if target.exists():
+                lines = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+                skipped += len(part)
+                done(len(part))
+            else:
+                lines = write_shard(net, part, target, side, batch, pictures, pool, done)
+                explained += sum("error" not in line for line in lines)
+            bad |= {line["file"]: line["error"] for line in lines if "error" in line}
+    return Summary(explained, bad, skipped)
+
+
+def describe(net: Network, files: Sequence[Path], side: int, pictures: bool) -> dict:
+    """What a run can only go on with if it is the same."""
+    names = "\n".join(map(str, files)).encode("utf-8", "surrogateescape")
+    return {
+        "checkpoint": net.name or type(net).__name__,
+        "side": side,
+        "pictures": pictures,
+        "files": len(files),
+        "sha256_of_file_names": hashlib.sha256(names).hexdigest(),
+    }
+
+
+def begin(out: Path, settings: dict, resume: bool, rank: int) -> None:
+    """The first process makes the folder and writes ``SETTINGS``; the others wait for it.
+
+    Raises:
+        FolderError: see ``explain_files``.
+    """
+    file = out / SETTINGS
+    if rank:
+        until = time.monotonic() + PATIENCE
+        while read_settings(file) != settings:
+            if time.monotonic() > until:
+                raise FolderError(f"the first process did not begin {out} within {PATIENCE} seconds")
+            time.sleep(0.1)
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        before = read_settings(file)
+        if not resume:
+            raise FolderError(f"{out} is not empty; go on with --resume, or name a new folder")
+        if before is None:
+            raise FolderError(f"{out} is not empty, and holds nothing that could be gone on with")
+        if other := [name for name in settings if before.get(name) != settings[name]]:
+            raise FolderError(f"{out} was begun with other {', '.join(other)}; name a new folder")
+    write_atomically(file, (json.dumps(settings, indent=1) + "\n").encode())
+
+
+def read_settings(file: Path) -> dict | None:
+    """None where there are none, or none that can be read."""
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+@dataclass(frozen=True)
+class Read:
+    """A file: its square for the network, and for drawings; or what is wrong with it."""
+
+    file: Path
+    pixels: Tensor | None = None  # uint8 [3, side, side]
+    square: Image.Image | None = None
+    error: str = ""
+
+
+def read(file: Path, side: int, draw: bool) -> Read:
+    try:
+        picture = read_picture(file)
+    except BadPicture as e:
+        return Read(file, error=str(e))
+    return Read(file, square_pixels(picture, side), crop_square(picture, SIDE) if draw else None)
+
+
+def read_ahead(
+    files: Sequence[Path], side: int, batch: int, draw: bool, pool: ThreadPoolExecutor
+) -> Iterator[list[Read]]:
+    """Batches of files, each read while the caller is busy with the one before."""
+    coming = None
+    for i in range(0, len(files), batch):
+        following = [pool.submit(read, file, side, draw) for file in files[i : i + batch]]
+        if coming:
+            yield [future.result() for future in coming]
+        coming = following
+    yield [future.result() for future in coming or ()]
+
+
+def write_shard(
+    net: Network,
+    files: Sequence[Path],
+    target: Path,
+    side: int,
+    batch: int,
+    pictures: bool,
+    pool: ThreadPoolExecutor,
+    done: Callable[[int], object],
+) -> list[dict]:
+    """Explains the files of one shard, writes it, and returns its lines."""
+    lines, maps = [], {level: [] for level in net.levels}
+    for some in read_ahead(files, side, batch, pictures, pool):
+        good = [one for one in some if not one.error]
+        answers = iter(explain_pixels(net, torch.stack([one.pixels for one in good])) if good else ())
+        for one in some:
+            if one.error:
+                lines.append({"file": str(one.file), "error": one.error})
+                continue
+            found = next(answers)
+            if pictures:
+                draw(dataclasses.replace(found, square=one.square), one.file, target.with_suffix(""), len(lines))
+            for level, part in found.levels.items():
+                maps[level].append(part.attention.astype(np.float32))
+            answer = found.to_json(maps=False)
+            del answer["seconds"]  # of a whole batch
+            lines.append({"file": str(one.file), **answer})
+        done(len(some))
+    held = {level: np.stack(parts) for level, parts in maps.items() if parts}
+    buffer = io.BytesIO()
+    names = [line["file"] for line in lines if "error" not in line]
+    np.savez(buffer, files=np.array(names, str), **held)
+    write_atomically(target.with_suffix(".npz"), buffer.getvalue())
+    write_atomically(target, "".join(json.dumps(line) + "\n" for line in lines).encode())
+    return lines
+
+
+def draw(found: Explanation, file: Path, folder: Path, row: int) -> None:
+    """Writes each map over the picture into the shard's folder."""
+    folder.mkdir(exist_ok=True)
+    for level, drawn in found.overlays().items():
+        write_atomically(folder / f"{row:04d}-{file.stem[:100]}-{level}.jpg", jpeg(drawn))
