@@ -52,6 +52,7 @@ def card(
         f"# {name}",
         describe(config["architecture"], config["arguments"], trained_on, recipe.get("start"), equation),
         measurement(results, dataset_title(config["dataset"])),
+        questions(results),
         *(f"![{text}]({file})\n\n{text}" for file, text in (pictures or {}).items()),
         "## Use",
         "In the folder of the code that it was trained with:",
@@ -121,6 +122,35 @@ def measurement(results: Mapping, dataset: str) -> str:
             "split. The test split was not looked at."
         )
     return ""
+
+
+def questions(results: Mapping) -> str:
+    """What was measured by asking composed scenes, and the errors at other sides."""
+    parts = []
+    if results.get("sides"):
+        errors = ", ".join(f"{100 * error:.2f} % at {side} px" for side, error in results["sides"].items())
+        parts.append(f"Test error on single pictures by the side at which they are read: {errors}.")
+    if rows := results.get("ask"):
+        levels = list(rows[0]["shares"])
+        scenes = f"{rows[0]['pictures']:,} scenes of each kind"
+        parts += [
+            f"## Questions\n\nScenes composed of test pictures of different classes, {scenes}. The question is another "
+            "test picture of a class in the scene, or the class by its name. Measured is the share of each level's map "
+            "on the picture that was asked for (the grid pointing game, GridPG), how often that class is named, how "
+            "often a class is named that is not in the scene, and the AUROC of the class's probability, there against "
+            "not there.",
+            f"| scene | chance | question | {' | '.join(levels)} | named | absent class named | AUROC |\n"
+            + "|---|--:|---|"
+            + "--:|" * (len(levels) + 3),
+        ]
+        for row in rows:
+            a, b = row["grid"]
+            shares = " | ".join(f"{row['shares'][level]:.3f}" for level in levels)
+            named, absent = ("" if row[key] is None else f"{100 * row[key]:.1f} %" for key in ("named", "absent_named"))
+            auroc = "" if row["auroc"] is None else f"{row['auroc']:.3f}"
+            line = f"| {a} x {b} | {1 / (a * b):.2f} | {row['question']} | {shares} | {named} | {absent} | {auroc} |"
+            parts[-1] += f"\n{line}"
+    return "\n\n".join(parts)
 
 
 def usage(name: str, architecture: str, maps: MapKind) -> str:

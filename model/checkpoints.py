@@ -102,6 +102,24 @@ def save(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / WEIGHTS, to_safetensors(state, metadata={"format": "pt"}))
+    except OSError as e:
+        raise CheckpointError(f"{folder} cannot be written: {e.strerror or e}") from e
+    save_card_and_config(config, folder, card)
+
+
+def save_card_and_config(config: dict, folder: str | Path, card: Callable[[str], str]) -> None:
+    """Replaces config.json and README.md of a checkpoint, each atomically; the weights stay as they are.
+
+    Args:
+        config: what config.json is to hold.
+        folder: the checkpoint's.
+        card: gives README.md for the folder's name.
+
+    Raises:
+        CheckpointError: the folder cannot be written.
+    """
+    folder = Path(folder)
+    try:
         write_atomically(folder / CARD, card(folder.resolve().name).encode(errors="replace"))
         write_atomically(folder / CONFIG, (json.dumps(config, indent=1) + "\n").encode())
     except OSError as e:

@@ -61,10 +61,22 @@ def fraction(value: object) -> bool:
     return moderate(value) and 0 <= value <= 1
 
 
+def asked_row(value: object) -> bool:
+    """Whether it is one kind of question put to one kind of scene, as ``training ask --save`` writes it."""
+    if not isinstance(value, dict) or not isinstance(value.get("shares"), dict):
+        return False
+    numbers = [*value["shares"].values(), *(value.get(key) for key in ("named", "absent_named", "auroc"))]
+    grid = value.get("grid")
+    return isinstance(grid, list) and len(grid) == 2 and all(v is None or fraction(v) for v in numbers)
+
+
 MEASURED: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` the page and the cards show
     **dict.fromkeys(("error", "held_out_error", "calibration"), fraction),
     **dict.fromkeys(("test_images", "held_out_images"), lambda v: isinstance(v, int)),
     "interval": lambda v: isinstance(v, list) and len(v) == 2 and all(map(fraction, v)),
+    # error on single pictures by the side in pixels at which they were read
+    "sides": lambda v: isinstance(v, dict) and all(k.isdecimal() and fraction(error) for k, error in v.items()),
+    "ask": lambda v: isinstance(v, list) and all(map(asked_row, v)),
 }
 FITS: dict[str, Callable[[object], bool]] = {  # what config.json may hold of Info
     "class_names": lambda v: isinstance(v, list) and all(isinstance(name, str) for name in v) and len({*v}) == len(v),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from model.card import card
-from model.checkpoints import load, locate, save
+from model.checkpoints import load, locate, save, save_card_and_config
 from model.format import CheckpointError, Info, read_config
 from model.map_kinds import NO_MAPS, MapKind
 from model.networks.attention import Equation
@@ -107,6 +107,19 @@ class Network(nn.Module):
         if info is not None:
             self.info = info
         save(self, self.config, folder, self.card, dtype)
+
+    def add_results(self, folder: str | Path, results: Mapping) -> None:
+        """Adds what was measured to the config and the card of its checkpoint; the weights stay as they are.
+
+        Args:
+            folder: the checkpoint's.
+            results: see ``Info.results``.
+
+        Raises:
+            CheckpointError: the folder cannot be written.
+        """
+        self.info = dataclasses.replace(self.info, results={**self.info.results, **results})
+        save_card_and_config(self.config, folder, self.card)
 
     def card(self, name: str, pictures: Mapping[str, str] | None = None) -> str:
         """The README.md of its checkpoint, see ``model.card``.

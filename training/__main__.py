@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from model.home import AtHome
+from training.recipes import Recipe
 
 SPLIT_SEED = "folder: chooses the test pictures; default: as in training."
 Checkpoints = Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")]
@@ -27,37 +29,33 @@ app = typer.Typer(
 )
 
 
+def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds an option for each field of a recipe to a command that takes them as ``**changes``."""
+    signature = inspect.signature(command, eval_str=True)
+    fixed = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    types = get_type_hints(Recipe)
+    for field in dataclasses.fields(Recipe):
+        if told := field.metadata:
+            kind = str if told["read"] else types[field.name]
+            typed = Annotated[kind | None, typer.Option(help=told["help"], min=told["low"], max=told["high"])]
+            fixed.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typed))
+    command.__signature__ = signature.replace(parameters=fixed)
+    return command
+
+
 @app.command()
+@with_recipe_options
 def fit(
     out: Annotated[Path, typer.Option(help="The run's folder.")],
     arch: Annotated[str, typer.Option(help="Which network, by name: python -m model list.")] = "vgg-att3-concat-dp",
     dataset: Annotated[str, typer.Option(help="cifar10, cifar100, svhn, cub or folder:PATH.")] = "cifar10",
     data_dir: DataDir = Path("data"),
     recipe: Annotated[str, typer.Option(help="fast or paper; the options below change one thing of it each.")] = "fast",
-    stages: Annotated[str | None, typer.Option(help="Pixels x epochs, such as 16x4,24x3,32x3.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="Over all processes together.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    warmup: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the steps.")] = None,
-    milestones: Annotated[str | None, typer.Option(help="Epoch:factor, such as 60:0.2,120:0.2; or none.")] = None,
-    momentum: Annotated[float | None, typer.Option(min=0, max=0.999)] = None,
-    nesterov: Annotated[bool | None, typer.Option()] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
-    decay_all: Annotated[bool | None, typer.Option(help="Biases and norms too.")] = None,
-    label_smoothing: Annotated[float | None, typer.Option(min=0, max=0.9)] = None,
-    ema: Annotated[float | None, typer.Option(min=0, max=0.99999, help="0 keeps the raw weights.")] = None,
-    dropout: Annotated[float | None, typer.Option(min=0, max=1.9, help="Multiplies the paper's rates.")] = None,
-    flip: Annotated[bool | None, typer.Option()] = None,
-    crop: Annotated[int | None, typer.Option(min=0, help="Pixels.")] = None,
-    cutout: Annotated[int | None, typer.Option(min=0, help="Pixels.")] = None,
-    author_init: Annotated[bool | None, typer.Option(help="First weights as the author draws them.")] = None,
-    objective: Annotated[str | None, typer.Option(help="class; or ask, which also trains questions.")] = None,
-    absent: Annotated[float | None, typer.Option(min=0, max=1, help="ask: share of scenes without the class.")] = None,
-    single: Annotated[float | None, typer.Option(min=0, help="ask: weight of the single pictures' loss.")] = None,
-    locate: Annotated[str | None, typer.Option(help="ask: weights of the maps' loss, last level first.")] = None,
-    mixed: Annotated[str | None, typer.Option(help="ask: sides of single pictures in turn, such as 32,32,48.")] = None,
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
     scale_scores: Annotated[str | None, typer.Option(help="dp, divided by sqrt(channels): yes, no or learnt.")] = None,
-    start: Annotated[str, typer.Option(help="A checkpoint to start from, its classifier aside.")] = "",
+    start: Annotated[
+        str, typer.Option(help="A checkpoint to start from; the classifier too, if the classes agree.")
+    ] = "",
     seed: Annotated[int, typer.Option(min=0, max=2**31)] = 0,
     input_size: Annotated[int, typer.Option(min=0, help="cub and folder: side in pixels; 0 is the default.")] = 0,
     split_seed: Annotated[int, typer.Option(min=0, help="Chooses held-out pictures, and a folder's test split.")] = 0,
@@ -67,10 +65,10 @@ def fit(
     device: Device = "auto",
     save_every: Annotated[int, typer.Option(min=0, help="Save the state every so many steps, too.")] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    **changes: Any,
 ) -> None:
     """Train a network from scratch; the checkpoint in --out is that of the last epoch."""
-    given = {k: v for k, v in locals().items() if v is not None}
-    from training import data, recipes
+    from training import data
     from training.fit import Run, Stopped
     from training.parallel import accelerator
     from training.provenance import command_line
@@ -83,23 +81,12 @@ def fit(
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
     if scale_scores not in (None, *SCALES):
         raise ValueError(f"scale-scores must be {', '.join(SCALES)}, not {scale_scores!r}")
-    parsers = {
-        "stages": recipes.parse_stages,
-        "milestones": recipes.parse_milestones,
-        "locate": recipes.parse_numbers,
-        "mixed": partial(recipes.parse_numbers, kind=int),
-    }
-    for key, parse in parsers.items():
-        if key in given:
-            given[key] = parse(given[key])
-    chosen = registry.named(recipe, dataset, arch)
-    names = {f.name for f in dataclasses.fields(chosen)} - {"name"}
-    chosen = dataclasses.replace(chosen, **{k: given[k] for k in names & given.keys()})
-    if chosen.milestones and warmup:
-        raise ValueError("there is no warm-up where milestones set the learning rate: add --milestones none")
+    chosen = registry.named(recipe, dataset, arch).with_changes(changes)
     place, folder = accelerator(device), RunFolder(out)
     # What a run began with: its machine may have had another choice than this one.
     taken = folder.read_settings().get("precision") if resume and folder.begun and precision == "auto" else None
+    chosen = registry.named(recipe, dataset, arch).with_changes(changes)
+    place = accelerator(device)
     settings = Settings(
         arch=arch,
         dataset=dataset,
@@ -217,6 +204,7 @@ def ask(
     checkpoints: Checkpoints,
     scenes: Annotated[int, typer.Option(min=2, help="How many scenes of each kind.")] = 1000,
     pictures: Annotated[int, typer.Option(min=1, help="How many single test pictures.")] = 10000,
+    save: Annotated[bool, typer.Option("--save", help="Add the results to each checkpoint's config and card.")] = False,
     data_dir: DataDir = Path("data"),
     split_seed: SplitSeed = None,
     device: Device = "auto",
@@ -225,7 +213,7 @@ def ask(
     """Ask composed scenes for one of the pictures in them: how much of each map lies there, what is answered."""
     from training.experiments.run import experiment
 
-    experiment("ask", checkpoints, data_dir, split_seed, device, as_json, scenes=scenes, pictures=pictures)
+    experiment("ask", checkpoints, data_dir, split_seed, device, as_json, scenes=scenes, pictures=pictures, save=save)
 
 
 @app.command()

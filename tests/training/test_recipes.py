@@ -8,7 +8,8 @@ import model
 from model import AttentionVGG
 from training.__main__ import app
 from training.data import Dataset, Split
-from training.recipes import Recipe, paper, parse_milestones, parse_stages
+from training.recipes import Recipe, paper
+from training.recipes.reading import parse_milestones, parse_stages
 from training.recipes.registry import named
 from training.start import build
 
@@ -103,7 +104,7 @@ def test_every_network_starts_under_every_recipe(arch, recipe, tmp_path, monkeyp
             started.append(build(settings, pictures))
         raise Started
 
-    pixels = Split(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.zeros(1))
+    pixels = Split(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     ten = Dataset("cifar10", pixels, pixels, tuple("abcdefghij"), (0.5,) * 3, (0.2,) * 3)
     monkeypatch.setattr("training.data.load", lambda *_: ten)
     monkeypatch.setattr("training.fit.Run", start)

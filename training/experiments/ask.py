@@ -28,6 +28,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import AttendingNetwork, Network
+from model.checkpoints import locate
 from model.composed import Grid, cell_shares, compose
 from model.map_kinds import ATTENTION, CAM
 from model.posthoc import cam, grad_cam, saliency
@@ -192,11 +193,50 @@ def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor
     return {key: torch.cat(parts) for key, parts in found.items()}
 
 
-def measure(nets: dict[str, Network], data: Dataset, scenes: int, pictures: int) -> tuple[str, dict[str, list]]:
-    """The table and the rows of every network, {name: network}."""
-    rows = [row for name, net in nets.items() for row in ask_rows(name, net, data, scenes)]
-    singles = [row for name, net in nets.items() for row in single_rows(name, net, data, pictures)]
+def measure(
+    nets: dict[str, Network], data: Dataset, scenes: int, pictures: int, save: bool = False
+) -> tuple[str, dict[str, list]]:
+    """The table and the rows of every network, {checkpoint: network}.
+
+    Args:
+        nets: in evaluation mode.
+        data: of their classes.
+        scenes: how many of each kind.
+        pictures: how many single test pictures.
+        save: add the results to each checkpoint's config and card.
+
+    Raises:
+        CheckpointError: a checkpoint is no folder that can be written.
+    """
+    rows, singles = [], []
+    for name, net in nets.items():
+        rows += (asked := ask_rows(name, net, data, scenes))
+        singles += (errors := single_rows(name, net, data, pictures))
+        if save:
+            folder, _ = locate(name)
+            net.add_results(folder, {"sides": {str(e.side): e.error for e in errors}, "ask": summaries(asked)})
     return table(rows, singles), {"rows": rows, "singles": singles}
+
+
+def summaries(rows: list[Row]) -> list[dict]:
+    """What a checkpoint's config and card keep: the means, one entry for each grid and kind of question."""
+    found: dict[tuple[Grid, str], dict] = {}
+    for row in rows:
+        if row.method == "attention":
+            entry = found.setdefault(
+                (row.grid, row.question),
+                {
+                    "grid": list(row.grid),
+                    "question": row.question,
+                    "pictures": row.pictures,
+                    "shares": {},
+                    "named": row.named and row.named.mean,
+                    "absent_named": row.absent_named and row.absent_named.mean,
+                    "auroc": row.auroc,
+                },
+            )
+            entry["shares"][row.level] = row.share.mean
+    return list(found.values())
 
 
 def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:

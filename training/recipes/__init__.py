@@ -6,63 +6,86 @@ network.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any
 
-from model.networks.layers import LARGEST_INPUT
+from training.recipes.reading import parse_milestones, parse_numbers, parse_sides, parse_stages
+
+
+def setting(
+    default: Any,
+    help: str,
+    low: float | None = None,
+    high: float | None = None,
+    read: Callable[[str], Any] | None = None,
+) -> Any:
+    """A field of a recipe that is an option of the command line, too.
+
+    Args:
+        default: its value where nothing is said; ``MISSING`` where every recipe says it.
+        help: what it is.
+        low, high: the least and the greatest value on the command line.
+        read: makes the value of what is typed, where that is no plain number or word.
+    """
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "read": read})
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """How to train: each field with what it means, which ``fit --help`` prints.
 
-    Attributes:
-        name: what to call it.
-        stages: (input side in pixels, epochs) in order. All that is in pixels is meant for pictures of 32 x 32
-            and scaled for others; a side of 0 is the pictures' own.
-        batch_size: pictures a step, over all processes together.
-        lr: the peak learning rate of a one-cycle schedule; with milestones, the first learning rate.
-        warmup: one-cycle rises linearly for this share of all steps, then falls linearly to 0.
-        milestones: (epoch, factor): from that epoch on (counted from 0) the rate is multiplied. Replaces one-cycle.
-        momentum, nesterov: of SGD (PyTorch's terms: no dampening).
-        weight_decay: L2 penalty.
-        decay_all: penalise biases and norms too, not weights of convolutions and linear layers alone.
-        label_smoothing: mass taken from the right class and spread over all.
-        ema: decay a step of the averaged weights, which are the ones kept; 0 keeps the raw weights.
-        dropout: multiplies the paper's dropout rates.
-        flip: mirror half of the pictures.
-        crop: move each picture by up to so many pixels, reflecting at the border, before any resizing.
-        cutout: side in pixels of the square blanked in each picture, before any resizing.
-        author_init: draw the first weights as the author's code does (``paper.initialise``).
-        objective: what a step minimises, a name of ``training.objectives.OBJECTIVES``; what follows is for ``ask``.
-        absent: share of the scenes that do not show the class that is asked for.
-        single: weight of the loss of single pictures, beside the one of scenes.
-        locate: weight of the loss of where the map lies, for each level, from the last one back.
-        mixed: sides of the single pictures, step by step in turn, in place of the stage's; none keeps the stage's.
+    All lengths in pixels are for pictures of 32 x 32, and scaled for others.
     """
 
     name: str
-    stages: tuple[tuple[int, int], ...]
-    batch_size: int = 128
-    lr: float = 0.1
-    warmup: float = 0.0
-    milestones: tuple[tuple[int, float], ...] = ()
-    momentum: float = 0.9
-    nesterov: bool = False
-    weight_decay: float = 5e-4
-    decay_all: bool = False
-    label_smoothing: float = 0.0
-    ema: float = 0.0
-    dropout: float = 1.0
-    flip: bool = True
-    crop: int = 0
-    cutout: int = 0
-    author_init: bool = False
-    objective: str = "class"
-    absent: float = 0.1
-    single: float = 1.0
-    locate: tuple[float, ...] = (0.3, 0.1)
-    mixed: tuple[int, ...] = ()
+    stages: tuple[tuple[int, int], ...] = setting(
+        MISSING, "Pixels x epochs in turn, such as 16x4,24x3,32x3. A side of 0 is the pictures' own.", read=parse_stages
+    )
+    batch_size: int = setting(128, "Pictures in a step, over all processes together.", low=2)
+    lr: float = setting(0.1, "Peak learning rate of a one-cycle schedule; with milestones, the first rate.")
+    warmup: float = setting(0.0, "Share of the steps in which a one-cycle rate rises; then it falls to 0.", 0, 1)
+    milestones: tuple[tuple[int, float], ...] = setting(
+        (),
+        "Epoch:factor, such as 60:0.2,120:0.2: from that epoch on (counted from 0) the rate is multiplied; none is "
+        "one-cycle.",
+        read=parse_milestones,
+    )
+    momentum: float = setting(0.9, "Of SGD, in PyTorch's terms: no dampening.", 0, 0.999)
+    nesterov: bool = setting(False, "Nesterov momentum.")
+    weight_decay: float = setting(5e-4, "L2 penalty.", 0)
+    decay_all: bool = setting(False, "Penalise biases and norms too, not only convolutions and linear layers.")
+    label_smoothing: float = setting(0.0, "Mass taken from the right class and spread over all.", 0, 0.9)
+    ema: float = setting(0.0, "Decay of the averaged weights in a step; 0 keeps the raw weights.", 0, 0.99999)
+    dropout: float = setting(1.0, "Multiplies the paper's dropout rates.", 0, 1.9)
+    flip: bool = setting(True, "Mirror half of the pictures.")
+    crop: int = setting(0, "Move each picture by up to this many pixels, reflecting at the border.", 0)
+    cutout: int = setting(0, "Side in pixels of the square that is blanked in each picture.", 0)
+    author_init: bool = setting(False, "Draw the first weights as the author's code does.")
+    objective: str = setting("class", "What a step minimises: class; or ask, which trains questions too.")
+    absent: float = setting(0.1, "ask: share of the scenes that do not show what is asked for.", 0, 1)
+    single: float = setting(1.0, "ask: weight of the loss of single pictures.", 0)
+    locate: tuple[float, ...] = setting(
+        (0.3, 0.1), "ask: weights of the loss of where the map lies, from the last level back.", read=parse_numbers
+    )
+    mixed: tuple[int, ...] = setting(
+        (), "ask: sides of the single pictures, step by step in turn, such as 32,32,48.", read=parse_sides
+    )
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Recipe:
+        """This recipe with what was given on the command line; None changes nothing.
+
+        Raises:
+            ValueError: a value is not of the form that is needed, or does not go with the others.
+        """
+        given = {name: value for name, value in changes.items() if value is not None}
+        for each in fields(self):
+            if each.name in given and each.metadata["read"]:
+                given[each.name] = each.metadata["read"](given[each.name])
+        changed = replace(self, **given)
+        if changed.milestones and given.get("warmup"):
+            raise ValueError("there is no warm-up where milestones set the learning rate: add --milestones none")
+        return changed
 
     @property
     def epochs(self) -> int:
@@ -87,52 +110,3 @@ class Recipe:
         if step < rise:
             return self.lr * (step + 1) / rise
         return self.lr * (steps - step) / max(1, steps - rise)
-
-
-def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
-    """Reads "16x4,24x3,32x3": four epochs at 16 pixels, three at 24, three at 32. "0x9" is nine at the data's own side.
-
-    Raises:
-        ValueError: the text is not of that form.
-    """
-    try:
-        stages = tuple((int(side), int(epochs)) for side, epochs in (part.split("x") for part in text.split(",")))
-    except ValueError:
-        stages = ()
-    if not stages or any(not (8 <= side <= LARGEST_INPUT or side == 0) or epochs < 1 for side, epochs in stages):
-        form = f"16x4,24x3,32x3 (pixels x epochs, sides of 8 to {LARGEST_INPUT})"
-        raise ValueError(f"stages are written like {form}, not {text!r}")
-    return stages
-
-
-def parse_numbers(text: str, kind: type = float) -> tuple:
-    """Reads "0.3,0.1": numbers that are not negative, with commas between them. "none" is no number.
-
-    Raises:
-        ValueError: the text is not of that form.
-    """
-    try:
-        numbers = () if text == "none" else tuple(map(kind, text.split(",")))
-    except ValueError:
-        numbers = (-1,)
-    if any(not 0 <= number < math.inf for number in numbers):
-        raise ValueError(f"a list of numbers is written like 0.3,0.1 or none, not {text!r}")
-    return numbers
-
-
-def parse_milestones(text: str) -> tuple[tuple[int, float], ...]:
-    """Reads "60:0.2,120:0.2": multiply the rate by 0.2 from epoch 60 on, and again from 120 on. "none" is one-cycle.
-
-    Raises:
-        ValueError: the text is not of that form.
-    """
-    if text == "none":
-        return ()
-    try:
-        pairs = tuple((int(epoch), float(factor)) for epoch, factor in (part.split(":") for part in text.split(",")))
-    except ValueError:
-        pairs = ()
-    if not pairs or any(epoch < 0 or not 0 < factor < math.inf for epoch, factor in pairs):
-        form = "60:0.2,120:0.2 (epoch:factor, factors above 0)"
-        raise ValueError(f"milestones are written like {form} or none, not {text!r}")
-    return pairs

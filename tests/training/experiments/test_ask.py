@@ -1,12 +1,14 @@
 """Questions put to composed scenes of real test pictures, against a loop; and the command."""
 
 import json
+import shutil
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from model import Network
+from model import CheckpointError, Network
+from model.format import BUNDLED
 from model.presets import normalise
 from training import data
 from training.__main__ import app
@@ -69,3 +71,24 @@ def test_the_command(data_dir):
     expected = [(name, side, 8) for name in (PC, GAP) for side in (32, 48, 64)]
     assert [(r["checkpoint"], r["side"], r["pictures"]) for r in answer["singles"]] == expected
     assert "Scenes of 3 x 3 test pictures, 4 of them; chance is 0.11" in said.output
+
+
+def test_what_was_measured_is_kept_with_the_checkpoint(data_dir, tmp_path):
+    folder = tmp_path / "vgg-att3-pc-cifar10-s"
+    shutil.copytree(BUNDLED / PC, folder)
+    before = (folder / "model.safetensors").read_bytes()
+    few = ["--scenes", "4", "--pictures", "8", "--data-dir", str(data_dir)]
+    said = CliRunner().invoke(app, ["ask", str(folder), *few, "--save"])
+    assert said.exit_code == 0, said.output
+    net = Network.from_pretrained(folder)
+    kept = net.info.results
+    assert kept["error"] and [*kept["sides"]] == ["32", "48", "64"] and len(kept["ask"]) == 9
+    assert kept["ask"][0].keys() == {"grid", "question", "pictures", "shares", "named", "absent_named", "auroc"}
+    card = (folder / "README.md").read_text()
+    assert "| 2 x 2 | 0.25 | class |" in card and "at 48 px" in card
+    assert (folder / "model.safetensors").read_bytes() == before
+    config = json.loads((folder / "config.json").read_text())
+    config["results"]["ask"][0]["shares"]["conv13"] = "much"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="something else than expected under results"):
+        Network.from_pretrained(folder)
