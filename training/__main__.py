@@ -85,8 +85,6 @@ def fit(
     place, folder = accelerator(device), RunFolder(out)
     # What a run began with: its machine may have had another choice than this one.
     taken = folder.read_settings().get("precision") if resume and folder.begun and precision == "auto" else None
-    chosen = registry.named(recipe, dataset, arch).with_changes(changes)
-    place = accelerator(device)
     settings = Settings(
         arch=arch,
         dataset=dataset,
