@@ -143,12 +143,17 @@ class Network(nn.Module):
         """
         folder, name = locate(where, revision)
         config = read_config(folder)
-        kind = {c.__name__: c for c in all_subclasses(cls) - {Network}}.get(config["architecture"])
+        kind = kind_of(config, cls)
         if kind is None:
             raise CheckpointError(f"{where} holds the network {config['architecture']!r}, not {cls.__name__}")
         net, net.info = load(kind, config, folder, where)
         net.name = name
         return net.eval()
+
+
+def kind_of(config: Mapping, among: type[Network] = Network) -> type[Network] | None:
+    """The class that a config.json names, where it is ``among`` or derived from it."""
+    return {c.__name__: c for c in all_subclasses(among) - {Network}}.get(config["architecture"])
 
 
 def all_subclasses(cls: type) -> set[type]:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import torch
 
-from model import Network, list_checkpoints
+from model import list_checkpoints
 from model.atomic import write_atomically
 from model.checkpoints import Entry
 from model.format import BUNDLED, read_config
-from model.network import all_subclasses
+from model.network import kind_of
 
 REPO = Path(__file__).resolve().parent.parent
 SEEDS = BUNDLED.parent / "seeds"
@@ -27,9 +27,8 @@ BEGIN, END = "<!-- {}: written by python -m training report -->", "<!-- end of {
 def parameters(entry: Entry) -> int:
     """How many parameters the network of a checkpoint has; needs its config.json alone."""
     config = read_config(entry.folder)
-    (kind,) = (c for c in all_subclasses(Network) if c.__name__ == config["architecture"])
     with torch.device("meta"):  # nothing is allocated
-        net = kind(**config["arguments"])
+        net = kind_of(config)(**config["arguments"])
     return sum(p.numel() for p in net.parameters())
 
 
