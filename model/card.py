@@ -113,7 +113,10 @@ def measurement(results: Mapping, dataset: str) -> str:
         if "calibration" in results:
             text += f" Expected calibration error: {100 * results['calibration']:.2f} %."
         if "rounded_to" in results:
-            text += f" The weights were rounded to {results['rounded_to']} after it, and not measured again."
+            when = (
+                "before the error was measured" if results.get("rounded_before") else "after it, and not measured again"
+            )
+            text += f" The weights were rounded to {results['rounded_to']} {when}."
         return text
     if "held_out_error" in results:
         count = f"{results['held_out_images']:,} " if "held_out_images" in results else ""

@@ -123,6 +123,7 @@ def evaluate(
     data_dir: DataDir = Path("data"),
     split_seed: SplitSeed = None,
     confusion: Annotated[Path | None, typer.Option(help="Draw the confusion matrix as a PNG there.")] = None,
+    save: Annotated[bool, typer.Option("--save", help="Keep the result in the checkpoint's config and card.")] = False,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -144,6 +145,8 @@ def evaluate(
         low, high = (100 * v for v in other.interval)
         interval = f"95 % interval {low:.2f} to {high:.2f}"
         print(f"error {100 * other.error:.2f} % ({interval}) on {other.images:,} test pictures of {title}")
+    if save:
+        measuring.save(checkpoint, nets[checkpoint], measured)
     if confusion:
         measuring.draw_confusion(measured, confusion)
     if as_json:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model import AttendingNetwork, Network
 from model.atomic import write_atomically
+from model.checkpoints import locate
 from model.presets import network_input
 from training import plots
 from training.augment import resize
@@ -121,6 +122,16 @@ def evaluate(net: Network, data: Dataset, test: str = "") -> Measured:
     check_classes(net, data)
     split = data.more_tests[test] if test else data.test
     return measure(predict(net, split), split.labels, data.class_names)
+
+
+def save(checkpoint: str, net: Network, measured: Measured) -> None:
+    """Keeps what was measured in the checkpoint's config and card.
+
+    Raises:
+        CheckpointError: the checkpoint is no folder that can be written.
+    """
+    as_stored = {"rounded_before": True} if "rounded_to" in net.info.results else {}
+    net.add_results(locate(checkpoint)[0], {**measured.summary(), **as_stored})
 
 
 def draw_confusion(measured: Measured, file: Path) -> None:

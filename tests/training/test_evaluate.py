@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 
-from model import AttentionVGG, Info
+from model import AttentionVGG, Info, Network
 from training.evaluate import draw_confusion, measure
 
 NAMES = ("a", "b", "c")
@@ -69,9 +69,14 @@ def run(monkeypatch, capsys, *arguments, code=0):
     return captured.out if code == 0 else captured.err
 
 
-def test_evaluate_prints_one_json_object_last(untrained, data_dir, monkeypatch, capsys):
-    out = run(monkeypatch, capsys, "evaluate", untrained(data_dir), "--data-dir", data_dir, "--json")
+def test_evaluate_prints_one_json_object_last_and_keeps_it_where_asked(untrained, data_dir, monkeypatch, capsys):
+    folder = untrained(data_dir)
+    Network.from_pretrained(folder).add_results(folder, {"rounded_to": "float16"})
+    out = run(monkeypatch, capsys, "evaluate", folder, "--data-dir", data_dir, "--json", "--save")
     last = json.loads(out.splitlines()[-1])
+    kept, card = Network.from_pretrained(folder).info.results, (folder / "README.md").read_text()
+    assert kept["error"] == last["error"] and kept["interval"] == last["interval"]
+    assert "rounded to float16 before the error was measured" in card
     assert last["images"] == 10_000 and 0.8 < last["error"] < 0.95  # untrained: about 9 in 10 are wrong
     assert last["interval"][0] < last["error"] < last["interval"][1]
     assert sum(map(sum, last["confusion"])) == 10_000 and len(last["per_class"]) == 10
