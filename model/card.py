@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 from model.datasets import dataset_title, hub_id
@@ -11,6 +12,7 @@ from model.map_kinds import MapKind
 from model.networks.attention import Equation
 
 PAPER = "https://arxiv.org/abs/1804.02391"
+DATASET_TYPE = re.compile("(?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.-]+")  # the Hub's rule
 RECIPE_FACTS = {
     "name": "recipe",
     "train_images": "training images",
@@ -70,7 +72,11 @@ def card(
 
 
 def front_matter(name: str, config: Mapping) -> str:
-    """The card's YAML head, as the Hub reads it."""
+    """The card's YAML head, as the Hub reads it.
+
+    Raises:
+        ValueError: the Hub would refuse it.
+    """
     from huggingface_hub import EvalResult, ModelCardData
 
     dataset, results = config["dataset"], config["results"]
@@ -78,13 +84,16 @@ def front_matter(name: str, config: Mapping) -> str:
     if "error" in results:
         result = EvalResult(
             task_type="image-classification",
-            dataset_type=hub_id(dataset) or re.sub(r"[^\w.-]+", "-", dataset_title(dataset)),
+            dataset_type=hub_id(dataset) or plain(dataset_title(dataset)),
             dataset_name=dataset_title(dataset),
             dataset_split="test",
             metric_type="accuracy",
             metric_value=round(1 - results["error"], 4),
         )
         measured = [result]
+    for result in measured:
+        if not DATASET_TYPE.fullmatch(result.dataset_type) or not result.dataset_name or not name.strip():
+            raise ValueError(f"the Hub takes no card of {name!r} and of the data set {dataset!r}: rename them")
     data = ModelCardData(
         library_name="pytorch",
         pipeline_tag="image-classification",
@@ -96,6 +105,12 @@ def front_matter(name: str, config: Mapping) -> str:
         eval_results=measured or None,
     )
     return data.to_yaml().strip()
+
+
+def plain(title: str) -> str:
+    """A title in the letters that the Hub takes for a data set's type: ASCII, without accents, never empty."""
+    letters = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    return re.sub("[^A-Za-z0-9_.-]+", "-", letters).strip("-") or "pictures"
 
 
 def measurement(results: Mapping, dataset: str) -> str:

@@ -85,12 +85,19 @@ def check_reachable(repo: str, revision: str | None, seconds: float) -> None:
 
 def refusal(e: Exception, repo: str, revision: str | None) -> str:
     """One sentence for what the client raised."""
+    from huggingface_hub import get_token
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
     from huggingface_hub.errors import RevisionNotFoundError as NoRevision
 
     if isinstance(e, NoRevision):
         return f"{repo} on the Hub has no revision {revision}"
     status = e.response.status_code if isinstance(e, HfHubHTTPError) else 0
+    if status == 401 and get_token():
+        return (
+            f"the Hub does not accept {token_source()}: run `hf auth login` again, or remove it to read what is public"
+        )
+    if get_token() and not get_token().isascii() or isinstance(e, UnicodeEncodeError):
+        return f"{token_source()} is no token: it has letters that none has"
     if isinstance(e, RepositoryNotFoundError) or status in (401, 403, 404):
         return (
             f"there is no folder {repo}, nor such a repository on the Hub that you may read (to log in: hf auth login)"
@@ -101,6 +108,12 @@ def refusal(e: Exception, repo: str, revision: str | None) -> str:
         return f"{repo} cannot be kept in the Hub's local cache: {e.strerror}"
     why = "HF_HUB_OFFLINE is set" if isinstance(e, OfflineModeIsEnabled) else f"the Hub cannot be reached{by_proxy()}"
     return f"there is no folder {repo}, it is not in the local cache, and {why}"
+
+
+def token_source() -> str:
+    """Words for where the Hub client takes its token from."""
+    named = [name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name, "").strip()]
+    return f"the token in {named[0]}" if named else "the token that `hf auth login` saved"
 
 
 def by_proxy() -> str:

@@ -68,6 +68,7 @@ def fit(
     **changes: Any,
 ) -> None:
     """Train a network from scratch; the checkpoint in --out is that of the last epoch."""
+    from model.card import front_matter
     from training import data
     from training.fit import Run, Stopped
     from training.parallel import accelerator
@@ -102,6 +103,8 @@ def fit(
     with place.local_main_process_first():  # one process a machine fetches, the others find it
         pictures = data.load(dataset, data_dir, split_seed, input_size or None)
     place.print(pictures.overview, flush=True)
+    # A card that the Hub would refuse is refused now, and not after the training.
+    front_matter(folder.path.resolve().name, {"architecture": arch, "dataset": pictures.name, "results": {"error": 0}})
     run = Run(settings, pictures, folder, place, command_line(), begun=resume and folder.begun)
     if run.last_side != pictures.input_size and place.is_main_process:
         side = f"the last epochs are at {run.last_side} pixels a side, the result is measured at {pictures.input_size}"

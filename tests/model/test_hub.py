@@ -159,3 +159,17 @@ def test_a_proxy_that_does_not_lead_to_the_hub_is_told_by_its_variable(monkeypat
     huggingface_hub.close_session()
     said = refusal("user/net")
     assert "the Hub cannot be reached through the proxy that ALL_PROXY sets" in said and "secret" not in said
+
+
+def test_a_stale_token_is_named(server, tmp_path, monkeypatch):
+    net = network(0)
+    publish(server, net, tmp_path / "net")
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    assert "does not accept the token in HF_TOKEN" in refusal("user/net")
+    monkeypatch.setenv("HF_TOKEN", "hf_…copied")
+    assert "the token in HF_TOKEN is no token" in refusal("user/net")
+    for empty in ("", " "):
+        monkeypatch.setenv("HF_TOKEN", empty)
+        assert equal(AttentionVGG.from_pretrained("user/net"), net)
+    monkeypatch.setenv("HF_TOKEN", "hf_expired")
+    assert equal(AttentionVGG.from_pretrained("user/net"), net)  # as it lies in the cache

@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import unquote, urlsplit
 
+import yaml
+
 WRITER, READER = "hf_writer", "hf_reader"
 BIG = re.compile(r"\.(safetensors|png)$|tfevents")  # what the Hub's .gitattributes send to LFS
 NAME = r"(?P<repo>[\w.-]+/[\w.-]+)"
@@ -52,6 +54,7 @@ class LocalHub:
     Attributes:
         repos, blobs: what was pushed: repositories by id, LFS contents by their sha256.
         requests: (method, path) of every call, in order.
+        may_create: whether the tokens may create repositories; a fine-grained one may only write to some.
         cut: so many of the next LFS uploads are cut off, by a reset in the middle of the body.
         broken: answers every call with this status; 0 serves.
     """
@@ -60,7 +63,7 @@ class LocalHub:
         self.repos: dict[str, Repo] = {}
         self.blobs: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
-        self.cut, self.broken = 0, 0
+        self.cut, self.broken, self.may_create = 0, 0, True
         self.connections: list[socket.socket] = []
 
     def __enter__(self) -> LocalHub:
@@ -89,6 +92,43 @@ class LocalHub:
 
     def files(self, repo: str) -> dict[str, bytes]:
         return self.repos[repo].commits[-1][1]
+
+
+def faults(card: object) -> list[str]:
+    """What the Hub would refuse in a card's metadata, by its published rules."""
+    if not isinstance(card, dict):
+        return ['"metadata" must be an object']
+    wrong = [
+        f'"{key}" must be an array of strings'
+        for key in ("tags", "datasets", "metrics")
+        if not strings(card.get(key, []))
+    ]
+    wrong += [f'"datasets" has a bad id {name!r}' for name in card.get("datasets", []) if not re.fullmatch(NAME, name)]
+    if card.get("license", "mit") not in ("mit", "apache-2.0", "cc-by-4.0", "other"):
+        wrong.append('"license" must be one of the known ones')
+    for entry in card.get("model-index", []):
+        if not filled(entry.get("name")):
+            wrong.append('"model-index[0].name" must be a string')
+        for result in entry["results"]:
+            kind = result["dataset"].get("type")
+            if not filled(kind) or not re.fullmatch("(?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.-]+", kind):
+                wrong.append(f'"model-index[0].results[0].dataset.type" with value {kind!r} fails to match the pattern')
+            if not filled(result["dataset"].get("name")):
+                wrong.append('"model-index[0].results[0].dataset.name" must be a string')
+            wrong += [
+                '"metrics" lack a type or a value'
+                for m in result["metrics"]
+                if not filled(m.get("type")) or "value" not in m
+            ]
+    return wrong
+
+
+def filled(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def strings(values: object) -> bool:
+    return isinstance(values, list) and all(map(filled, values))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -157,6 +197,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def find(self, repo: str, revision: str = "main") -> tuple[Repo, str, dict[str, bytes]]:
         there = self.hub.repos.get(repo)
+        if self.token() and self.token() not in (WRITER, READER):
+            raise Refusal(401, "Invalid credentials in Authorization header")
         if there is None or (there.private and self.token() not in (WRITER, READER)):
             raise Refusal(404 if self.token() else 401, "Repository not found", "RepoNotFound")
         commit = there.at(revision)
@@ -173,6 +215,8 @@ class Handler(BaseHTTPRequestHandler):
         asked = json.loads(self.body())
         repo = f"{asked.get('organization') or 'user'}/{asked['name']}"
         self.authorise(repo)
+        if not self.hub.may_create:
+            raise Refusal(403, "You don't have the rights to create a model under this namespace")
         url = {"url": f"{self.hub.url}/{repo}"}
         if repo in self.hub.repos:
             return self.answer({"error": "You already created this model repo", **url}, 409)
@@ -198,7 +242,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def validate(self) -> None:
         head = re.match(r"---\n(.*?)\n---\n", json.loads(self.body())["content"], re.DOTALL)
-        wrong = [] if head and "\t" not in head[1] else [{"message": "no metadata"}]
+        wrong = [{"message": fault} for fault in (faults(yaml.safe_load(head[1])) if head else ["no metadata"])]
         self.answer({"errors": wrong, "warnings": []}, 400 if wrong else 200)
 
     def preupload(self, repo: str, revision: str) -> None:

@@ -1,5 +1,6 @@
 """Publishing a run: the real client, over HTTP, against a local server."""
 
+import dataclasses
 import io
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from huggingface_hub import ModelCard
 from PIL import Image
 
@@ -294,3 +296,21 @@ def test_the_command(hub, run, tmp_path):
     behind = {**environment, "ALL_PROXY": "socks://127.0.0.1:9/", "NO_PROXY": ""}
     done = subprocess.run(line, **{**call, "env": behind})
     assert done.returncode == 2 and "the proxy that ALL_PROXY sets" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["Blumen-für-alle", "猫と犬", "my flowers (2)", "---", "a #b", "x" * 200, "…", "'\""])
+def test_a_data_set_of_any_name_is_published(name, hub, run):
+    net = AttentionVGG.from_pretrained(run)
+    net.info = dataclasses.replace(net.info, dataset=f"folder:{name}")
+    net.save_pretrained(run)
+    push(run, "user/flowers")
+    head = yaml.safe_load(hub.files("user/flowers")[CARD].decode().split("---\n")[1])
+    shown = head["model-index"][0]["results"][0]["dataset"]
+    assert shown["name"] == name and shown["type"].isascii()
+
+
+def test_a_token_that_may_write_to_one_repository_alone(hub, run):
+    hub.put("user/tiny", {CARD: b"theirs"})
+    hub.may_create = False
+    push(run, "user/tiny")
+    assert WEIGHTS in hub.files("user/tiny")
