@@ -272,6 +272,7 @@ def localize(
     checkpoints: Checkpoints,
     dataset: Annotated[str, typer.Option(help="birds (and scenes), stl10 or coseg.")] = "birds",
     side: Annotated[list[int], typer.Option(help="Pixels; may be given several times; default: its own.")] = [],  # noqa: B006
+    parts: Annotated[bool, typer.Option("--parts", help="Attention on each part of CUB's birds instead.")] = False,
     data_dir: Annotated[Path, typer.Option(help="Where CUB_200_2011, stl10_binary or coseg is.")] = Path("data"),
     device: Device = "auto",
     as_json: AsJson = False,
@@ -281,6 +282,13 @@ def localize(
     from training.experiments.run import show
     from training.parallel import accelerator
 
+    if parts:
+        from training.experiments.parts import measure_parts, table
+
+        if side or dataset != "birds":
+            raise ValueError("--parts measures CUB's birds as the networks read them, without --dataset and --side")
+        rows = measure_parts(checkpoints, data_dir, accelerator(device).device)
+        return show(table(rows), {"rows": rows}, device, as_json)
     rows = localization.localize(checkpoints, data_dir, accelerator(device).device, dataset, tuple(side))
     show(localization.table(rows), {"rows": rows}, device, as_json)
 

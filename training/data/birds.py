@@ -60,6 +60,26 @@ def cub_records(root: Path) -> tuple[list[Bird], tuple[str, ...]]:
     return birds, tuple(classes[k].split(".", 1)[-1].replace("_", " ") for k in present)
 
 
+def part_places(root: Path) -> dict[Path, list[tuple[str, float, float]]]:
+    """Of each photograph, its visible parts and where they are: (part, x, y), in pixels of the whole photograph.
+
+    Raises:
+        DataError: a list is missing, or not of the official form.
+    """
+    try:
+        files, parts = table(root, "images"), table(root, "parts/parts")
+        places: dict[Path, list[tuple[str, float, float]]] = {}
+        for line in (root / "parts" / "part_locs.txt").read_text("utf-8").splitlines():
+            number, part, x, y, visible = line.split()
+            if visible == "1":
+                places.setdefault(root / "images" / files[number], []).append((parts[part], float(x), float(y)))
+    except FileNotFoundError as e:
+        raise DataError(f"the part locations of CUB-200-2011 are missing: put its folder parts into {root}") from e
+    except (OSError, ValueError, KeyError) as e:
+        raise DataError(f"the part locations of CUB-200-2011 in {root / 'parts'} are damaged") from e
+    return places
+
+
 def table(root: Path, name: str) -> dict[str, str]:
     """A list's lines, "<number> <the rest>", as a dictionary."""
     return dict(line.split(maxsplit=1) for line in (root / f"{name}.txt").read_text("utf-8").splitlines() if line)
