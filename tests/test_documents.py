@@ -1,9 +1,11 @@
-"""What the documents point to is there."""
+"""What the documents point to is there, and their Python runs."""
 
 import ast
 import re
+import textwrap
 
 import pytest
+import torch
 
 from tests.conftest import REPO
 
@@ -37,3 +39,39 @@ def test_each_kind_of_addition_has_its_row():
     for name, file in rows:
         written = (REPO / (file or "model/networks/attention.py")).read_text()
         assert re.search(rf"^{name}\b.* = ", written, re.MULTILINE), name
+
+
+def run(document: str, heading: str, folder) -> dict:
+    """Runs the first block of code under a heading, with the repository's files at hand; returns its names."""
+    text = (REPO / document).read_text().partition(f"## {heading}\n\n")[2]
+    code = re.match(r"(?:    .*\n|\n)+", text).group()
+    (folder / "assets").symlink_to(REPO / "assets")
+    there: dict = {}
+    exec(textwrap.dedent(code), there)
+    return there
+
+
+def test_the_python_of_the_readme(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    there = run("README.md", "In Python", tmp_path)
+    assert capsys.readouterr().out.startswith("frog ") and there["found"].levels["conv13"].grid == (8, 8)
+    assert (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_the_python_of_the_library(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = run("docs/library.md", "One picture", tmp_path)["found"]
+    added = sum(level.logit for level in found.levels.values())
+    assert found.logit == pytest.approx(found.logit_bias + added, abs=1e-4)
+    (tmp_path / "assets").unlink()
+    found = run("docs/library.md", "A question", tmp_path)["found"]
+    assert len(found.shares["conv13"]) == 2
+    (tmp_path / "assets").unlink()
+    there = run("docs/library.md", "The networks", tmp_path)
+    assert {k: tuple(a.shape) for k, a in there["attention"].items()} == {
+        "conv7": (1, 32, 32),
+        "conv10": (1, 16, 16),
+        "conv13": (1, 8, 8),
+    }
+    assert torch.allclose(there["logits"], there["bias"] + sum(there["terms"].values()), atol=1e-5)
+    assert there["net"].info.class_names[there["logits"].argmax()] == "frog"

@@ -5,13 +5,11 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-import torch
 
 from tests.conftest import REPO
 
@@ -158,18 +156,3 @@ def test_an_unfit_python_gets_one_sentence(tmp_path, script, said):
     assert result.returncode != 0
     assert said in result.stdout and result.stdout.count("\n") == 1
     assert not (tmp_path / "venv").exists()
-
-
-def test_the_python_of_the_readme_runs_and_does_what_it_says(monkeypatch):
-    monkeypatch.chdir(REPO)
-    python = (REPO / "README.md").read_text().split("## In Python\n\n")[1].split("\n\n`found.save")[0]
-    there = {}
-    exec(textwrap.dedent(python), there)
-    assert {level: tuple(a.shape) for level, a in there["attention"].items()} == {
-        "conv7": (1, 32, 32),
-        "conv10": (1, 16, 16),
-        "conv13": (1, 8, 8),
-    }
-    assert torch.allclose(there["logits"], there["bias"] + sum(there["terms"].values()), atol=1e-5)
-    assert f'{there["net"].info.class_names[there["logits"].argmax()]}"' == python.split('# "')[-1]
-    assert there["found"].answer == there["net"].info.class_names[there["logits"].argmax()]

@@ -67,6 +67,30 @@ def long_table(entries: list[Entry]) -> str:
     return "\n".join(rows)
 
 
+def ask_table(entries: list[Entry]) -> str:
+    """What checkpoints answer when a class is asked for by its name; empty where none was measured (``ask --save``)."""
+    rows = []
+    for e in entries:
+        for row in e.info.results.get("ask", ()):
+            if row["question"] == "class":
+                grid, (level, share) = row["grid"], [*row["shares"].items()][-1]
+                named, absent = (f"{100 * row[key]:.1f} %" for key in ("named", "absent_named"))
+                cells = [
+                    f"`{e.name}`",
+                    f"{grid[0]} x {grid[1]}",
+                    f"{1 / (grid[0] * grid[1]):.2f}",
+                    level,
+                    f"{share:.3f}",
+                ]
+                rows.append(f"| {' | '.join([*cells, named, absent])} |")
+    if not rows:
+        return ""
+    scenes = ", ".join(sorted({f"{row['pictures']:,}" for e in entries for row in e.info.results.get("ask", ())}))
+    head = "checkpoint | scene | chance | level | map on the picture asked for | class named | absent class named"
+    said = f"Scenes composed of test pictures, {scenes} of each kind, asked for a class by its name:"
+    return "\n".join([said, "", f"| {head} |", "|---|---|--:|---|--:|--:|--:|", *rows])
+
+
 def replace_block(text: str, name: str, content: str) -> str:
     """Replaces what stands between the marks of ``name`` in ``text``.
 
@@ -77,14 +101,20 @@ def replace_block(text: str, name: str, content: str) -> str:
     if text.count(begin) != 1 or text.count(end) != 1:
         raise ValueError(f"there must be one line {begin!r} and one {end!r}")
     before, after = text.split(begin)[0], text.split(end)[1]
-    return f"{before}{begin}\n\n{content}\n\n{end}{after}"
+    return f"{before}{begin}\n\n{content}\n\n{end}{after}" if content else f"{before}{begin}\n{end}{after}"
 
 
 def report(repo: Path = REPO, checkpoints: Path = BUNDLED, seeds: Path = SEEDS) -> list[Path]:
     """Writes the tables and returns the files."""
     served, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, seeds))
     every = sorted(served + others, key=lambda e: e.name)
-    files = {repo / "README.md": short_table(served), repo / "docs" / "results.md": long_table(every)}
-    for file, table in files.items():
-        write_atomically(file, replace_block(file.read_text(), "checkpoints", table).encode())
-    return list(files)
+    tables = {
+        repo / "README.md": {"checkpoints": short_table(served), "ask": ask_table(served)},
+        repo / "docs" / "results.md": {"checkpoints": long_table(every), "ask": ask_table(every)},
+    }
+    for file, blocks in tables.items():
+        text = file.read_text()
+        for name, table in blocks.items():
+            text = replace_block(text, name, table)
+        write_atomically(file, text.encode())
+    return list(tables)

@@ -19,9 +19,8 @@ COMMANDS = typer.main.get_command(app).commands
 def documented() -> list[str]:
     """Every command of the training module that a page of documentation or a module's own text shows."""
     files = [REPO / "README.md", *(REPO / "docs").glob("*.md"), *(REPO / "training").rglob("*.py")]
-    shown = [
-        re.findall(r"^    (?:accelerate launch.* )?(?:python )?-m training (\w.*)$", f.read_text(), re.M) for f in files
-    ]
+    texts = [f.read_text().replace(" \\\n", " ") for f in files]  # a command may go on in the next line
+    shown = [re.findall(r"^    (?:accelerate launch.* )?(?:python )?-m training (\w.*)$", t, re.M) for t in texts]
     return sorted({line.split("  #")[0].strip() for lines in shown for line in lines if "..." not in line})
 
 
