@@ -134,6 +134,7 @@ def follow(
     outputs: list[gr.components.Component],
     progress: gr.components.Component,
     slow: bool = False,
+    changes: list[gr.components.Component] | None = None,
 ) -> None:
     """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest question wins.
 
@@ -144,6 +145,7 @@ def follow(
         outputs: what it fills.
         progress: where the visitor sees that an answer is on its way.
         slow: and for how many seconds it has been.
+        changes: those of ``parts`` whose change counts; by default all.
     """
     number, newest = gr.Number(0, visible=False), gr.State([0])  # one list a visitor, changed in place
 
@@ -155,7 +157,7 @@ def follow(
         return drawn if number == newest[0] else [gr.skip()] * len(outputs)
 
     gr.on(
-        [part.change for part in parts],
+        [part.change for part in changes or parts],
         draw,
         [*parts, shown, number, newest],
         outputs,

@@ -51,6 +51,14 @@ def list_examples(folder: Path = FOLDER) -> list[Example]:
     return list(examples.values())
 
 
+def uploaded(name: str, file: str) -> Example | None:
+    """A visitor's picture to click on; None where it cannot be read."""
+    try:
+        return Example(name, Path(file), small_square(Path(file)))
+    except PictureError:
+        return None
+
+
 def pictures_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """(name, file) of every picture; the name is the file's, without its ending where no other file has the same."""
     files = [f for f in sorted(folder.glob("*")) if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
@@ -72,7 +80,12 @@ def photographs() -> Iterator[tuple[str, Path]]:
 
 @lru_cache(maxsize=256)
 def thumbnail(path: Path, modified: int, size: int) -> str:
-    """A 72-pixel square as a data URI; ``modified`` and ``size`` make a changed file a new one.
+    """As ``small_square``, kept; ``modified`` and ``size`` make a changed file a new one."""
+    return small_square(path)
+
+
+def small_square(path: Path) -> str:
+    """A 72-pixel square as a data URI.
 
     Raises:
         PictureError: the file is no picture that can be read.

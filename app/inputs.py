@@ -71,21 +71,28 @@ def as_value(picture: Image.Image, name: str) -> str:
     return temporary.save(render.png(picture), words.file_name(name))
 
 
-def network_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
-    """The picker of checkpoints and the switch of compatibilities, which offers what the checkpoint has weights for."""
-    first = site.first_checkpoint
-    choices = site.compatibility_choices(first)
-    checkpoint = checkpoint_picker(site)
-    compatibility = Switch(choices, value=site.first_compatibility(first), label="Compatibility")
-    chosen = [checkpoint, compatibility]
-    checkpoint.input(lambda *chosen: switched(site, *chosen)[1], chosen, compatibility, **INTERNAL)
-    return checkpoint, compatibility
+def network_switch(site: Site, first: str = "", compatibility: str = "") -> tuple[gr.Dropdown, gr.Radio]:
+    """The picker of checkpoints and the switch of compatibilities, which offers what the checkpoint has weights for.
+
+    Args:
+        site: where the networks are.
+        first: the checkpoint chosen at first; by default the page's.
+        compatibility: the same; by default the checkpoint's best.
+    """
+    checkpoint = checkpoint_picker(site, first)
+    first = checkpoint.value
+    value = compatibility or site.first_compatibility(first)
+    switch = Switch(site.compatibility_choices(first), value=value, label="Compatibility")
+    chosen = [checkpoint, switch]
+    checkpoint.input(lambda *chosen: switched(site, *chosen)[1], chosen, switch, **INTERNAL)
+    return checkpoint, switch
 
 
-def checkpoint_picker(site: Site) -> gr.Dropdown:
+def checkpoint_picker(site: Site, first: str = "") -> gr.Dropdown:
     choices = site.checkpoint_choices()
     shown = len(choices) > 1 or "hidden"  # where there is nothing to pick, its value is still the tab's
-    return gr.Dropdown(choices, value=site.first_checkpoint, label="Checkpoint", filterable=False, visible=shown)
+    value = first or site.first_checkpoint
+    return gr.Dropdown(choices, value=value, label="Checkpoint", filterable=False, visible=shown)
 
 
 def switched(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.Radio]:

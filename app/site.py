@@ -42,6 +42,16 @@ class Site:
         """The one under which the checkpoint's measured error is least."""
         return self.networks.best(checkpoint)
 
+    @property
+    def first_asking(self) -> tuple[str, str]:
+        """Checkpoint and compatibility to ask with: the best of those that keep a question for each class, if any."""
+        every = {(family, name): net for family, nets in self.networks.families.items() for name, net in nets.items()}
+        asking = {pair: net for pair, net in every.items() if net.uses_global and net.class_questions is not None}
+        moving = {pair: net for pair, net in every.items() if net.uses_global}
+        there = asking or moving or every
+        family = self.best({family for family, _ in there})
+        return min((pair for pair in there if pair[0] == family), key=lambda pair: error(there[pair]))
+
     def checkpoint_choices(self) -> list[tuple[str, str]]:
         """(what visitors read, family) of every checkpoint."""
         labels = {}

@@ -18,7 +18,7 @@ from app.server.address import in_url  # noqa: E402
 from app.server.gate import Gate  # noqa: E402
 from app.server.gradio_patches import refuse_in_a_sentence, wrong_argument  # noqa: E402
 from app.site import Site  # noqa: E402
-from app.tabs import about, attack, compare, explain, others, query, test_images  # noqa: E402
+from app.tabs import about, ask, attack, compare, explain, others, test_images  # noqa: E402
 from model.card import PAPER  # noqa: E402
 
 TITLE = "Learn To Pay Attention"
@@ -29,8 +29,8 @@ class was chosen. After Jetley, Lord, Lee and Torr,
 <a href="{PAPER}" target="_blank" rel="noopener">Learn To Pay Attention</a>, ICLR 2018.
 Pictures stay on this server and are deleted within two hours of your last click.</p></footer>"""
 TABS = {
+    "Ask": ask.build,
     "Side by side": compare.build,
-    "Query": query.build,
     "Attack": attack.build,
     "Other explanations": others.build,
     "Test images": test_images.build,

@@ -1,0 +1,103 @@
+"""Ask, as the page and its API put it: a scene composed of pictures, a question, and what all questions share."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from PIL import Image
+
+from app.images import PictureError
+from app.networks import Networks
+from model.ask import Asked, ClassAsked, Scene, ask_scene, ask_scene_every_class, read_scene
+from model.composed import Grid
+from model.networks.attending import AttendingNetwork
+
+MOST = 4  # pictures of a scene on the page
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is computed once for a scene, whatever is asked.
+
+    Attributes:
+        scene: as the network read it.
+        every: what each class that is asked for gets; empty where the network keeps no questions for its classes.
+    """
+
+    scene: Scene
+    every: tuple[ClassAsked, ...]
+
+
+def takes_names(net: AttendingNetwork) -> bool:
+    """Whether a class may be asked for by name; where no question moves anything, any may ask."""
+    return not net.uses_global or net.class_questions is not None
+
+
+def look(
+    networks: Networks,
+    pictures: list[Image.Image],
+    checkpoint: str,
+    compatibility: str,
+    side: int = 0,
+    grid: Grid | None = None,
+) -> Look:
+    """Reads a scene, and asks it for every class.
+
+    Args:
+        networks: among which the one is that looks.
+        pictures: one to four RGB pictures, of which the scene is composed.
+        checkpoint: the family of networks.
+        compatibility: how positions are scored.
+        side: in pixels, at which the network reads each picture; 0 is its own.
+        grid: rows and columns; by default a row of two or three, a square of four.
+
+    Raises:
+        CheckpointError: there are no such weights.
+        PictureError: the network cannot read the scene so.
+    """
+    net = networks.network(checkpoint, compatibility)
+    with networks.precision(net):
+        try:
+            scene = read_scene(net, pictures, side, grid)
+        except ValueError as e:
+            raise PictureError(sentence(e)) from None
+        return Look(scene, tuple(ask_scene_every_class(net, scene)) if takes_names(net) else ())
+
+
+def ask(networks: Networks, scene: Scene, question: str | Image.Image, checkpoint: str, compatibility: str) -> Asked:
+    """What a network that has read a scene answers to a question: a class by name, or a picture.
+
+    Raises:
+        CheckpointError: there are no such weights.
+        PictureError: the class is none of the network's, or it keeps no questions for them.
+    """
+    net = networks.network(checkpoint, compatibility)
+    with networks.precision(net):
+        try:
+            found = ask_scene(net, scene, question)
+        except ValueError as e:
+            raise PictureError(sentence(e)) from None
+    asked, own = (dataclasses.replace(e, checkpoint=checkpoint) for e in (found.asked, found.own))
+    return dataclasses.replace(found, asked=asked, own=own)
+
+
+def sentence(error: ValueError) -> str:
+    """What a library says of a wrong argument, as a sentence."""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:].rstrip('.')}."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question's answer, and what is kept of its scene for the next question.
+
+    Attributes:
+        found: the answer.
+        look: what all questions of the scene share.
+        of: the scene and the network that looked, to tell whether ``look`` can be used again.
+    """
+
+    found: Asked
+    look: Look
+    of: tuple

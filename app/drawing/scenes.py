@@ -1,0 +1,175 @@
+"""Ask as HTML: the pictures to choose from, every class asked about a scene, and one question's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+import numpy as np
+from PIL import Image
+
+from app.ask import Look
+from app.drawing import panels, words
+from app.examples import Example
+from model import render
+from model.ask import Asked, ClassAsked
+from model.composed import Grid
+from model.explain import Level
+
+FIRST = 12  # classes shown at once; the rest are folded away
+LIKELY = 0.5  # a class below it is drawn as absent
+SMALL, LARGE = 96, 400  # px of the longer side of a map
+PLAIN = render.View()
+LEGEND = (
+    "The numbers on a map are the share of it that lies on each picture. Each map has its own colours, from dark at "
+    "its lowest to bright at its highest. Not asked: under the scene's own global feature g."
+)
+NO_NAMES = "This checkpoint keeps no question for its classes: click a picture to ask with it."
+PLACES: dict[Grid, tuple[str, ...]] = {
+    (1, 2): ("left", "right"),
+    (1, 3): ("left", "middle", "right"),
+    (2, 2): ("upper left", "upper right", "lower left", "lower right"),
+    (1, 4): ("first", "second", "third", "last"),
+}
+
+
+def scene_choices(examples: Iterable[Example]) -> str:
+    """Pictures that a click puts into the scene, or takes out of it."""
+    more = ' <small>click up to four</small> <button type="button" class="clear" data-clear>Clear</button>'
+    return choices(examples, "scene", "", "In the scene: {}", "The scene", more)
+
+
+def question_choices(examples: Iterable[Example]) -> str:
+    """Pictures that a click asks with."""
+    return choices(examples, "ask", "picture:", "Ask with: {}", "Or let a picture ask", "")
+
+
+def choices(examples: Iterable[Example], does: str, kind: str, alt: str, label: str, more: str) -> str:
+    """Pictures to click on: a click carries ``data-<does>``, the kind and the picture's name."""
+    buttons = "".join(
+        f'<button type="button" data-{does}="{kind}{escape(e.name)}" title="{escape(e.name)}" aria-pressed="false">'
+        f'<img src="{e.thumbnail}" alt="{escape(alt.format(e.name))}"></button>'
+        for e in examples
+    )
+    return (
+        f'<div class="choices"><h2>{label}{more}</h2><div class="thumbnails" role="group" aria-label="{label}">'
+        f"{buttons}</div></div>"
+    )
+
+
+def every_class(look: Look) -> str:
+    """One small map for each class asked, the most probable first; a click asks for it."""
+    level = next(reversed(look.scene.own.levels))
+    if not look.every:
+        return f'<section class="classes"><p class="note">{NO_NAMES}</p></section>'
+    square = smaller(look.scene.own.square, SMALL)
+    ranked = sorted(look.every, key=lambda each: -each.probability)
+    shown, folded = (
+        "".join(one_class(each, square, level) for each in part) for part in (ranked[:FIRST], ranked[FIRST:])
+    )
+    rest = len(ranked) - FIRST
+    more = f"<details><summary>{rest} more classes</summary><div>{folded}</div></details>" if rest > 0 else ""
+    return f"""<section class="classes"><h2>Where is the …? <small>Click a class to ask for it. Each small map is what
+{level} highlights then; the number is how probable the network finds that class.</small></h2>
+<div role="group" aria-label="Every class asked">{shown}</div>{more}</section>"""
+
+
+def one_class(each: ClassAsked, square: Image.Image, level: str) -> str:
+    absent = each.probability < LIKELY
+    drawn = render.overlay(square, each.attention, own_scale(each.attention), PLAIN)
+    name, place = escape(each.name), words.highlights(Level(each.attention, 0.0)).partition(";")[0]
+    return (
+        f'<button type="button" class="{"absent" if absent else "there"}" data-ask="class:{name}" aria-pressed="false">'
+        f'<img src="{panels.data_uri(drawn, exact=False)}" alt="{level}, asked for {name}: {place}">'
+        f"<b>{name}</b> <span>{100 * each.probability:.0f} %</span></button>"
+    )
+
+
+def answer(found: Asked, names: Sequence[str], asker: str, explanation: str) -> str:
+    """One question's answer: in words, then the last level's map under it beside the scene's own, then the rest.
+
+    Args:
+        found: the answer.
+        names: what visitors call the scene's pictures, in reading order.
+        asker: the question in words, as HTML.
+        explanation: why no question moves anything; empty where one can.
+    """
+    *others, last = found.asked.levels
+    asked, own = found.asked, found.own
+    wide = " wide" if found.grid[1] > 2 * found.grid[0] else ""
+    pair = "".join(figure(found, last, mine, names, LARGE) for mine in (False, True))
+    rest = "".join(
+        f"<section><h3>{level} <small>{asked.levels[level].title}</small></h3>"
+        f'<div class="pair">{figure(found, level, False, names)}{figure(found, level, True, names)}</div></section>'
+        for level in reversed(others)
+    )
+    probability = panels.per_cent(asked.probabilities[asked.answer])
+    answers = bars("With the question", asked) + bars("Not asked", own)
+    return f"""<div class="asked{wide}" data-compatibility="{asked.compatibility}">
+<div class="said"><p class="question">{asker}</p>
+<p class="named" aria-live="polite">{escape(asked.answer)} <small>{probability}</small></p>
+<p class="verdict">{escape(explanation or verdict(found, last, names))}</p></div>
+<div class="pair large">{pair}<div class="answers">{answers}</div></div>
+<div class="levels">{rest}</div><p class="note">{escape(found.note)} {LEGEND}</p></div>"""
+
+
+def bars(title: str, explanation) -> str:
+    return f"<section><h3>{title}</h3>{panels.probability_rows(explanation)}</section>"
+
+
+def verdict(found: Asked, level: str, names: Sequence[str]) -> str:
+    """Where the last level looks under the question, and where without."""
+    if found.grid == (1, 1):
+        return f"Asked so, {level} {words.highlights(found.asked.levels[level]).partition(';')[0]}."
+    shares, own = found.shares[level], found.own_shares[level]
+    most = int(np.argmax(shares))
+    return (
+        f"Asked so, {level} puts {100 * shares[most]:.0f} % of its attention on the {place(found.grid, most)} picture, "
+        f"{names[most]}; unasked {100 * own[most]:.0f} %."
+    )
+
+
+def figure(found: Asked, level: str, own: bool, names: Sequence[str], size: int = SMALL * 2) -> str:
+    """A level's map over the scene, with its share in each picture in numbers; on a large one a click asks with it."""
+    explanation, shares = (found.own, found.own_shares) if own else (found.asked, found.shares)
+    part = explanation.levels[level]
+    drawn = render.overlay(smaller(explanation.square, size), part.attention, own_scale(part.attention), PLAIN)
+    text = words.alt(level, part, "not asked" if own else f"asked for {found.question}")
+    cells = ""
+    if len(names) > 1:
+        numbers = [f"{100 * share:.0f} %" for share in shares[level]]
+        text += "; " + ", ".join(f"{n} on {name}" for n, name in zip(numbers, names, strict=True))
+        cells = "".join(map(button if size == LARGE else cell, numbers, names))
+        cells = f'<div class="cells" style="--columns:{found.grid[1]}">{cells}</div>'
+    caption = f"{level}, not asked" if own else f"<b>{level}, asked</b>"
+    return (
+        f'<figure class="{"own" if own else "moved"}" data-level="{level}"><div class="scene">'
+        f'<img src="{panels.data_uri(drawn, exact=False)}" alt="{escape(text)}">{cells}</div>'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
+
+
+def button(number: str, name: str) -> str:
+    name = escape(name)
+    return (
+        f'<button type="button" data-ask="picture:{name}" title="Ask with this picture: {name}" aria-pressed="false" '
+        f'aria-label="{number} on {name}; ask with this picture"><span>{number}</span></button>'
+    )
+
+
+def cell(number: str, name: str) -> str:
+    return f"<i><span>{number}</span></i>"
+
+
+def place(grid: Grid, i: int) -> str:
+    return PLACES[grid][i]
+
+
+def smaller(square: Image.Image, longest: int) -> Image.Image:
+    """The picture with its longer side at ``longest`` pixels."""
+    factor = longest / max(square.size)
+    return square.resize((round(factor * square.width), round(factor * square.height)))
+
+
+def own_scale(attention: np.ndarray) -> tuple[float, float]:
+    return render.limits({"": attention}, PLAIN)[""]

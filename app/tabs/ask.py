@@ -1,0 +1,213 @@
+"""Ask: a scene, and a question that says where to look: a class by name, or another picture's global feature."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from app.ask import MOST, Answer, ask, look, takes_names
+from app.asking import ask_once, follow
+from app.drawing import panels, scenes, words
+from app.endpoints import endpoint, given, hidden_switch
+from app.examples import Example, list_examples, uploaded
+from app.images import PictureError, read_picture
+from app.inputs import INTERNAL, Front, network_switch, picture_input
+from app.server.gpu import on_gpu
+from app.site import Site
+
+START = "Click pictures to compose a scene, one to four of them: the answer comes here."
+CLICKED = Path(__file__).with_name("ask.js").read_text("utf-8")
+FIRST_SCENE = ("deer", "automobile", "frog", "ship")
+FIRST = 2  # the picture of the first scene that is asked for
+SCENE, ASKS = "your picture", "your picture that asks"  # what a visitor's own pictures are called
+UPLOADED = {
+    SCENE: f"""(file, now) => [{{...now, scene: file ? ["{SCENE}"] : now.scene.filter((key) => key !== "{SCENE}")}}]""",
+    ASKS: f"""(file, now) => [{{...now, question: file ? "picture:{ASKS}" : now.question}}]""",
+}
+ROW = (1, MOST)  # rows and columns of four pictures, where they are not to be a square
+UNMOVED = f"{words.PC_LIMIT} So every question gets the same maps and the same answer."
+
+
+def build(tab: gr.Tab, site: Site, front: Front) -> None:
+    """Lays the tab out, and binds its events and its ``/ask`` endpoint."""
+    clicked = gr.HTML({}, html_template="", js_on_load=CLICKED, visible="hidden")
+    shown = gr.State(None, time_to_live=3600)
+    with gr.Row(elem_id="asking"):
+        with gr.Column(scale=0, min_width=300, elem_classes="ask"):
+            pictures = gr.HTML(elem_id="scene")
+            askers = gr.HTML(elem_id="askers")
+            checkpoint, compatibility = network_switch(site, *site.first_asking)
+            layout = gr.Radio([("Square", "square"), ("Row", "row")], value="square", label="Four pictures in a")
+            with gr.Accordion("Pictures of your own", open=False):
+                uploads = {key: picture_input(key.capitalize(), 140) for key in (SCENE, ASKS)}
+        with gr.Column(scale=1, min_width=320, elem_id="asked"):
+            classes, answer = gr.HTML(), gr.HTML(panels.message(START))
+
+    answered = on_gpu(lambda *values: answer_to(site, *values))
+
+    def show(clicked, checkpoint, compatibility, layout, *values) -> list:
+        *files, before = values
+        files = dict(zip(uploads, files, strict=True))
+        compatibility = site.nearest(checkpoint, compatibility)
+        scene, question = wish(clicked, site, files)
+        if any(files[key] is None for key in (*scene, question[1]) if key in files) or not scene:
+            refused = before is not None and before.found is None  # and its refusal is still to be read
+            return [gr.skip()] * 5 if refused else [None, gr.skip(), gr.skip(), "", panels.message(START)]
+        question = possible(question, scene, site.networks.network(checkpoint, compatibility))
+        used = {key: file for key, file in files.items() if key in (*scene, question[1])}
+        grid = ROW if layout == "row" and len(scene) == MOST else None
+        of = (scene, checkpoint, compatibility, grid, used.get(SCENE))
+        seen = [s.found for s in (before, *before.earlier) if s.found] if before else []
+        known = next((found.look for found in seen if found.of == of), None)
+
+        def put(*values):
+            return answered(known, [*used], *values)
+
+        kept, inputs, said = ask_once(before, used, [of, question], put, START)
+        told = dict(zip(used, inputs, strict=True))
+        inputs = [told.get(key, gr.skip()) for key in files]
+        if said:
+            return [kept, *inputs, "", said]
+        same = before is not None and before.found is not None and before.found.of == of
+        strip = gr.skip() if same else scenes.every_class(kept.found.look)
+        return [kept, *inputs, strip, drawn(kept.found, scene, question, listed(site, files))]
+
+    asked = [clicked, checkpoint, compatibility, layout, *uploads.values()]
+    followed = [clicked, checkpoint, compatibility, layout]
+    follow(asked, shown, show, [shown, *uploads.values(), classes, answer], answer, changes=followed)
+
+    def offer(now, *files):
+        there = listed(site, dict(zip(uploads, files, strict=True)))
+        in_scene = [e for e in there if e.name != ASKS]
+        ask_with = [e for e in there if e.name != SCENE]
+        return now or first_wish(site, there), scenes.scene_choices(in_scene), scenes.question_choices(ask_with)
+
+    offered = [clicked, *uploads.values()], [clicked, pictures, askers]
+    tab.select(offer, *offered, **INTERNAL)
+    for key, upload in uploads.items():
+        upload.change(None, [upload, clicked], clicked, js=UPLOADED[key], **INTERNAL)
+        upload.change(lambda *values: offer(*values)[1:], offered[0], offered[1][1:], **INTERNAL)
+    add_endpoint(site)
+
+
+def listed(site: Site, files: dict[str, str | None]) -> list[Example]:
+    """The pictures to click on: a visitor's own, and the examples."""
+    own = [uploaded(key, file) for key, file in files.items() if file]
+    return [*(e for e in own if e), *list_examples(site.examples)]
+
+
+def first_wish(site: Site, there: list[Example]) -> dict:
+    """What is asked when the tab is first opened."""
+    names = [e.name for e in there]
+    scene = [name for name in FIRST_SCENE if name in names] or names[:MOST]
+    if not scene:
+        return {"scene": [], "question": ""}
+    name = scene[min(FIRST, len(scene) - 1)]
+    net = site.networks.network(*site.first_asking)
+    by_name = takes_names(net) and name in net.info.class_names
+    return {"scene": scene, "question": f"{'class' if by_name else 'picture'}:{name}"}
+
+
+def wish(clicked: Any, site: Site, files: dict[str, str | None]) -> tuple[tuple[str, ...], tuple[str, str]]:
+    """The scene and the question that a visitor clicked; whatever else a program may have sent is left out."""
+    clicked = clicked if isinstance(clicked, dict) else {}
+    names = {e.name for e in list_examples(site.examples)} | {SCENE}
+    scene = clicked.get("scene")
+    scene = [key for key in scene if isinstance(key, str) and key in names] if isinstance(scene, list) else []
+    kind, _, name = str(clicked.get("question") or "").partition(":")
+    known = kind == "class" or name in names | {ASKS}
+    return tuple(scene[:MOST]), (kind, name) if known else ("picture", next(iter(scene), ""))
+
+
+def possible(question: tuple[str, str], scene: tuple[str, ...], net) -> tuple[str, str]:
+    """The question, or where the network cannot be asked for that class, a picture of the scene."""
+    kind, name = question
+    if kind == "picture" or (takes_names(net) and name in net.info.class_names):
+        return question
+    return "picture", name if name in scene else scene[0]
+
+
+def answer_to(site: Site, known, used: list[str], *values) -> Answer:
+    """Asks the networks: about a new scene first for what all its questions share.
+
+    Args:
+        site: where networks and examples are.
+        known: that of an earlier question about the scene, or None.
+        used: what the uploads that come first in ``values`` are called; they are followed by the scene (see
+            ``Answer.of``) and the question.
+        values: see there.
+    """
+    *pictures, of, (kind, name) = values
+    own = dict(zip(used, pictures, strict=True))
+    scene, checkpoint, compatibility, grid, _ = of
+    if known is None:
+        known = look(site.networks, [picture_of(site, key, own) for key in scene], checkpoint, compatibility, 0, grid)
+    question = name if kind == "class" else picture_of(site, name, own)
+    return Answer(ask(site.networks, known.scene, question, checkpoint, compatibility), known, of)
+
+
+def picture_of(site: Site, key: str, own: dict[str, Image.Image]) -> Image.Image:
+    """The picture that visitors call so.
+
+    Raises:
+        PictureError: it is no longer there.
+    """
+    if key in own:
+        return own[key]
+    path = next((e.path for e in list_examples(site.examples) if e.name == key), None)
+    if path is None:
+        raise PictureError("This picture is no longer there: please choose another one.")
+    return read_picture(path)
+
+
+def drawn(made: Answer, scene: tuple[str, ...], question: tuple[str, str], there: list[Example]) -> str:
+    """The answer as HTML."""
+    kind, name = question
+    if kind == "class":
+        asker = f"Where is the <b>{escape(name)}</b>?"
+    else:
+        thumbnail = next((e.thumbnail for e in there if e.name == name), "")
+        asker = f'Where is what <img src="{thumbnail}" alt="the picture {escape(name)}"> shows?'
+    return scenes.answer(made.found, scene, asker, "" if made.found.uses_question else UNMOVED)
+
+
+def add_endpoint(site: Site) -> None:
+    """The public ``/ask``."""
+    image, question = picture_input(visible=False), picture_input(visible=False)
+    about = gr.Textbox("", label="about", visible=False)
+    side = gr.Number(0, label="side", visible=False)
+
+    def answered(
+        image: str | bytes, question: str | bytes | None, about: str, checkpoint: str, compatibility: str, side: float
+    ):
+        """Asks a picture a question: where is this class, or where is what another picture shows?
+
+        Args:
+            image: the picture looked at; its centred square is used.
+            question: a picture that asks with its global feature; or leave it out and say about.
+            about: the name of a class that asks, by the mean global feature of its training pictures.
+            checkpoint: the family of networks, such as vgg-att3-cifar10-s-ask.
+            compatibility: dp, pc or additive; under pc no question moves anything.
+            side: in pixels, at which the network reads each picture; 0 is its own.
+
+        Returns:
+            One JSON object: asked, the answer to the question, and own, the answer without one, each as /explain gives
+            it; question, the class asked for, or what the network calls the picture that asks; by_name; correlation,
+            Pearson's r of both maps by level (null where a map is even); note, in words what the question changed.
+        """
+        if (question is None) == (not about):
+            raise PictureError("A question is needed, and one alone: a picture as question, or a class as about.")
+        net = site.networks.network(checkpoint, compatibility)
+        if about and about not in net.info.class_names:
+            raise PictureError(f"{about[:80]} is none of the classes: {', '.join(net.info.class_names)}.")
+        if not takes_names(net) and about:
+            raise PictureError("This checkpoint keeps no question for its classes: send a picture as question.")
+        seen = look(site.networks, [given(image)], checkpoint, compatibility, side)
+        return ask(site.networks, seen.scene, about or given(question), checkpoint, compatibility).to_json()
+
+    inputs = [image, question, about, *hidden_switch(site), side]
+    endpoint(answered, inputs, [gr.JSON(label="ask", visible=False)], "ask")
