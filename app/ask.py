@@ -29,6 +29,21 @@ class Look:
     every: tuple[ClassAsked, ...]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One question's answer, and what is kept of its scene for the next question.
+
+    Attributes:
+        found: the answer.
+        look: what all questions of the scene share.
+        of: the scene and the network that looked, to tell whether ``look`` can be used again.
+    """
+
+    found: Asked
+    look: Look
+    of: tuple
+
+
 def takes_names(net: AttendingNetwork) -> bool:
     """Whether a class may be asked for by name; where no question moves anything, any may ask."""
     return not net.uses_global or net.class_questions is not None
@@ -47,19 +62,18 @@ def look(
     Args:
         networks: among which the one is that looks.
         pictures: one to four RGB pictures, of which the scene is composed.
-        checkpoint: the family of networks.
-        compatibility: how positions are scored.
+        checkpoint, compatibility: whose look, as ``Networks.find`` takes them.
         side: in pixels, at which the network reads each picture; 0 is its own.
         grid: rows and columns; by default a row of two or three, a square of four.
 
     Raises:
-        CheckpointError: there are no such weights.
+        CheckpointError: there are no such weights, or the side is out of range.
         PictureError: the network cannot read the scene so.
     """
     net = networks.network(checkpoint, compatibility)
     with networks.precision(net):
         try:
-            scene = read_scene(net, pictures, side, grid)
+            scene = read_scene(net, pictures, networks.side_of(net, side), grid)
         except ValueError as e:
             raise PictureError(sentence(e)) from None
         return Look(scene, tuple(ask_scene_every_class(net, scene)) if takes_names(net) else ())
@@ -86,18 +100,3 @@ def sentence(error: ValueError) -> str:
     """What a library says of a wrong argument, as a sentence."""
     said = str(error)
     return f"{said[:1].upper()}{said[1:].rstrip('.')}."
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One question's answer, and what is kept of its scene for the next question.
-
-    Attributes:
-        found: the answer.
-        look: what all questions of the scene share.
-        of: the scene and the network that looked, to tell whether ``look`` can be used again.
-    """
-
-    found: Asked
-    look: Look
-    of: tuple

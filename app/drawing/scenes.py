@@ -97,7 +97,8 @@ def answer(found: Asked, names: Sequence[str], asker: str, explanation: str) -> 
     *others, last = found.asked.levels
     asked, own = found.asked, found.own
     wide = " wide" if found.grid[1] > 2 * found.grid[0] else ""
-    pair = "".join(figure(found, last, mine, names, LARGE) for mine in (False, True))
+    size = asked.square.width if wide else LARGE
+    pair = "".join(figure(found, last, mine, names, size) for mine in (False, True))
     rest = "".join(
         f"<section><h3>{level} <small>{asked.levels[level].title}</small></h3>"
         f'<div class="pair">{figure(found, level, False, names)}{figure(found, level, True, names)}</div></section>'
@@ -120,12 +121,12 @@ def bars(title: str, explanation) -> str:
 def verdict(found: Asked, level: str, names: Sequence[str]) -> str:
     """Where the last level looks under the question, and where without."""
     if found.grid == (1, 1):
-        return f"Asked so, {level} {words.highlights(found.asked.levels[level]).partition(';')[0]}."
+        return f"{level} {words.highlights(found.asked.levels[level]).partition(';')[0]}."
     shares, own = found.shares[level], found.own_shares[level]
     most = int(np.argmax(shares))
     return (
-        f"Asked so, {level} puts {100 * shares[most]:.0f} % of its attention on the {place(found.grid, most)} picture, "
-        f"{names[most]}; unasked {100 * own[most]:.0f} %."
+        f"{level} puts {100 * shares[most]:.0f} % of its attention on the {place(found.grid, most)} picture "
+        f"({names[most]}). Not asked, it puts {100 * own[most]:.0f} % there."
     )
 
 
@@ -139,7 +140,7 @@ def figure(found: Asked, level: str, own: bool, names: Sequence[str], size: int 
     if len(names) > 1:
         numbers = [f"{100 * share:.0f} %" for share in shares[level]]
         text += "; " + ", ".join(f"{n} on {name}" for n, name in zip(numbers, names, strict=True))
-        cells = "".join(map(button if size == LARGE else cell, numbers, names))
+        cells = "".join(map(button if size >= LARGE else cell, numbers, names))
         cells = f'<div class="cells" style="--columns:{found.grid[1]}">{cells}</div>'
     caption = f"{level}, not asked" if own else f"<b>{level}, asked</b>"
     return (

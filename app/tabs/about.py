@@ -158,7 +158,7 @@ def links(site: Site) -> str:
         for text, address in LINKS.items()
     )
     return f"""<section><h2>More</h2><ul>{items}
-<li>For programs: <code>/explain</code>, <code>/compare</code>, <code>/query</code>, <code>/attack</code>,
+<li>For programs: <code>/explain</code>, <code>/compare</code>, <code>/ask</code>, <code>/attack</code>,
 <code>/others</code> and <code>/test_images</code>, described under <em>Use via API</em>
 at the foot of the page</li>
 <li>In this page's address: <code>?checkpoint=</code> {escape(" or ".join(site.networks.families))};

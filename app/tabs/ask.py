@@ -12,7 +12,7 @@ from PIL import Image
 from app.ask import MOST, Answer, ask, look, takes_names
 from app.asking import ask_once, follow
 from app.drawing import panels, scenes, words
-from app.endpoints import endpoint, given, hidden_switch
+from app.endpoints import detail_input, endpoint, given, hidden_switch, text
 from app.examples import Example, list_examples, uploaded
 from app.images import PictureError, read_picture
 from app.inputs import INTERNAL, Front, network_switch, picture_input
@@ -42,10 +42,10 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             askers = gr.HTML(elem_id="askers")
             checkpoint, compatibility = network_switch(site, *site.first_asking)
             layout = gr.Radio([("Square", "square"), ("Row", "row")], value="square", label="Four pictures in a")
-            with gr.Accordion("Pictures of your own", open=False):
+            with gr.Accordion("Pictures of your own", open=False, elem_id="own"):
                 uploads = {key: picture_input(key.capitalize(), 140) for key in (SCENE, ASKS)}
         with gr.Column(scale=1, min_width=320, elem_id="asked"):
-            classes, answer = gr.HTML(), gr.HTML(panels.message(START))
+            classes, answer = gr.HTML(elem_id="classes"), gr.HTML(panels.message(START), elem_id="answered")
 
     answered = on_gpu(lambda *values: answer_to(site, *values))
 
@@ -179,10 +179,15 @@ def add_endpoint(site: Site) -> None:
     """The public ``/ask``."""
     image, question = picture_input(visible=False), picture_input(visible=False)
     about = gr.Textbox("", label="about", visible=False)
-    side = gr.Number(0, label="side", visible=False)
+    about.preprocess = text
 
     def answered(
-        image: str | bytes, question: str | bytes | None, about: str, checkpoint: str, compatibility: str, side: float
+        image: str | bytes,
+        question: str | bytes | None = None,  # which may be left out
+        about: str = "",
+        checkpoint: str = "",
+        compatibility: str = "",
+        side: int = 0,
     ):
         """Asks a picture a question: where is this class, or where is what another picture shows?
 
@@ -190,8 +195,9 @@ def add_endpoint(site: Site) -> None:
             image: the picture looked at; its centred square is used.
             question: a picture that asks with its global feature; or leave it out and say about.
             about: the name of a class that asks, by the mean global feature of its training pictures.
-            checkpoint: the family of networks, such as vgg-att3-cifar10-s-ask.
-            compatibility: dp, pc or additive; under pc no question moves anything.
+            checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s-ask, or a family: vgg-att3-cifar10-s-ask.
+            compatibility: dp, pc or additive; under pc no question moves anything. Leave it out where checkpoint names
+                one; of a family, the one with the lowest error then answers.
             side: in pixels, at which the network reads each picture; 0 is its own.
 
         Returns:
@@ -209,5 +215,5 @@ def add_endpoint(site: Site) -> None:
         seen = look(site.networks, [given(image)], checkpoint, compatibility, side)
         return ask(site.networks, seen.scene, about or given(question), checkpoint, compatibility).to_json()
 
-    inputs = [image, question, about, *hidden_switch(site), side]
+    inputs = [image, question, about, *hidden_switch(site), detail_input()]
     endpoint(answered, inputs, [gr.JSON(label="ask", visible=False)], "ask")

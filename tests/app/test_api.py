@@ -17,7 +17,7 @@ from app.inputs import picture_input
 from app.server.gradio_patches import UNTAKEN, uploads_only
 from tests.app.serving import CIFAR10, FAMILY
 
-ENDPOINTS = {"/explain", "/compare", "/query", "/attack", "/others", "/test_images"}
+ENDPOINTS = {"/explain", "/compare", "/ask", "/attack", "/others", "/test_images"}
 
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

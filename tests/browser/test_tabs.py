@@ -1,4 +1,4 @@
-"""Side by side, Query and About as a visitor uses them, and their numbers against the public API."""
+"""Side by side, Attack and About as a visitor uses them, and their numbers against the public API."""
 
 import re
 
@@ -9,18 +9,21 @@ from playwright.sync_api import Page, expect
 from model import LEVELS
 from tests.app.serving import CIFAR10, FAMILY
 from tests.browser.test_explain import COLOURS, contrast, settled
-from tests.conftest import REPO
 
 SLOW = 120_000  # ms; a busy machine is no reason to fail
-SHOWN = {"Side by side": 9, "Query": 9, "Attack": 12}  # pictures in the grid: three levels (and the pixels) by three
+SHOWN = {"Side by side": 9, "Attack": 12}  # pictures in the grid: three levels (and the pixels) by three
 
 
-def open_tab(page: Page, name: str) -> None:
+def choose_tab(page: Page, name: str) -> None:
     tab = page.get_by_role("tab", name=name, exact=True)
     if not tab.count():  # on a phone the last tabs are in a menu
         page.get_by_role("button", name="More tabs").click()
         tab = page.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True)
     tab.click()
+
+
+def open_tab(page: Page, name: str) -> None:
+    choose_tab(page, name)
     if name in SHOWN:
         page.locator(".grid:visible img").nth(SHOWN[name] - 1).wait_for(timeout=120_000)
 
@@ -98,33 +101,6 @@ def test_side_by_side_shows_what_the_api_says(open_page, page_url, picture_file,
     assert all(caption.startswith("0.00 ×") for i, caption in enumerate(shared["captions"]) if i % 3 < 2)
 
 
-def test_query_moves_under_dp_and_not_under_pc(open_page, page_url, picture_file, tmp_path):
-    from gradio_client import handle_file
-
-    page = open_page()
-    open_tab(page, "Query")
-    choose(page, picture_file.read_bytes(), which=1)
-    page.locator(".grid:visible img").nth(8).wait_for(timeout=60_000)
-    choose(page, picture_file.read_bytes(), which=0)
-    page.locator(".grid:visible img").nth(8).wait_for(timeout=60_000)
-    alike = state(page)
-    assert alike["r"] == dict.fromkeys(LEVELS, 1.0)  # a picture that asks itself
-    page.locator(".ask:visible .thumbnails").nth(1).get_by_role("button", name="Example: frog", exact=True).click()
-    dp = changed(page, alike)
-    expect(page.locator(".compared:visible .message")).to_contain_text("most: by up to")
-    assert min(dp["r"].values()) < 0.99
-    frog = handle_file(REPO / "assets" / "examples" / "frog.png")
-    asked = {"image": handle_file(picture_file), "query": frog, "checkpoint": FAMILY, "api_name": "/query"}
-    said = api(page_url, tmp_path, compatibility="dp", **asked)
-    assert dp["r"] == pytest.approx(said["correlation"], abs=0.0051)
-    assert_answers(dp["answers"], [said["own"], said["queried"]])
-    page.get_by_role("radio", name="Parametrised (pc)").check()
-    pc = changed(page, dp)
-    assert pc["r"] == dict.fromkeys(LEVELS, 1.0) and pc["answers"][0] == pc["answers"][1]
-    expect(page.locator(".compared:visible .message")).to_contain_text("the softmax cancels it")
-    assert all("none between queried and own" in words for words in pc["words"][2::3])
-
-
 def test_attack_shows_what_the_api_says(open_page, page_url, picture_file, tmp_path):
     from gradio_client import handle_file
 
@@ -155,7 +131,7 @@ def test_tabs_begin_with_what_was_chosen_last_on_explain(open_page):
     page = open_page("?example=frog&compat=pc")
     settled(page, "pc")
     answer, probability = page.locator(".answer h2").inner_text().split(maxsplit=1)
-    told = {"Attack": ".named", "Query": ".named", "Other explanations": ".others .named"}
+    told = {"Attack": ".named", "Other explanations": ".others .named"}
     for tab, named in told.items():
         open_tab(page, tab)
         expect(page.get_by_role("radio", name="Parametrised (pc)").and_(page.locator(":visible"))).to_be_checked()
@@ -185,15 +161,7 @@ def held(page: Page):
     return page.locator(".ask:visible .image-frame img").first
 
 
-def test_query_does_not_begin_with_a_picture_that_asks_itself(open_page):
-    page = open_page("?example=cat")  # what asks at first elsewhere
-    open_tab(page, "Query")
-    looked_at, asks = (page.locator(".ask:visible .image-frame img").nth(i).get_attribute("alt") for i in (0, 1))
-    assert looked_at == "Picture looked at: cat"
-    assert asks.startswith("Picture that asks: ") and not asks.endswith(": cat")
-
-
-@pytest.mark.parametrize("tab", ["Side by side", "Query"])
+@pytest.mark.parametrize("tab", ["Side by side"])
 def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, picture_file, tab):
     page = open_page()
     open_tab(page, tab)
@@ -228,11 +196,8 @@ def test_about_shows_measured_errors(open_page, width):
 @pytest.mark.parametrize("width", [1280, 1024, 390])
 def test_looks(open_page, scheme, width):
     page = open_page(width=width, scheme=scheme)
-    for tab in ("Side by side", "Query", "Attack", "About"):
+    for tab in ("Side by side", "Attack", "About"):
         open_tab(page, tab)
-        if tab == "Query" and width > 900:  # the switch that this tab is about
-            pc = page.get_by_role("radio", name="Parametrised (pc)").and_(page.locator(":visible")).bounding_box()
-            assert pc["y"] + pc["height"] <= 800
         if tab in SHOWN:
             before = state(page)
             assert all(text.split()[0] in CIFAR10 for text in before["answers"])

@@ -61,7 +61,7 @@ def test_answers_and_refusals_come_back_from_a_lent_gpu(checkpoints, networks, p
         assert_same(answer, networks.explain(picture, FAMILY, "pc").to_json())
         for name in ("/compare", "/attack", "/others"):
             client.predict(image=image, api_name=name)
-        client.predict(image=image, query=image, api_name="/query")
+        client.predict(image=image, question=image, api_name="/ask")
         assert server.log.read_text().count("lent") == 5
         bad = tmp_path / "bad.png"
         bad.write_bytes(b"\x89PNG" + bytes(99))
