@@ -12,11 +12,12 @@ from PIL import Image
 from app.ask import MOST, Answer, ask, look, takes_names
 from app.asking import ask_once, follow
 from app.drawing import panels, scenes, words
-from app.endpoints import detail_input, endpoint, given, hidden_switch, text
+from app.endpoints import detail_input, endpoint, given, hidden_switch
 from app.examples import Example, list_examples, uploaded
 from app.images import PictureError, read_picture
 from app.inputs import INTERNAL, Front, network_switch, picture_input
 from app.server.gpu import on_gpu
+from app.server.gradio_patches import as_text
 from app.site import Site
 
 START = "Click pictures to compose a scene, one to four of them: the answer comes here."
@@ -179,7 +180,7 @@ def add_endpoint(site: Site) -> None:
     """The public ``/ask``."""
     image, question = picture_input(visible=False), picture_input(visible=False)
     about = gr.Textbox("", label="about", visible=False)
-    about.preprocess = text
+    as_text(about)  # refused below, in a sentence of ours
 
     def answered(
         image: str | bytes,
