@@ -13,7 +13,7 @@ root := $(if $(filter 0,$(shell id -u)),,sudo)
 export GRADIO_ANALYTICS_ENABLED := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint data bench figures container lock install browser
+.PHONY: help demo test lint data bench load figures container lock install browser
 
 help: ## show this help
 	@echo "make demo and make test start from a machine with Python 3.10 or newer; the rest is installed into $(VENV)."
@@ -35,6 +35,9 @@ data: $(page) ## fetch CIFAR-10, which training, evaluation and the page's test 
 
 bench: $(all) ## measure speed on this machine
 	$(python) -m training bench
+
+load: $(all) ## measure how many answers a second programs get, next to an empty endpoint
+	$(python) -m tools.load --soak 2000
 
 figures: $(all) browser ## draw the figures of the README again
 	$(python) -m tools.screenshots

@@ -32,6 +32,7 @@ def picture_input(label: str = "Picture", height: int = 250, **settings: Any) ->
         format="png",
         label=label,
         sources=["upload", "webcam", "clipboard"],
+        webcam_options=gr.WebcamOptions(mirror=False),  # a mirror image says left for right, and no writing can be read
         alt_text=label,
         height=height,
         **settings,

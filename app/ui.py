@@ -36,15 +36,7 @@ TABS = {
     "Test images": test_images.build,
     "About": about.build,
 }  # filled when first opened
-NAMED = """() => {
-  const name = () => document.querySelectorAll("fieldset").forEach((set) => {
-    const label = set.querySelector("[data-testid=block-info]");
-    if (label) set.setAttribute("aria-label", label.textContent.trim());
-    set.querySelectorAll("input[type=radio]").forEach((radio, i, all) => { radio.name = all[0].name; });
-  });
-  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-  name();
-}"""  # to gradio, a group of radio buttons has its name beside it only, and each button is a group by itself
+SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
 CSS = Path(__file__).with_name("page.css")
 BODY = 2 * LARGEST * 4 // 3 + 100_000  # bytes of a request: two pictures in base64, and what goes with them
 
@@ -124,6 +116,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         prevent_thread_lock=not wait,
         quiet=True,
         share=False,
+        _frontend=False,  # or gradio asks itself whether it can be reached, and gives up where that takes 3 seconds
         show_error=False,  # an unforeseen error must not show a visitor the server's paths
         max_file_size=LARGEST,
         state_session_capacity=64,  # of visitors and programs; answers, kept for an hour, are up to some 40 MB each
@@ -139,5 +132,5 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         mcp_server=importlib.util.find_spec("mcp") is not None,
         theme=theme(),
         css_paths=CSS,
-        js=NAMED,
+        js=SCRIPT,
     )

@@ -14,6 +14,7 @@ from tests.conftest import REPO
 from tools.browser import CHROMIUM, FLAGS
 
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # it shows a test picture
+OTHER_MACHINE = "--host-resolver-rules=MAP lan.test 127.0.0.1"
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +37,7 @@ def chromium():
 
     expect.set_options(timeout=120_000)  # a busy machine is no reason to fail
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS + CAMERA)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *CAMERA, OTHER_MACHINE])
         yield browser
         browser.close()
 

@@ -1,0 +1,66 @@
+"""What visitors drop, paste and photograph: it is taken, or a sentence says why not and the old picture stays."""
+
+import io
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser.test_explain import settled, state
+
+DROP = """([bytes, name, type, link]) => {
+  const dropped = new DataTransfer();
+  if (name) dropped.items.add(new File([new Uint8Array(bytes)], name, {type}));
+  if (link) dropped.setData("text/uri-list", link);
+  document.querySelector("#ask .upload-container").dispatchEvent(
+    new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: dropped}));
+}"""
+
+
+def avif() -> list[int]:
+    content = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(content, "AVIF")
+    return list(content.getvalue())
+
+
+def test_what_is_dropped_and_is_no_picture_leaves_the_old_one(open_page):
+    page = open_page()
+    before = state(page)
+    page.evaluate(DROP, [None, None, None, "https://example.com/cat.jpg"])
+    expect(page.locator("#notice")).to_contain_text("a link and not a picture")
+    page.evaluate(DROP, [[120], "IMG_1.heic", "", None])
+    expect(page.locator("#notice")).to_contain_text("“IMG_1.heic” is not a picture that can be read here")
+    assert state(page) == before and page.locator("#ask .upload-container img").count() == 1
+    page.evaluate(DROP, [avif(), "new.avif", "", None])
+    page.wait_for_function(
+        "old => ![undefined, old].includes(document.querySelector('#maps img')?.getAttribute('src'))",
+        arg=before["maps"][0],
+    )
+    settled(page, "dp")
+
+
+def test_a_clipboard_without_a_picture_and_a_camera_that_is_not_allowed(open_page):
+    page = open_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Remove Image").click()
+    page.evaluate("() => navigator.clipboard.writeText('no picture')")
+    paste = page.locator("#ask").get_by_role("button", name="Paste from clipboard")
+    paste.first.click()
+    expect(page.locator("#notice")).to_contain_text("There is no picture in the clipboard")
+    page.evaluate(
+        """() => { navigator.clipboard.read = () => Promise.reject(new DOMException("", "NotAllowedError")) }"""
+    )
+    paste.last.click()
+    expect(page.locator("#notice")).to_contain_text("does not let this page use")
+
+
+def test_by_plain_http_from_another_machine_camera_and_clipboard_are_not_offered(chromium, page_url):
+    if not page_url.startswith("http://127.0.0.1:"):
+        pytest.skip("the page runs elsewhere")
+    page = chromium.new_page()
+    page.goto(f"http://lan.test:{urlsplit(page_url).port}")
+    page.locator("#maps img").nth(2).wait_for(timeout=120_000)
+    assert not page.evaluate("window.isSecureContext")
+    expect(page.locator("#ask [data-testid=source-select]")).to_be_hidden()
+    page.close()

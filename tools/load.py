@@ -1,0 +1,284 @@
+"""How many answers a second the page gives to programs, next to a Gradio endpoint that does nothing.
+
+    python -m tools.load                # or: make load; about four minutes
+    python -m tools.load --soak 2000    # and then that many mixed requests, one in ten of them hostile
+
+Starts ``python -m app`` with the shipped checkpoints, and a Gradio server with one empty endpoint that takes the same
+request; asks each in turn, by plain HTTP, from 1, 4, 16 and 64 clients at once; and prints a table. Each client sends
+an example picture anew with each request and checks the answer against ``model.explain``. The clients share the machine
+with the servers, so only the ratios carry over to another machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import http.client
+import itertools
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import model
+from model.machine import granted_cores, processor
+from tools.browser import REPO, free_port, wait_until_served
+
+CLIENTS = (1, 4, 16, 64)
+CHECKPOINT, FAMILY = "vgg-att3-dp-cifar10-s-long", "vgg-att3-cifar10-s-long"
+KINDS = {"nothing": "an endpoint that does nothing", "numbers": "numbers alone", "pictures": "with pictures"}
+ENDPOINTS = {"nothing": "nothing", "numbers": "explain", "pictures": "explain"}
+
+
+@dataclass
+class Tally:
+    """What clients of one kind saw: seconds of each answer, and how many answers were wrong or missing."""
+
+    seconds: list[float] = field(default_factory=list)
+    wrong: int = 0
+    elapsed: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        return len(self.seconds) / self.elapsed
+
+    def quantile(self, share: float) -> float:
+        """Seconds within which this share of the answers came."""
+        return sorted(self.seconds)[min(len(self.seconds) - 1, math.ceil(share * len(self.seconds)) - 1)]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture as a client sends it, and what the network says of it."""
+
+    url: str
+    answer: str
+    logit: float
+    peaks: tuple[float, ...]
+
+
+def examples() -> list[Example]:
+    net = model.Network.from_pretrained(CHECKPOINT)
+    found = []
+    for path in sorted((REPO / "assets" / "examples").glob("*.png")):
+        said = model.explain(path, net)
+        url = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+        peaks = tuple(level.peak_x_uniform for level in said.levels.values())
+        found.append(Example(url, said.answer, said.logit, peaks))
+    return found
+
+
+class Client:
+    """One program that keeps its connection."""
+
+    def __init__(self, port: int):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+
+    def send(self, method: str, path: str, body: dict | None = None) -> tuple[int, str]:
+        content = None if body is None else json.dumps(body)
+        try:
+            self.connection.request(method, path, content, {"Content-Type": "application/json"} if content else {})
+            answer = self.connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            self.connection.close()  # the next request opens another
+            raise
+
+    def call(self, endpoint: str, **arguments) -> tuple[str, object]:
+        """The last event of one call, complete or error, or the status where it was refused; and its data."""
+        status, text = self.send("POST", f"/gradio_api/call/v2/{endpoint}", arguments)
+        if status != 200:
+            return str(status), json.loads(text)
+        status, text = self.send("GET", f"/gradio_api/call/v2/{endpoint}/{json.loads(text)['event_id']}")
+        lines = text.strip().splitlines()
+        return lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
+
+
+def right(kind: str, example: Example, event: str, data: object) -> bool:
+    """Whether an answer is the one that is due."""
+    if event != "complete":
+        return False
+    if kind == "nothing":
+        return True
+    said, *pictures = data
+    peaks = [level["peak_x_uniform"] for level in said["levels"].values()]
+    same = said["class"] == example.answer and math.isclose(said["logit"], example.logit, abs_tol=1e-3)
+    close = all(math.isclose(a, b, rel_tol=1e-3) for a, b in zip(peaks, example.peaks, strict=True))
+    return same and close and all(map(bool, pictures)) == (kind == "pictures")
+
+
+def measure(kind: str, port: int, clients: int, seconds: float, pictures: list[Example]) -> Tally:
+    """Asks from that many clients at once for that long; each checks its own answers."""
+    tally, end = Tally(), time.monotonic() + seconds
+    more = {} if kind == "nothing" else {"checkpoint": FAMILY, "compatibility": "dp"}
+
+    def ask(number: int) -> None:
+        client = Client(port)
+        for example in itertools.islice(itertools.cycle(pictures), number, None):
+            if time.monotonic() > end:
+                return
+            began = time.perf_counter()
+            try:
+                event, data = client.call(
+                    ENDPOINTS[kind], image={"url": example.url}, pictures=kind == "pictures", **more
+                )
+                tally.wrong += not right(kind, example, event, data)
+            except (OSError, ValueError, http.client.HTTPException, LookupError):
+                tally.wrong += 1  # lost
+            tally.seconds.append(time.perf_counter() - began)
+
+    began = time.monotonic()
+    run_all(ask, clients)
+    tally.elapsed = time.monotonic() - began
+    return tally
+
+
+def run_all(function: Callable[[int], None], count: int) -> None:
+    threads = [threading.Thread(target=function, args=[i]) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@contextmanager
+def served(command: list[str]) -> Iterator[tuple[int, int]]:
+    """(port, process id) of a server that runs meanwhile."""
+    port = free_port()
+    server = subprocess.Popen(command, cwd=REPO, env={**os.environ, "GRADIO_SERVER_PORT": str(port)})
+    try:
+        wait_until_served(f"http://127.0.0.1:{port}", server)
+        yield port, server.pid
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def serve_nothing() -> None:
+    """A Gradio server whose one endpoint takes what /explain takes and does nothing with it."""
+    from app.server import environment
+
+    port = int(os.environ["GRADIO_SERVER_PORT"])
+    environment.settle()
+    import gradio as gr
+
+    from app.inputs import picture_input
+
+    def nothing(image, pictures):
+        return {}
+
+    with gr.Blocks() as page:
+        inputs = [picture_input(visible=False), gr.Checkbox(label="pictures", visible=False)]
+        gr.Button().click(nothing, inputs, gr.JSON(visible=False), api_name="nothing", concurrency_limit=16)
+    page.queue(max_size=64).launch(server_name="127.0.0.1", server_port=port, quiet=True, _frontend=False)
+
+
+def memory(process: int) -> float:
+    """Megabytes that a process holds in memory; 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        return 0.0
+
+
+def show_rates(ports: dict[str, int], page: int, seconds: float, pictures: list[Example]) -> None:
+    """Prints the table of rates."""
+    print("| clients | what | answers/s | of the empty one's | p50, s | p95, s | wrong or lost | page's memory, MB |")
+    print("|--:|---|--:|--:|--:|--:|--:|--:|")
+    for clients in CLIENTS:
+        empty = None
+        for kind, what in KINDS.items():
+            tally = measure(kind, ports[kind], clients, seconds, pictures)
+            empty = empty or tally.rate
+            print(
+                f"| {clients} | {what} | {tally.rate:.1f} | {tally.rate / empty:.2f} | {tally.quantile(0.5):.2f} "
+                f"| {tally.quantile(0.95):.2f} | {tally.wrong} of {len(tally.seconds)} | {memory(page):.0f} |",
+                flush=True,
+            )
+
+
+def hostile(client: Client, chance: random.Random) -> bool:
+    """Sends what nobody should; whether it was refused in a sentence."""
+    inside = {"url": "data:image/png;base64," + base64.b64encode(b"\x89PNG" + chance.randbytes(99)).decode()}
+    event, data = chance.choice(
+        [
+            lambda: client.call("explain", image=inside),
+            lambda: client.call("explain", image={"path": "/etc/passwd"}),
+            lambda: client.call("explain", image=None),
+            lambda: client.call("explain", image=inside, side=10**9),
+            lambda: client.call("attack", image=inside, epsilon=-1),
+            lambda: client.call("no_such_thing", image=inside),
+            lambda: client.call("test_images", count=10**9),
+        ]
+    )()
+    said = data.get("error") if isinstance(data, dict) else None
+    return event in ("error", "400") and isinstance(said, str) and said.endswith(".") and "Traceback" not in said
+
+
+def soak(port: int, page: int, count: int, pictures: list[Example], clients: int = 8) -> None:
+    """Sends mixed requests, one in ten of them hostile, and prints what came of it."""
+    numbers, wrong, held = itertools.count(), [], {}
+
+    def ask(_: int) -> None:
+        client = Client(port)
+        while (number := next(numbers)) < count:
+            chance = random.Random(number)
+            if number % (count // 8) == 0:
+                held[number] = memory(page)
+            example, kind = chance.choice(pictures), chance.choice(["numbers", "numbers", "pictures"])
+            image = {"url": example.url}
+            try:
+                if number % 10 == 0:
+                    good = hostile(client, chance)
+                elif number % 50 == 1:
+                    good = client.call("attack", image=image, method="fgsm")[0] == "complete"
+                elif number % 10 == 5:
+                    good = client.call("compare", image=image)[0] == "complete"
+                else:
+                    asked = client.call(
+                        "explain", image=image, checkpoint=FAMILY, compatibility="dp", pictures=kind == "pictures"
+                    )
+                    good = right(kind, example, *asked)
+            except (OSError, ValueError, http.client.HTTPException, LookupError):
+                good = False
+            if not good:
+                wrong.append(number)
+
+    run_all(ask, clients)
+    print(f"\n{count} mixed requests from {clients} clients, one in ten hostile: {len(wrong)} wrong or lost.")
+    print("Memory of the page, MB, after each eighth: " + ", ".join(f"{held[n]:.0f}" for n in sorted(held)), end="")
+    print(f", {memory(page):.0f}.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=6, help="how long each line of the table is measured")
+    parser.add_argument("--soak", type=int, default=0, help="mixed requests to send afterwards")
+    parser.add_argument("--serve-nothing", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve_nothing:
+        return serve_nothing()
+    import torch
+
+    pictures = examples()
+    print(
+        f"{processor()}, {granted_cores()} cores granted; Python {sys.version.split()[0]}, torch {torch.__version__}.\n"
+    )
+    itself = [sys.executable, "-m", "tools.load", "--serve-nothing"]
+    with served([sys.executable, "-m", "app"]) as (port, page), served(itself) as (empty, _):
+        show_rates({"nothing": empty, "numbers": port, "pictures": port}, page, arguments.seconds, pictures)
+        if arguments.soak:
+            soak(port, page, arguments.soak, pictures)
+    return None
+
+
+if __name__ == "__main__":
+    main()
