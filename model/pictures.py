@@ -57,7 +57,7 @@ def read_picture(
             holds, of 32-bit values with ``guess_range`` False, gone, or closed to this program.
     """
     try:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # it would be logged; our own limit comes next
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # they would be logged, with Pillow's own path
         with io.BytesIO(file) if isinstance(file, bytes) else open(file, "rb") as stream:
             return decode(stream, enough, turn, guess_range)
     except BadPicture:
