@@ -132,6 +132,8 @@ def measurement(results: Mapping, dataset: str) -> str:
                 "before the error was measured" if results.get("rounded_before") else "after it, and not measured again"
             )
             text += f" The weights were rounded to {results['rounded_to']} {when}."
+        for title, other in results.get("more_tests", {}).items():
+            text += f" On all {other['test_images']:,} test images of {title}: {100 * other['error']:.2f} %."
         return text
     if "held_out_error" in results:
         count = f"{results['held_out_images']:,} " if "held_out_images" in results else ""

@@ -70,6 +70,11 @@ def asked_row(value: object) -> bool:
     return isinstance(grid, list) and len(grid) == 2 and all(v is None or fraction(v) for v in numbers)
 
 
+def test_result(value: object) -> bool:
+    """Whether it is an error with how many pictures it was measured on."""
+    return isinstance(value, dict) and fraction(value.get("error")) and isinstance(value.get("test_images"), int)
+
+
 MEASURED: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` the page and the cards show
     **dict.fromkeys(("error", "held_out_error", "calibration"), fraction),
     **dict.fromkeys(("test_images", "held_out_images"), lambda v: isinstance(v, int)),
@@ -77,6 +82,8 @@ MEASURED: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` th
     # error on single pictures by the side in pixels at which they were read
     "sides": lambda v: isinstance(v, dict) and all(k.isdecimal() and fraction(error) for k, error in v.items()),
     "ask": lambda v: isinstance(v, list) and all(map(asked_row, v)),
+    # {what people call another test set: what was measured on it}
+    "more_tests": lambda v: isinstance(v, dict) and all(map(test_result, v.values())),
 }
 FITS: dict[str, Callable[[object], bool]] = {  # what config.json may hold of Info
     "class_names": lambda v: isinstance(v, list) and all(isinstance(name, str) for name in v) and len({*v}) == len(v),

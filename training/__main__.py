@@ -143,8 +143,7 @@ def evaluate(
         print(f"  {name:12} {100 * error:6.2f} %")
     sure = f"mean confidence {100 * measured.confidence:.2f} %, {100 * (1 - measured.error):.2f} % right"
     print(f"expected calibration error {100 * measured.calibration:.2f} % ({sure})")
-    more = {title: measuring.evaluate(nets[checkpoint], data, title) for title in data.more_tests}
-    for title, other in more.items():
+    for title, other in measured.more.items():
         low, high = (100 * v for v in other.interval)
         interval = f"95 % interval {low:.2f} to {high:.2f}"
         print(f"error {100 * other.error:.2f} % ({interval}) on {other.images:,} test pictures of {title}")
@@ -153,8 +152,7 @@ def evaluate(
     if confusion:
         measuring.draw_confusion(measured, confusion)
     if as_json:
-        others = {"more": {title: other.as_dict() for title, other in more.items()}} if more else {}
-        print(json.dumps({"checkpoint": checkpoint, **measured.as_dict(), **others}))
+        print(json.dumps({"checkpoint": checkpoint, **measured.as_dict()}))
 
 
 @app.command()

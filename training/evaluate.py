@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -31,6 +31,7 @@ class Measured:
         calibration: expected calibration error, 15 equal bins of confidence.
         confidence: mean probability of the class named; below 1 - error, the network is less sure than it is right.
         confusion: [K][K], how many pictures of the row's class were given the column's.
+        more: the same of the data's other test sets, by what people call them.
     """
 
     error: float
@@ -40,6 +41,7 @@ class Measured:
     calibration: float
     confidence: float
     confusion: list[list[int]]
+    more: dict[str, Measured] = field(default_factory=dict)
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -47,7 +49,8 @@ class Measured:
     def summary(self) -> dict:
         """What a checkpoint's config and card keep."""
         kept = {"error": self.error, "interval": self.interval, "test_images": self.images}
-        return {**kept, "calibration": self.calibration}
+        more = {title: other.summary() for title, other in self.more.items()}
+        return {**kept, "calibration": self.calibration, **({"more_tests": more} if more else {})}
 
 
 @torch.inference_mode()
@@ -111,17 +114,18 @@ def check_classes(net: Network, data: Dataset) -> None:
         )
 
 
-def evaluate(net: Network, data: Dataset, test: str = "") -> Measured:
+def evaluate(net: Network, data: Dataset) -> Measured:
     """Measures a network on all test pictures of ``data``, normalised as the network was trained.
-
-    ``test`` is the title of another of its test sets, ``data.more_tests``.
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    split = data.more_tests[test] if test else data.test
-    return measure(predict(net, split), split.labels, data.class_names)
+
+    def measured(split: Split) -> Measured:
+        return measure(predict(net, split), split.labels, data.class_names)
+
+    return replace(measured(data.test), more={title: measured(split) for title, split in data.more_tests.items()})
 
 
 def save(checkpoint: str, net: Network, measured: Measured) -> None:

@@ -14,6 +14,7 @@ from training import data
 from training.__main__ import main
 from training.data import DataError, Dataset, Split, load
 from training.data.stl10 import FOLDER, read_masks, read_photographs, resize_all
+from training.evaluate import evaluate
 
 NAMES = ("airplane", "bird", "automobile", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 
@@ -100,4 +101,10 @@ def test_evaluate_reports_every_test_set(monkeypatch, capsys, tmp_path):
     assert exit.value.code == 0 and "on 4 test pictures\n" in out and "on 8 test pictures of CIFAR-10\n" in out
     said = json.loads(out.splitlines()[-1])
     assert (said["images"], said["more"]["CIFAR-10"]["images"]) == (4, 8)
-    assert dataclasses.replace(two, more_tests={}).fingerprint == two.fingerprint
+    summary = evaluate(net.eval(), two).summary()
+    assert summary["more_tests"]["CIFAR-10"]["test_images"] == 8
+    net.save_pretrained(tmp_path, dataclasses.replace(net.info, results=summary))
+    card = (tmp_path / "README.md").read_text()
+    error = summary["more_tests"]["CIFAR-10"]["error"]
+    assert f" On all 8 test images of CIFAR-10: {100 * error:.2f} %." in card
+    model.Network.from_pretrained(tmp_path)
