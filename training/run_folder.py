@@ -209,19 +209,16 @@ def add_events(file: Path, history: list[dict]) -> None:
 
 def whole_events(content: bytes) -> Iterator[tuple]:
     """The events of a file's content and where each ends, up to the first that is not whole."""
-    from google.protobuf.message import DecodeError
     from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.record_writer import masked_crc32c
 
     start = 0  # of a record: its length in 8 bytes, their check sum in 4, the event, its check sum in 4
     while start + 12 <= len(content):
-        length = int.from_bytes(content[start : start + 8], "little")
-        end = start + length + 16
-        if end > len(content):
+        end = start + 16 + int.from_bytes(content[start : start + 8], "little")
+        event, check = content[start + 12 : end - 4], content[end - 4 : end]
+        if end > len(content) or check != masked_crc32c(event).to_bytes(4, "little"):
             return
-        try:
-            yield Event.FromString(content[start + 12 : end - 4]), end
-        except DecodeError:
-            return
+        yield Event.FromString(event), end
         start = end
 
 
