@@ -8,7 +8,7 @@ import torch
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from model.datasets import dataset_title
-from training.data.fetch import explain_failure
+from training.data.fetch import read_or_fetch
 from training.data.splits import Split
 
 KINDS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
@@ -22,9 +22,13 @@ def load(name: str, data_dir: Path, size: int = 32, seed: int = 0) -> tuple[Spli
     """
     kind = KINDS[name]
     folder = data_dir / kind.base_folder
-    with explain_failure(dataset_title(name), folder.is_dir(), f"the folder {folder.name} out of {kind.url}", data_dir):
-        # An intact copy is used as it is; only where there is none is the network asked.
-        splits = [kind(data_dir, train=train, download=not folder.is_dir()) for train in (True, False)]
+    splits = read_or_fetch(
+        lambda download: [kind(data_dir, train=train, download=download) for train in (True, False)],
+        dataset_title(name),
+        folder.is_dir(),
+        f"the folder {folder.name} out of {kind.url}",
+        data_dir,
+    )
     train, test = (
         Split(torch.from_numpy(s.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(s.targets)) for s in splits
     )

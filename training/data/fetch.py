@@ -1,20 +1,39 @@
-"""Files that torchvision looks for, and fetches where they are missing and there is a network."""
+"""Files that torchvision looks for, and fetches where they are missing or damaged and there is a network."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
+from typing import TypeVar
 
 from training.data.splits import DataError
 
+PATIENCE = 60  # seconds without a byte, after which a server is given up
+T = TypeVar("T")
 
-@contextmanager
-def explain_failure(title: str, present: bool, what: str, where: Path) -> Iterator[None]:
-    """Turns torchvision's failures into one DataError that says what to put where."""
+
+def read_or_fetch(read: Callable[[bool], T], title: str, present: bool, what: str, where: Path) -> T:
+    """``read(download)``: with what is there, if that is whole; else what a broken fetch left is fetched again.
+
+    Raises:
+        DataError: the files are damaged or missing, and cannot be fetched; it says what to put where.
+        PermissionError: they are closed to this program.
+    """
+    before = socket.getdefaulttimeout()
     try:
-        yield
+        if present:
+            try:
+                return read(False)
+            except RuntimeError:  # how torchvision says that a sum is wrong
+                pass
+        socket.setdefaulttimeout(PATIENCE)
+        return read(True)
+    except PermissionError:
+        raise
     except (OSError, RuntimeError, HTTPException) as e:
-        state = "damaged or incomplete" if present else "missing, and could not be fetched"
-        raise DataError(f"{title} is {state}: put {what} into {where}") from e
+        state = "damaged or incomplete" if present else "missing"
+        raise DataError(f"{title} is {state}, and could not be fetched: put {what} into {where}") from e
+    finally:
+        socket.setdefaulttimeout(before)

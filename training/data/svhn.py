@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torchvision.datasets import SVHN
 
-from training.data.fetch import explain_failure
+from training.data.fetch import read_or_fetch
 from training.data.splits import Split
 
 
@@ -22,7 +23,6 @@ def load(name: str, data_dir: Path, size: int = 32, seed: int = 0) -> tuple[Spli
     for part in ("train", "test"):
         url, file, _ = SVHN.split_list[part]
         present = (data_dir / file).is_file()
-        with explain_failure(f"SVHN's {file}", present, f"the file from {url}", data_dir):
-            s = SVHN(data_dir, part, download=not present)
+        s = read_or_fetch(partial(SVHN, data_dir, part, None, None), f"SVHN's {file}", present, f"the file from {url}", data_dir)
         splits.append(Split(torch.from_numpy(np.ascontiguousarray(s.data)), torch.from_numpy(s.labels)))
     return *splits, tuple("0123456789")

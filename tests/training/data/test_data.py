@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import os
 import pickle
+import socket
 import struct
 import tarfile
 import threading
@@ -22,6 +23,7 @@ from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 from model.datasets import DATASETS
 from training.data import DataError, Dataset, Split, channel_statistics, hold_out, load
 from training.data.birds import FOLDER, cub_records
+from training.data import fetch
 from training.data.folders import choose_test
 
 
@@ -81,7 +83,7 @@ def test_svhn_labels_zero_as_0(svhn):
 
 
 @pytest.mark.parametrize("name, file", [("cifar100", "cifar-100-python/train"), ("cifar100", "cifar-100-python/meta")])
-def test_a_damaged_cifar_is_refused(cifar100, name, file):
+def test_a_damaged_cifar_is_refused(unreachable, cifar100, name, file):
     content = bytearray((cifar100 / file).read_bytes())
     content[len(content) // 2] ^= 1
     (cifar100 / file).write_bytes(content)
@@ -89,12 +91,12 @@ def test_a_damaged_cifar_is_refused(cifar100, name, file):
     assert "CIFAR-100 is damaged or incomplete" in message and "put the folder cifar-100-python" in message
 
 
-def test_an_incomplete_cifar_is_refused(cifar100):
+def test_an_incomplete_cifar_is_refused(unreachable, cifar100):
     (cifar100 / "cifar-100-python" / "test").unlink()
     assert "damaged or incomplete" in refusal("cifar100", cifar100)
 
 
-def test_a_damaged_svhn_is_refused(svhn):
+def test_a_damaged_svhn_is_refused(unreachable, svhn):
     file = svhn / "test_32x32.mat"
     file.write_bytes(file.read_bytes()[:-1])
     assert "SVHN's test_32x32.mat is damaged or incomplete" in refusal("svhn", svhn)
@@ -120,7 +122,7 @@ def test_without_data_or_network_one_sentence_says_what_to_put_where(tmp_path, u
     assert what in message and str(tmp_path / "none") in message
 
 
-def test_missing_data_are_fetched(cifar100, tmp_path, monkeypatch):
+def test_missing_data_are_fetched_and_broken_ones_again(cifar100, tmp_path, monkeypatch):
     served, fetched = tmp_path / "served", tmp_path / "fetched"
     served.mkdir()
     archive = served / CIFAR100.filename
@@ -133,9 +135,21 @@ def test_missing_data_are_fetched(cifar100, tmp_path, monkeypatch):
         monkeypatch.setattr(CIFAR100, "url", f"http://127.0.0.1:{server.server_port}/{archive.name}")
         monkeypatch.setattr(CIFAR100, "tgz_md5", hashlib.md5(archive.read_bytes()).hexdigest())
         data = load("cifar100", fetched)
+        (fetched / CIFAR100.base_folder / "test").write_bytes(b"half")  # as a broken unpacking leaves it
+        repaired = load("cifar100", fetched)
         server.shutdown()
     assert torch.equal(data.train.images, load("cifar100", cifar100).train.images)
+    assert torch.equal(data.test.images, repaired.test.images)
     load("cifar100", fetched)  # now without the server
+
+
+def test_a_server_that_stalls_is_given_up(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        monkeypatch.setattr(fetch, "PATIENCE", 0.2)
+        monkeypatch.setattr(CIFAR100, "url", f"http://127.0.0.1:{silent.getsockname()[1]}/x")
+        assert "missing, and could not be fetched" in refusal("cifar100", tmp_path)
+    assert socket.getdefaulttimeout() is None
 
 
 # CUB-200-2011
