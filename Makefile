@@ -13,7 +13,7 @@ root := $(if $(filter 0,$(shell id -u)),,sudo)
 export GRADIO_ANALYTICS_ENABLED := False
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint data bench load figures container lock install browser
+.PHONY: help demo test lint data bench load figures container lock audit install browser
 
 help: ## show this help
 	@echo "make demo and make test start from a machine with Python 3.10 or newer; the rest is installed into $(VENV)."
@@ -52,6 +52,12 @@ lock: $(made) ## choose every dependency's newest version again: constraints.txt
 	{ sed '/^[^#]/,$$d' constraints.txt; $(python) -m uv pip compile -q --universal --python-version 3.10 \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements-dev.txt; } >$(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
+
+audit: $(all) ## list the licences of all packages, and look for known flaws in them where there is a network
+	$(python) -m tools.licences requirements-dev.txt
+	@[ -x $(VENV)/audit/bin/pip-audit ] || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install -q pip-audit; } || \
+	  { echo "pip-audit could not be fetched: there is no network, so no flaws were looked for."; exit 1; }
+	$(VENV)/audit/bin/pip-audit --path $$($(python) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 install: $(all) ## make .venv and install all that training, tests and lint need
 

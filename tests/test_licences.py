@@ -1,0 +1,16 @@
+"""Every package that is installed may be passed on with the project, and says so."""
+
+from pathlib import Path
+
+from tools.licences import licences, named
+
+REPO = Path(__file__).resolve().parents[1]
+
+
+def test_no_package_asks_for_our_code_and_each_names_its_licence():
+    found = licences(named(REPO / "requirements-dev.txt"))
+    assert {"torch", "gradio", "pillow", "numpy", "hypothesis"} <= found.keys()
+    said = {name: licence for name, (_, licence) in found.items()}
+    assert not [name for name, licence in said.items() if "GPL" in licence or "Affero" in licence]
+    unsaid = {name for name, licence in said.items() if not licence}
+    assert not {name for name in unsaid if not name.startswith(("cuda", "nvidia"))}  # torch's own, NVIDIA's

@@ -1,0 +1,59 @@
+"""Lists every package that the project installs, and its licence, as the package itself says.
+
+python -m tools.licences requirements.txt
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+
+def named(file: Path) -> list[str]:
+    """The packages that a requirements file names, and those of the files that it includes."""
+    names = []
+    for line in file.read_text("utf-8").splitlines():
+        if included := re.match(r"-r (\S+)", line):
+            names += named(file.parent / included[1])
+        elif line and line[0] not in "#-":
+            names.append(Requirement(line.partition("#")[0].strip()).name)
+    return names
+
+
+def licences(names: list[str]) -> dict[str, tuple[str, str]]:
+    """{package: (version, licence)} of these and of all that they need here, sorted by name."""
+    found, waiting = {}, list(names)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in found:
+            continue
+        try:
+            package = distribution(name)
+        except PackageNotFoundError:  # for another system, or an extra
+            continue
+        found[name] = package.version, licence(package.metadata)
+        for line in package.requires or ():
+            needed = Requirement(line)
+            if not needed.marker or needed.marker.evaluate({"extra": ""}):
+                waiting.append(needed.name)
+    return dict(sorted(found.items()))
+
+
+def licence(metadata) -> str:
+    """A package's licence in a few words; "" where it says none."""
+    classes = [c.rpartition(" :: ")[2] for c in metadata.get_all("Classifier", []) if c.startswith("License ::")]
+    said = metadata.get("License-Expression") or ", ".join(classes) or metadata.get("License") or ""
+    return said.strip().partition("\n")[0][:80]
+
+
+def main() -> None:
+    for name, (version, said) in licences([n for file in sys.argv[1:] for n in named(Path(file))]).items():
+        print(f"{name:28} {version:14} {said or 'not said'}")
+
+
+if __name__ == "__main__":
+    main()
