@@ -23,6 +23,8 @@ def load(name: str, data_dir: Path, size: int = 32, seed: int = 0) -> tuple[Spli
     for part in ("train", "test"):
         url, file, _ = SVHN.split_list[part]
         present = (data_dir / file).is_file()
-        s = read_or_fetch(partial(SVHN, data_dir, part, None, None), f"SVHN's {file}", present, f"the file from {url}", data_dir)
+        s = read_or_fetch(
+            partial(SVHN, data_dir, part, None, None), f"SVHN's {file}", present, f"the file from {url}", data_dir
+        )
         splits.append(Split(torch.from_numpy(np.ascontiguousarray(s.data)), torch.from_numpy(s.labels)))
     return *splits, tuple("0123456789")

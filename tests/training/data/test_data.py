@@ -21,9 +21,8 @@ from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100, SVHN
 
 from model.datasets import DATASETS
-from training.data import DataError, Dataset, Split, channel_statistics, hold_out, load
+from training.data import DataError, Dataset, Split, channel_statistics, fetch, hold_out, load
 from training.data.birds import FOLDER, cub_records
-from training.data import fetch
 from training.data.folders import choose_test
 
 
