@@ -188,3 +188,17 @@ def test_where_a_manifest_is_all_else_is_of_the_same_picture(network, picture, t
 def test_the_example_of_the_docstring_runs(monkeypatch):
     monkeypatch.chdir(REPO)
     assert doctest.testmod(sys.modules["model.explain"]) == (0, 5)
+
+
+@pytest.mark.parametrize("compatibility", ["dp", "pc", "additive", "uniform"])
+def test_even_pictures_give_numbers_and_drawings(network, compatibility):
+    checks = Image.fromarray(np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255).convert("RGB")
+    plain = [
+        Image.new("RGB", size, colour) for size in ((1, 1), (32, 32), (3000, 1)) for colour in ("black", "white", "red")
+    ]
+    net = network(compatibility)
+    with np.errstate(all="raise", under="ignore"):
+        for even in (checks, *plain):
+            found = model.explain(even, net)
+            assert json.loads(json.dumps(found.to_json(), allow_nan=False))
+            assert len(found.overlays()) == len(found.maps)

@@ -109,6 +109,27 @@ def test_exif_turns_the_picture(picture):
     assert read_picture(encoded(picture, "PNG", exif=exif), turn=False).size == picture.size
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_of_every_format(picture, kind, orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    turned = [
+        None,
+        "FLIP_LEFT_RIGHT",
+        "ROTATE_180",
+        "FLIP_TOP_BOTTOM",
+        "TRANSPOSE",
+        "ROTATE_270",
+        "TRANSVERSE",
+        "ROTATE_90",
+    ]
+    upright = turned[orientation - 1]
+    wanted = picture.transpose(Image.Transpose[upright]) if upright else picture
+    read = read_picture(encoded(picture, kind, exif=exif, **lossless(kind)))
+    assert np.abs(np.asarray(read, int) - np.asarray(wanted, int)).mean() < 4
+
+
 def test_broken_exif_is_no_reason_to_refuse(picture):
     assert read_picture(encoded(picture, "JPEG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")).size == picture.size
 

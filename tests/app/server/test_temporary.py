@@ -25,6 +25,13 @@ def file(path: Path, old: bool) -> Path:
     return path
 
 
+def test_a_system_without_user_ids_is_swept_too(tmp_path, monkeypatch):
+    old = file(tmp_path / f"{temporary.PREFIX}own" / "a" / "old.png", True)
+    monkeypatch.delattr(os, "getuid")  # as on Windows
+    temporary.sweep(tmp_path)
+    assert not old.exists()
+
+
 def test_a_sweep_takes_what_is_old_from_our_folders_alone(tmp_path):
     own = tmp_path / f"{temporary.PREFIX}own"
     new, old = file(own / "a" / "new.png", False), file(own / "b" / "old.png", True)
