@@ -41,11 +41,12 @@ def names() -> None:
 @app.command()
 def export(
     source: Annotated[str, typer.Argument(help="A checkpoint folder, the name of a shipped one, or a Hub id.")],
-    destination: Annotated[Path, typer.Argument(help="The new checkpoint's folder.")],
+    destination: Annotated[Path, typer.Argument(help="The new checkpoint's folder, or the ONNX file.")],
     prune: Annotated[bool, typer.Option("--prune", help="pc, uniform: leave the global branch out.")] = False,
     dtype: Annotated[Precision, typer.Option(help="The precision to store weights in.")] = Precision.float32,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write one ONNX file instead, in float32.")] = False,
 ) -> None:
-    """Write a checkpoint again: pruned, or in half precision."""
+    """Write a checkpoint again: pruned, in half precision, or as an ONNX file."""
     import torch
 
     from model import AttendingNetwork, CheckpointError, Network
@@ -58,6 +59,12 @@ def export(
         if not isinstance(net, AttendingNetwork):
             raise CheckpointError(f"{source} is a {type(net).__name__}, which has nothing to prune")
         net = net.pruned()
+    if onnx:
+        from model.onnx_file import write_onnx
+
+        write_onnx(net, destination)
+        print(f"{destination}: {destination.stat().st_size / 1e6:.1f} MB")
+        return
     stored = getattr(torch, dtype.value)
     if not all(v.to(stored).isfinite().all() for v in net.state_dict().values() if v.is_floating_point()):
         raise CheckpointError(f"{source} has weights that {dtype.value} cannot hold; bfloat16 has float32's range")

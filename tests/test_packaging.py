@@ -50,7 +50,7 @@ def distributions(modules: set[str]) -> dict[str, set[str]]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_requirements_name_what_a_package_imports(package):
     """Space and image install requirements.txt alone, so it has to be enough for the page."""
-    optional = {"spaces", "skimage"}  # used where they happen to be installed
+    optional = {"spaces", "skimage", "onnx", "onnxscript"}  # used where they happen to be installed
     named = requirements("requirements.txt")
     if package == "training":
         named |= requirements("requirements-dev.txt")

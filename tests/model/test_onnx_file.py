@@ -1,0 +1,66 @@
+"""ONNX files, run by onnxruntime, say what torch says."""
+
+import json
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import model
+from model import Network
+from model.__main__ import app
+from model.explain import explain_pixels, global_features
+
+
+def session(name: str, file) -> tuple[Network, onnxruntime.InferenceSession]:
+    result = CliRunner().invoke(app, ["export", name, str(file), "--onnx"])
+    assert result.exit_code == 0, result.output
+    return Network.from_pretrained(name), onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+
+
+def run(graph: onnxruntime.InferenceSession, **inputs) -> dict[str, np.ndarray]:
+    said = graph.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
+    return dict(zip([output.name for output in graph.get_outputs()], said, strict=True))
+
+
+def assert_same(said: dict, net: Network, pixels: torch.Tensor, question: torch.Tensor | None = None) -> None:
+    for i, found in enumerate(explain_pixels(net, pixels, question)):
+        k = int(said["logits"][i].argmax())
+        assert net.info.class_names[k] == found.answer
+        assert said["logits"][i, k] == pytest.approx(found.logit, abs=1e-4)
+        for level, part in found.levels.items():
+            assert np.allclose(said[f"map_{level}"][i], part.attention, atol=1e-6)
+            assert said[f"terms_{level}"][i, k] == pytest.approx(part.logit, abs=1e-4)
+
+
+def test_dp_with_and_without_a_question_of_any_batch_and_side(tmp_path):
+    net, graph = session("vgg-att3-dp-cifar10-s-long", tmp_path / "dp.onnx")
+    torch.manual_seed(0)
+    for shape in ((1, 3, 32, 32), (3, 3, 48, 33)):
+        pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
+        said = run(graph, picture=pixels)
+        assert_same(said, net, pixels)
+        g = global_features(net, pixels)
+        assert np.allclose(said["own_g"], g, atol=1e-4)
+        asked = g.flip(0) + 1
+        assert_same(run(graph, picture=pixels, g=asked), net, pixels, asked)
+        assert_same(run(graph, picture=pixels, g=asked[:1]), net, pixels, asked[:1].expand(len(pixels), -1))
+    told = graph.get_modelmeta().custom_metadata_map
+    assert told["name"] == net.name and tuple(json.loads(told["class_names"])) == net.info.class_names
+
+
+def test_pc_takes_a_picture_alone(tmp_path):
+    net, graph = session("vgg-att3-pc-cifar10-s-long", tmp_path / "pc.onnx")
+    assert [x.name for x in graph.get_inputs()] == ["picture"]
+    pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    said = run(graph, picture=pixels)
+    assert_same(said, net, pixels)
+    assert "own_g" not in said
+
+
+def test_a_network_without_attention_is_refused(tmp_path):
+    model.build("vgg-gap", num_classes=3, width=0.0625).save_pretrained(tmp_path / "gap")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "gap"), str(tmp_path / "gap.onnx"), "--onnx"])
+    assert result.exit_code and "no trained attention" in str(result.exception) and not (tmp_path / "gap.onnx").exists()
