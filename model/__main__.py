@@ -32,7 +32,7 @@ class Precision(str, Enum):
 
 @app.command("list")
 def names() -> None:
-    """Print the name of every network, one a line."""
+    """Print the name of every network, one on each line."""
     from model.networks.zoo import list_names
 
     print("\n".join(list_names()))
@@ -81,12 +81,12 @@ def explain(
     checkpoint: Annotated[str, typer.Option(help="A checkpoint folder, the name of a shipped one, or a Hub id.")],
     out: Annotated[Path, typer.Option(help="The folder to write into.")],
     side: Annotated[int, typer.Option(min=0, help="Pixels at which the network reads; 0 is its own side.")] = 0,
-    batch: Annotated[int, typer.Option(min=1, help="Pictures a forward pass.")] = 64,
-    pictures: Annotated[bool, typer.Option("--pictures", help="Draw each map over its picture, too.")] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures in a forward pass.")] = 64,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Also draw each map over its picture.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; by default cuda where there is one.")] = "",
 ) -> None:
-    """Explain pictures: one JSON line each, their maps in .npz files. torchrun splits the files among processes."""
+    """Explain pictures: a JSON line for each, maps in .npz files. torchrun splits the files among processes."""
     import torch
     from tqdm import tqdm
 
@@ -128,7 +128,7 @@ def bench(
 def table(
     match: Annotated[str, typer.Option(help="Only the networks whose name contains this.")] = "",
     rounds: Annotated[int, typer.Option(min=1, help="How often each network is timed, in turn.")] = 5,
-    batch: Annotated[int, typer.Option(min=1, help="Images a forward pass.")] = 4,
+    batch: Annotated[int, typer.Option(min=1, help="Images in a forward pass.")] = 4,
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
 ) -> None:
     """Print docs/architectures.md: parameters, multiply-adds, maps and forward time of every network."""

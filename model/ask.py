@@ -1,4 +1,4 @@
-"""A question put to a scene: where does the network look for what is asked, and what does it answer?
+"""One question about one scene: where the network looks for it, and what it answers.
 
     found = ask("park.jpg", "dog", "vgg-att3-dp-cifar10-s-ask")            # by name: the mean g of the class asks
     found = ask("park.jpg", "my-dog.jpg", "vgg-att3-dp-cifar10-s-ask")     # by picture: its own g asks
@@ -53,7 +53,7 @@ UNMOVED = (
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene that a network has read, so that a question costs no more than its own part.
+    """A scene that a network has read once, for any number of questions.
 
     Attributes:
         pixels: uint8 [1, 3, H, W], what the network read.
@@ -80,8 +80,8 @@ class Asked:
     Attributes:
         asked: the answer under the question.
         own: the answer under the scene's own g.
-        question: the class that was asked for by name; of a question by picture, what the network names that picture.
-        by_name: whether a class's mean g asked, not a picture's g.
+        question: the class asked for by name; for a question by picture, the network's class of that picture.
+        by_name: whether a class's mean g asked, rather than a picture's g.
         grid: rows and columns of a composed scene, (1, 1) of a single picture.
         uses_question: whether the network's maps depend on g at all.
     """
@@ -99,17 +99,17 @@ class Asked:
 
     @property
     def shares(self) -> dict[str, tuple[float, ...]]:
-        """{level: the share of the asked map in each picture of the scene}, in reading order."""
+        """The share of the asked map in each picture of the scene, {level: shares in reading order}."""
         return shares_of(self.asked, self.grid)
 
     @property
     def own_shares(self) -> dict[str, tuple[float, ...]]:
-        """The same of the scene's own maps."""
+        """The same for the scene's own maps."""
         return shares_of(self.own, self.grid)
 
     @property
     def note(self) -> str:
-        """What the question changed, in a sentence or two."""
+        """One or two sentences about what the question changed."""
         if not self.uses_question:
             return UNMOVED.format(self.asked.compatibility)
         found = self.comparison
@@ -123,7 +123,7 @@ class Asked:
         return f"{most} The answer {changed}."
 
     def to_json(self, maps: bool = True) -> dict:
-        """Both answers, how far each level's two maps agree, and what the question changed."""
+        """Both answers, the correlation of their maps by level, and what the question changed."""
         return {
             ASKED: self.asked.to_json(maps),
             OWN: self.own.to_json(maps),
@@ -138,7 +138,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class ClassAsked:
-    """What a scene answers when one class is asked for by name.
+    """The answer when one class is asked for by name.
 
     Attributes:
         name: the class.
@@ -158,10 +158,10 @@ def ask(
     side: int = 0,
     grid: Grid | None = None,
 ) -> Asked:
-    """Asks a scene a question.
+    """Asks a question about a scene.
 
     Args:
-        scene: a picture, whose centred square is used; or two, three, four or nine, of which a scene is composed.
+        scene: a picture, whose centred square is used; or two, three, four or nine pictures, which form a scene.
         question: the name of a class; or a picture.
         checkpoint: the name of a shipped checkpoint, a folder, a Hub id, or a network.
         side: of each square that the network reads, in pixels; 0 is the network's own.
@@ -170,8 +170,8 @@ def ask(
     Raises:
         BadPicture: a file holds no usable picture.
         CheckpointError: there is no such checkpoint, or it cannot be read.
-        ValueError: the network has no trained attention, or keeps no question for its classes, or has no such class;
-            or the grid does not suit the number of pictures.
+        ValueError: the network has no trained attention, has no such class, or cannot be asked by name; or the grid
+            does not fit the number of pictures.
     """
     net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
     return ask_scene(net, read_scene(net, scene, side, grid), question)
@@ -180,7 +180,7 @@ def ask(
 def ask_every_class(
     scene: Picture | Sequence[Picture], checkpoint: str | Path | Network, side: int = 0, grid: Grid | None = None
 ) -> list[ClassAsked]:
-    """Asks a scene for each class in turn, in one pass over its local features; for the arguments see ``ask``.
+    """Asks about each class in turn; the scene is read once. For the arguments see ``ask``.
 
     Raises:
         BadPicture, CheckpointError, ValueError: as ``ask``.
@@ -190,7 +190,7 @@ def ask_every_class(
 
 
 def read_scene(net: Network, scene: Picture | Sequence[Picture], side: int = 0, grid: Grid | None = None) -> Scene:
-    """Looks at a scene once, for any number of questions; for the arguments and errors see ``ask``."""
+    """Reads a scene once, for any number of questions; for the arguments and errors see ``ask``."""
     check_attention(net)
     side = side_of(net, side)
     pixels, square, grid = compose_scene(scene, side, grid)
@@ -211,7 +211,7 @@ def ask_scene(net: AttendingNetwork, scene: Scene, question: Picture) -> Asked:
         picture = square_pixels(rgb_question(question, net), scene.side)[None]
         (own,), g = explain_pixels(net, picture), global_features(net, picture)
         name = own.answer
-    if g is None:  # nothing depends on it
+    if g is None:  # no map depends on it
         asked = scene.own
     else:
         began = time.perf_counter()
@@ -244,11 +244,11 @@ def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAske
 
 
 def compose_scene(scene: Picture | Sequence[Picture], side: int, grid: Grid | None) -> tuple[Tensor, Image.Image, Grid]:
-    """What the network reads of a scene, uint8 [1, 3, H, W]; the same to draw on; and its rows and columns.
+    """Makes the scene that the network reads, uint8 [1, 3, H, W]; a larger one to draw on; and its rows and columns.
 
     Raises:
         BadPicture: a file holds no usable picture.
-        ValueError: the grid does not suit the number of pictures.
+        ValueError: the grid does not fit the number of pictures.
     """
     parts: list[Any] = list(scene) if isinstance(scene, (list, tuple)) else [scene]
     grid = grid or GRIDS.get(len(parts))
@@ -274,14 +274,14 @@ def class_questions(net: AttendingNetwork) -> Tensor:
     """
     if net.class_questions is None:
         raise ValueError(
-            f"{net.name or type(net).__name__} keeps no question for its classes: ask with a picture, or use a "
+            f"{net.name or type(net).__name__} cannot be asked for a class by name: ask with a picture, or use a "
             "checkpoint that was trained with --objective ask"
         )
     return net.class_questions
 
 
 def class_question(net: AttendingNetwork, name: str) -> Tensor | None:
-    """The question for one class, [1, C]; None where no map depends on g.
+    """The question for one class, [1, C]; None if no map depends on g.
 
     Raises:
         ValueError: the network keeps none.
@@ -294,16 +294,16 @@ def rgb_question(question: Picture, net: Network) -> Image.Image:
 
     Raises:
         BadPicture: the file holds no usable picture.
-        ValueError: a word that is neither a class nor a file.
+        ValueError: the question is neither a class nor a file.
     """
     if isinstance(question, str) and not Path(question).exists():
         names = net.info.class_names
         some = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        raise ValueError(f"{question[:80]!r} is neither a picture's file nor one of the classes: {some}")
+        raise ValueError(f"{question[:80]!r} is neither a picture file nor one of the classes: {some}")
     return rgb(question)
 
 
 def shares_of(explanation: Explanation, grid: Grid) -> dict[str, tuple[float, ...]]:
-    """{level: the share of the map in each cell of the grid}, in reading order."""
+    """The share of each map in each cell of the grid, {level: shares in reading order}."""
     maps: Mapping[str, np.ndarray] = explanation.maps
     return {level: tuple(cell_shares(torch.from_numpy(a)[None], grid)[0].tolist()) for level, a in maps.items()}

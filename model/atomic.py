@@ -8,13 +8,13 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EROFS}  # to a mount
+UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EROFS}  # a mount cannot
 
 
 def write_atomically(file: Path, content: bytes) -> None:
     """Writes ``content`` beside ``file``, flushes it, then renames: a reader sees the old file or the new one.
 
-    A mount that knows no modes or cannot flush, such as a bucket or a memory card, is written to all the same.
+    Mounts without modes or flushing, such as buckets and memory cards, are written to as well.
     """
     drawn, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:

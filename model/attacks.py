@@ -1,4 +1,4 @@
-"""Adversarial pictures: what changes in the answer and in the maps when every pixel may move by epsilon / 255?
+"""Adversarial pictures: every pixel value may change by up to epsilon / 255.
 
     attacked = fgsm(net, pictures, classes, epsilon=4)      # one step
     attacked = pgd(net, pictures, classes, epsilon=4)       # ten, from a random start
@@ -30,7 +30,7 @@ def ascent_direction(net: Network, pixels: Tensor, classes: Tensor) -> Tensor:
     """The sign of the gradient of each picture's own cross-entropy with respect to its pixels, [B, 3, H, W]."""
     with torch.enable_grad():
         pixels = pixels.detach().requires_grad_()
-        # A tensor made in inference mode has no place in a backward pass; a copy has.
+        # A tensor made in inference mode cannot take part in a backward pass; a copy can.
         loss = cross_entropy(net(network_input(net, pixels))[0].float(), classes.clone(), reduction="sum")
         return torch.autograd.grad(loss, pixels)[0].sign()
 
@@ -74,7 +74,7 @@ def pgd(
         seed: fixes the random start, on every device alike.
 
     Returns:
-        float32 [B, 3, H, W], from 0 to 1, nowhere further than epsilon / 255 from the picture: the last step's.
+        float32 [B, 3, H, W], from 0 to 1, after the last step; no value further than epsilon / 255 from the picture's.
 
     Raises:
         ValueError: pictures, epsilon, steps or step_size are not as said.

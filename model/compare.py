@@ -1,4 +1,4 @@
-"""Explanations of one picture set side by side: how far do their maps agree?"""
+"""Several explanations of one picture, and how far their maps agree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Comparison:
 
     @property
     def levels(self) -> list[str]:
-        """The levels that every one of them attends at, in depth order."""
+        """The levels that all of them have, in depth order."""
         first, *others = self.explanations.values()
         return [level for level in first.levels if all(level in other.levels for other in others)]
 

@@ -13,7 +13,7 @@ Grid = tuple[int, int]  # rows and columns of a scene
 
 
 def compose(pictures: Tensor, grid: Grid) -> Tensor:
-    """One scene of each row of pictures.
+    """Makes a scene of each row of pictures.
 
     Args:
         pictures: [B, n, 3, H, W], n = rows x columns, in reading order.
@@ -39,7 +39,7 @@ def cell_shares(maps: Tensor, grid: Grid) -> Tensor:
         [B, rows x columns], in reading order; each row sums to 1.
 
     Raises:
-        ValueError: the map's positions cannot be shared out among the cells.
+        ValueError: the map's positions do not divide into such cells.
     """
     rows, columns = grid
     b, h, w = maps.shape

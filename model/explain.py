@@ -4,7 +4,7 @@
     found.answer, found.probabilities["cat"], found.levels["conv13"].attention       # "cat", 0.98, [8, 8]
     found.save("out/")
 
-Page, API, command line and cards draw from this result; nothing is computed twice.
+Page, API, command line and cards all draw from this result.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NOTE = "Each .npy sums to 1. A map highlights where features were taken from, no
 
 @dataclass(frozen=True)
 class Level:
-    """One level's attention and what it added to the winning logit.
+    """One level's attention, and what it added to the winning logit.
 
     Attributes:
         attention: float64 [H, W], sums to 1.
@@ -73,7 +73,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a network says of one picture.
+    """A network's answer for one picture.
 
     Attributes:
         checkpoint: what the caller named: the checkpoint's own name, or its family on the page.
@@ -83,7 +83,7 @@ class Explanation:
         levels: each level's attention and its term of that logit, the lowest level first.
         seen: the picture that the network saw.
         square: the same centred square of the picture at ``SIDE`` pixels; None where nothing is to be drawn.
-        seconds: time the network took, for all pictures of its batch.
+        seconds: how long the network took for the whole batch.
         scale_scores: dp only, see ``model.networks.attention.DotProduct``.
         name: the checkpoint's own name, with the compatibility in it.
         dataset: the short name of the data that it was trained on, such as cifar10.
@@ -149,11 +149,11 @@ class Explanation:
         return {level: overlay(self.square, a, scales[level], view) for level, a in self.maps.items()}
 
     def files(self, view: View | None = None, more: Mapping | None = None) -> dict[str, bytes]:
-        """What ``save`` writes, {file name: content}: the square, what was seen, overlays, raw maps, manifest.json.
+        """The files that ``save`` writes, {name: content}: square, network's input, overlays, raw maps, manifest.json.
 
         Args:
             view: how the overlays are drawn.
-            more: what else the manifest is to hold.
+            more: further entries of the manifest.
         """
         view = view or View()
         files = {"square.png": png(self.square), "seen.png": png(self.seen)}
@@ -172,7 +172,7 @@ class Explanation:
         return {**files, MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
 
     def save(self, folder: str | Path, view: View | None = None) -> None:
-        """Writes overlays, raw maps and manifest.json into a folder; where the manifest is, all else is.
+        """Writes overlays, raw maps and, last, manifest.json into a folder.
 
         Args:
             folder: made if it does not exist.
@@ -231,12 +231,12 @@ def explain(
 def explain_pixels(net: AttendingNetwork, pixels: Tensor, question: Tensor | None = None) -> list[Explanation]:
     """Classifies a batch of squares in one forward pass and splits each answer by level.
 
-    The results have no ``square``, for which the pictures themselves would be needed.
+    The results have no ``square``, which is made from the pictures themselves.
 
     Args:
         net: a network with trained attention, in evaluation mode.
         pixels: uint8 [B, 3, H, W], see ``square_pixels``.
-        question: global features [B, C] to attend with in place of the pictures' own, see ``global_features``.
+        question: global features [B, C] in place of the pictures' own, see ``global_features``.
 
     Raises:
         ValueError: as ``explain``, or ``question`` is not of g's shape.
@@ -249,7 +249,7 @@ def explain_pixels(net: AttendingNetwork, pixels: Tensor, question: Tensor | Non
 
 
 def explanations_of(net: AttendingNetwork, pixels: Tensor, out: Explained, began: float) -> list[Explanation]:
-    """What a network's output says of each picture, uint8 [B, 3, H, W]; ``began`` is when it was asked."""
+    """Explanations from a network's output for pixels, uint8 [B, 3, H, W]; ``began`` is the start by the clock."""
     with torch.inference_mode():
         bias = out.bias.cpu().double()  # in this order: not every device has float64
         maps = {level: a.cpu().double().numpy() for level, a in out.attention.items()}  # [B, H, W]
@@ -281,7 +281,7 @@ def explanations_of(net: AttendingNetwork, pixels: Tensor, out: Explained, began
 
 
 def global_features(net: AttendingNetwork, pixels: Tensor) -> Tensor | None:
-    """g of each picture, uint8 [B, 3, H, W] to [B, C]; None where the network's maps do not depend on it."""
+    """The g of each picture, uint8 [B, 3, H, W] to [B, C]; None if the network's maps do not depend on it."""
     with torch.inference_mode():
         return net.features(network_input(net, pixels))[1]
 
@@ -298,7 +298,7 @@ def side_of(net: Network, side: int = 0) -> int:
     """The side in pixels at which ``net`` reads a picture; 0 stands for its own.
 
     Raises:
-        ValueError: it is no whole number, or too large; one that is too small is refused by the network.
+        ValueError: it is not a whole number, or too large. The network itself refuses one that is too small.
     """
     if isinstance(side, bool) or side != int(side) or not 0 <= side <= LARGEST_INPUT:
         raise ValueError(f"side must be a whole number of pixels up to {LARGEST_INPUT}, or 0, not {side}")
@@ -306,10 +306,10 @@ def side_of(net: Network, side: int = 0) -> int:
 
 
 def rgb(picture: str | Path | bytes | Image.Image) -> Image.Image:
-    """A picture in RGB, whatever it is given as.
+    """Reads a picture in RGB from a file, its content, or a Pillow image.
 
     Raises:
-        BadPicture: it is no usable picture; the message is a sentence that names the file.
+        BadPicture: it is not a usable picture; the message is a sentence that names the file.
     """
     if isinstance(picture, Image.Image):
         return to_rgb(picture)

@@ -2,12 +2,12 @@
 
 What is written, in shards of ``SHARD`` pictures in the order of their paths:
 
-    00000.jsonl      one JSON object a picture: file, and what ``Explanation.to_json`` gives but for the maps; or error
-    00000.npz        {level: float32 [N, H, W]}, N the pictures that could be read, and ``files``, their paths
-    00000/           on request: each map over the picture, 0012-cat-conv13.jpg the third map of line 12
+    00000.jsonl      one JSON object for each picture: file, and ``Explanation.to_json`` without maps; or error
+    00000.npz        {level: float32 [N, H, W]} of the N pictures that could be read, and ``files``, their paths
+    00000/           on request: each map over its picture; 0012-cat-conv13.jpg belongs to line 12
     settings.json    checkpoint, side, and a fingerprint of the list of files
 
-A shard's .jsonl is written last, so that whatever has one is whole. Process r of w takes every w-th shard from r on.
+A shard's .jsonl is written last: a shard that has one is complete. Process r of w takes every w-th shard from r on.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ PATIENCE = 60  # seconds that other processes wait for the first one's settings
 
 @dataclass(frozen=True)
 class Summary:
-    """What became of the files of one process.
+    """The outcome for the files of one process.
 
     Attributes:
         explained: pictures answered now.
@@ -60,7 +60,7 @@ class FolderError(ValueError):
 
 
 def list_pictures(paths: Iterable[Path]) -> list[Path]:
-    """The files named, and those in the folders named, at any depth, whose names end as a picture's do; sorted.
+    """The given files, and all in the given folders, at any depth, whose names end as a picture's do; sorted.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -97,14 +97,14 @@ def explain_files(
         files: all of them, the same for every process.
         out: made if it does not exist; it must be empty unless ``resume``.
         side: at which the network reads the pictures, in pixels; 0 is its own.
-        batch: pictures a forward pass.
+        batch: pictures in a forward pass.
         pictures: write each map over its picture, too.
         resume: leave out the shards that are there.
         rank, world: which process this is, from 0, and of how many.
-        done: called with the number of files that were dealt with.
+        done: called with the number of files that are done.
 
     Raises:
-        FolderError: the folder is not empty, or holds what was made of other files or by another checkpoint.
+        FolderError: the folder is not empty, or holds the answers of another run.
         OSError: it cannot be written.
         ValueError: see ``explain``.
     """
@@ -128,7 +128,7 @@ def explain_files(
 
 
 def describe(net: Network, files: Sequence[Path], side: int, pictures: bool) -> dict:
-    """What a run can only go on with if it is the same."""
+    """The settings that must be the same for a run to go on."""
     names = "\n".join(map(str, files)).encode("utf-8", "surrogateescape")
     return {
         "checkpoint": net.name or type(net).__name__,
@@ -166,7 +166,7 @@ def begin(out: Path, settings: dict, resume: bool, rank: int) -> None:
 
 
 def read_settings(file: Path) -> dict | None:
-    """None where there are none, or none that can be read."""
+    """The saved settings; None if there are none that can be read."""
     try:
         found = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
@@ -176,7 +176,7 @@ def read_settings(file: Path) -> dict | None:
 
 @dataclass(frozen=True)
 class Read:
-    """A file: its square for the network, and for drawings; or what is wrong with it."""
+    """A file's square, for the network and for drawings; or what is wrong with the file."""
 
     file: Path
     pixels: Tensor | None = None  # uint8 [3, side, side]

@@ -12,7 +12,7 @@ from threading import Thread
 from model.format import CONFIG, WEIGHTS, CheckpointError
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-HERE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}  # a disk's errors, not the Hub's
+HERE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}  # errors of the local disk
 PATIENCE = 3  # seconds to wait for the Hub where a cached copy would do; 10 where there is none
 
 
@@ -49,7 +49,7 @@ def fetch(repo: str, revision: str | None = None) -> Path:
 
 
 def cached(repo: str, revision: str | None) -> Path | None:
-    """The folder in the Hub client's cache, where both files of the checkpoint are in it; no network."""
+    """The checkpoint's folder in the Hub client's cache, or None if a file is missing; asks no network."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
@@ -84,7 +84,7 @@ def check_reachable(repo: str, revision: str | None, seconds: float) -> None:
 
 
 def refusal(e: Exception, repo: str, revision: str | None) -> str:
-    """One sentence for what the client raised."""
+    """What the client raised, as one sentence."""
     from huggingface_hub import get_token
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
     from huggingface_hub.errors import RevisionNotFoundError as NoRevision
@@ -97,7 +97,7 @@ def refusal(e: Exception, repo: str, revision: str | None) -> str:
             f"the Hub does not accept {token_source()}: run `hf auth login` again, or remove it to read what is public"
         )
     if get_token() and not get_token().isascii() or isinstance(e, UnicodeEncodeError):
-        return f"{token_source()} is no token: it has letters that none has"
+        return f"{token_source()} is not a token: it has letters that no token has"
     if isinstance(e, RepositoryNotFoundError) or status in (401, 403, 404):
         return (
             f"there is no folder {repo}, nor such a repository on the Hub that you may read (to log in: hf auth login)"
@@ -111,7 +111,7 @@ def refusal(e: Exception, repo: str, revision: str | None) -> str:
 
 
 def token_source() -> str:
-    """Words for where the Hub client takes its token from."""
+    """Where the Hub client takes its token from, in words."""
     named = [name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name, "").strip()]
     return f"the token in {named[0]}" if named else "the token that `hf auth login` saved"
 

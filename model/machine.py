@@ -1,4 +1,4 @@
-"""What this machine is and can do: its processor, how many cores it grants, whether a device computes."""
+"""The machine: its processor, how many cores it grants, whether a device works."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def multiplies_bfloat16(device: str | torch.device) -> bool:
 def device_fault(device: str) -> str:
     """Why ``device`` cannot compute here, in one line; "" where it can.
 
-    A card may be there and fail all the same: one that is too old for this torch has no kernels.
+    A card that is too old for this torch is found, but has no kernels.
     """
     try:
         x = torch.ones(1, 8, 8, 8, device=device)

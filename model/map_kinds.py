@@ -1,4 +1,4 @@
-"""What the maps of a network are: one row a kind, and each network names its own."""
+"""The kinds of maps. Each network says which its own are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class MapKind:
         title: how a network with such maps attends, for a reader.
         contract: what ``forward`` returns beside the logits, for the card; empty where there are no maps.
         variable: what the card's example calls it.
-        of_class: a map shows one class; others are of no class.
+        of_class: whether a map shows one class; attention shows none in particular.
     """
 
     name: str

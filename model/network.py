@@ -34,7 +34,7 @@ class Network(nn.Module):
 
     Attributes:
         arguments: of the constructor; always among them are ``num_classes``, ``width`` and ``input_size``.
-        info: what a program must know beside the weights.
+        info: class names, normalisation, training and results; see ``Info``.
         name: of the checkpoint that it was loaded from, or the Hub id; empty until then.
         input_size: side of its own input in pixels.
     """
@@ -73,12 +73,12 @@ class Network(nn.Module):
 
     @property
     def is_control(self) -> bool:
-        """Its maps say nothing of a picture: it is there for others to be compared with."""
+        """Whether its maps say nothing about the picture: it is there for comparison."""
         return False
 
     @property
     def stages(self) -> list[Stage]:
-        """What ``summary`` says, in rows."""
+        """Its layers, in rows."""
         return []
 
     def features_and_logits(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:

@@ -1,10 +1,10 @@
-"""Explanations computed after training, to lay beside the trained attention; and a check that asks what maps are worth.
+"""Explanations computed after training, to compare attention with; and the deletion check for any map.
 
     saliency(net, pictures, classes)     [B, H, W]    |d logit / d pixel|                (Simonyan et al. 2014)
     grad_cam(net, pictures, classes)     [B, h, w]    gradient-weighted features         (Selvaraju et al. 2017)
     cam(net, pictures, classes)          [B, h, w]    class-weighted features, VGG-GAP   (Zhou et al. 2016)
     deletion(net, pictures, classes, maps, shares)    probability after the highest pixels are blurred
-    moved_deletion, random_deletion(net, ...)         what that is to be held against
+    moved_deletion, random_deletion(net, ...)         the same for a moved map and for random pixels
 
 Unlike attention, these maps are of one class each. None is negative; none is normalised: a map may be 0 everywhere.
 Pictures are uint8 (0 to 255) or floating (0 to 1), [B, 3, H, W]; the network's own mean and std are applied here. The
@@ -48,9 +48,9 @@ def saliency(net: Network, pictures: Tensor, classes: Tensor) -> Tensor:
 
 
 def grad_cam(net: Network, pictures: Tensor, classes: Tensor, level: str | None = None) -> Tensor:
-    """Grad-CAM: ReLU of the sum of a level's channels, each weighted by the mean over positions of d logit / d feature.
+    """Grad-CAM: a level's channels, each weighted by its mean d logit / d feature, summed; then ReLU.
 
-    The gradient takes every path from the level to the logit: with attention, also those through the weights and g.
+    The gradient follows every path from the level to the logit; with attention, also those through the map and g.
 
     Args:
         net: a network with trained attention, or VGG-GAP.
@@ -76,7 +76,7 @@ def grad_cam(net: Network, pictures: Tensor, classes: Tensor, level: str | None 
 
 
 def cam(net: VGGGAP, pictures: Tensor, classes: Tensor) -> Tensor:
-    """CAM, VGG-GAP's own map, its negative part cut off.
+    """CAM, VGG-GAP's own map, with negative values set to 0.
 
     Args:
         net: VGG-GAP.
@@ -106,7 +106,7 @@ def to_side(maps: Tensor, side: tuple[int, int]) -> Tensor:
 def ranks(maps: Tensor, seed: int = 0) -> Tensor:
     """The place of each pixel of [B, H, W] in its map's order, 0 for the highest.
 
-    Equal ones come in a random order, which is the same for every map of the batch.
+    Equal pixels are ordered at random, in the same way for every map of the batch.
     """
     flat = maps.flatten(1).cpu()
     shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed))
@@ -121,7 +121,7 @@ def blurred(pixels: Tensor) -> Tensor:
 
 
 def delete(pictures: Tensor, maps: Tensor, shares: Sequence[float], seed: int = 0) -> Tensor:
-    """Pictures in which a share of the pixels, those that stand highest in the map, are blurred.
+    """Blurs a share of the pixels of each picture: those that are highest in the map.
 
     Args:
         pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
@@ -146,7 +146,7 @@ def delete(pictures: Tensor, maps: Tensor, shares: Sequence[float], seed: int = 
 def deletion(
     net: Network, pictures: Tensor, classes: Tensor, maps: Tensor, shares: tuple[float, ...] = SHARES, seed: int = 0
 ) -> Tensor:
-    """The deletion check: how probable is the class still when the pixels a map names are blurred?
+    """The deletion check: the probability of the class after the pixels that a map highlights are blurred.
 
     Args:
         net: any network.
@@ -174,8 +174,8 @@ def random_deletion(
 ) -> Tensor:
     """The same for pixels drawn at random, the mean over ``seeds`` draws: [B, len(shares)].
 
-    Random pixels lie scattered, a map's in patches; so the two differ in shape as well as in place. Each picture's
-    draws are its own, as in ``moved_deletion``.
+    Random pixels lie scattered, and a map's lie in patches, so the two differ in shape as well as in place. Each
+    picture has its own draws, as in ``moved_deletion``.
     """
     noise = [torch.rand(seeds, *pictures.shape[2:], generator=g) for g in generators(len(pictures), numbers)]
     draws = torch.stack(noise, 1).to(pictures.device)  # [seeds, B, H, W]
@@ -183,7 +183,7 @@ def random_deletion(
 
 
 def generators(count: int, numbers: Sequence[int] | None) -> list[torch.Generator]:
-    """One for each of ``count`` pictures, seeded by its number: 0, 1, 2 ... where nothing else is said."""
+    """A generator for each of ``count`` pictures, seeded by its number, by default 0, 1, 2 ..."""
     return [torch.Generator().manual_seed(number) for number in (range(count) if numbers is None else numbers)]
 
 
@@ -196,12 +196,11 @@ def moved_deletion(
     seeds: int = 10,
     numbers: Sequence[int] | None = None,
 ) -> Tensor:
-    """The same for maps moved elsewhere, a move at a time: [seeds, B, len(shares)].
+    """The same for maps moved elsewhere, one move after the other: [seeds, B, len(shares)].
 
-    A map is shifted as on a torus, by at least a quarter of the side in one direction. What stands high in it stays as
-    patchy as it was and differs in place alone; of a map that points nowhere half the moves fall less, half fall more.
-    Each picture's moves are its own, drawn by its number, so that pictures are independent of each other; their
-    ``numbers`` are 0, 1, 2 ... where nothing else is said.
+    A map is shifted as on a torus, by at least a quarter of the side in one direction. It stays as patchy as it was,
+    and differs in place alone. If a map points nowhere, half of its moves cost more than it and half less. Each picture
+    has its own moves, drawn by its number, so that pictures are independent; ``numbers`` are by default 0, 1, 2 ...
     """
     h, w = pictures.shape[2:]
     enlarged = to_side(maps, (h, w))

@@ -1,4 +1,4 @@
-"""From pictures to a network's input: the one place for it, shared by training, evaluation and the page."""
+"""From pictures to a network's input, the same for evaluation, experiments and the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from model.network import Network
 
 
 def crop_square(image: Image.Image, size: int) -> Image.Image:
-    """What the network sees: the centred square of an RGB picture, resized to ``size`` x ``size`` with antialiasing."""
+    """The centred square of an RGB picture, resized to ``size`` x ``size`` with antialiasing: what a network sees."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
@@ -26,7 +26,7 @@ def to_pixels(image: Image.Image) -> Tensor:
 
 
 def square_pixels(picture: Image.Image, side: int) -> Tensor:
-    """What a network sees of an RGB picture: its centred square at ``side`` pixels, uint8 [3, side, side]."""
+    """The centred square of an RGB picture at ``side`` pixels, uint8 [3, side, side]."""
     return to_pixels(crop_square(picture, side))
 
 
@@ -58,7 +58,7 @@ def unit_pixels(pictures: Tensor) -> Tensor:
 def network_input(net: Network, pictures: Tensor) -> Tensor:
     """Pictures as ``net`` takes them: float32, on its device, normalised by its own mean and std; gradients pass.
 
-    Training aside, every question to a network goes through here, so that commands and tabs show it the same numbers.
+    Commands and tabs all use this, so that networks get the same numbers everywhere.
 
     Raises:
         ValueError: see ``check_pictures``.

@@ -1,4 +1,4 @@
-"""From attention maps to pictures. Nothing here asks the network again: a map and a ``View`` are enough."""
+"""From attention maps to pictures. A map and a ``View`` are enough; no network is asked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def limits(maps: Mapping[str, np.ndarray], view: View) -> dict[str, tuple[float,
 
     Args:
         maps: level: [H, W], each sums to 1.
-        view: its ``shared`` counts.
+        view: only ``shared`` matters.
     """
     scaled = {level: a * a.size for level, a in maps.items()}
     if view.shared:
@@ -54,8 +54,8 @@ def enlarge(values: np.ndarray, size: tuple[int, int], smooth: bool) -> np.ndarr
 
 
 def kept(values: np.ndarray, keep: float) -> np.ndarray:
-    """The fewest highest positions that hold at least ``keep`` per cent of the sum, and those as high as the last of
-    them: [H, W] to bool [H, W]."""
+    """The highest positions that together hold ``keep`` per cent of the sum, and all as high as the lowest of them:
+    [H, W] to bool [H, W]."""
     if keep >= 100:
         return np.ones(values.shape, bool)
     order = np.argsort(values, axis=None)[::-1]

@@ -34,9 +34,9 @@ the global feature: see [README](../README.md#how-attention-is-computed).
 | `vgg-att1`, `-att2`, `-att3` | the paper's: attention at conv13; conv10 and conv13; conv7, conv10 and conv13 |
 | `resnet164`, `resnet164-att2` | pre-activation bottlenecks; attention at the outputs of stages 2 and 3 |
 
-Then the head: `concat`, one linear layer over all attended vectors; `indep`, one a level, logits summed. Last the
-compatibility: `dp` <l, g> / sqrt(C), or undivided as published, or times a learnt factor (`scale_scores`); `pc`
-<u, l + g>; `additive` (ours) <u, tanh(W l + V g + b)>, W and V to C / 4 channels; `uniform` (a control) every
+Then the head: `concat`, one linear layer over all attended vectors; `indep`, one for each level, their logits summed.
+Last the compatibility: `dp` <l, g> / sqrt(C), or undivided as published, or times a learnt factor (`scale_scores`);
+`pc` <u, l + g>; `additive` (ours) <u, tanh(W l + V g + b)>, W and V to C / 4 channels; `uniform` (a control) every
 position alike.
 
 A compatibility of your own is a module in [attention.py](../model/networks/attention.py) that makes scores [B, H, W] of

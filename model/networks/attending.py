@@ -1,4 +1,4 @@
-"""What every network with trained attention shares, whatever its trunk: maps, attended vectors, heads, exact split.
+"""What every network with trained attention shares: maps, attended vectors, heads, and the exact split of the logits.
 
     local_features, g = net.features(images)              # of the trunk and the global branch
     attention = net.attention_maps(local_features, g)     # {level: [B, H, W]}
@@ -23,7 +23,7 @@ from model.networks.layers import norm_relu_dropout
 
 
 class Explained(NamedTuple):
-    """A prediction and its exact split by level: logits = bias + the sum of the terms, to rounding."""
+    """An answer and its exact split by level: logits = bias + the sum of the terms, to rounding."""
 
     logits: Tensor  # [B, K]
     attention: dict[str, Tensor]  # level: [B, H, W], each map sums to 1
@@ -32,10 +32,10 @@ class Explained(NamedTuple):
 
 
 class AttendingNetwork(Network):
-    """The base of AttentionVGG and ResNet164Attention; the class is read from attended local features alone.
+    """The base of AttentionVGG and ResNet164Attention. The class is read from attended local features alone.
 
-    A subclass says which levels are available, and makes the trunk and the global branch; the trunk returns
-    {level: [B, C, H, W]} and knows its ``channels``, {level: C}. For the arguments see ``AttentionVGG``.
+    A subclass names the available levels and makes the trunk and the global branch. The trunk returns
+    {level: [B, C, H, W]} and has ``channels``, {level: C}. For the arguments see ``AttentionVGG``.
     """
 
     map_kind = ATTENTION
@@ -94,11 +94,11 @@ class AttendingNetwork(Network):
         self.register_buffer("class_questions", torch.zeros(num_classes, asks) if asks else None)
 
     def make_trunk(self, width: float, dropout: float, input_size: int) -> nn.Module:
-        """From images to the local features of every available level."""
+        """Makes the module from images to the local features of every available level."""
         raise NotImplementedError
 
     def make_global_branch(self, width: float, dropout: float) -> nn.Module:
-        """From the last available level's features to the global feature g, by a last layer ``fc1``."""
+        """Makes the module from the last available level's features to g; its last layer is ``fc1``."""
         raise NotImplementedError
 
     def add_heads(self, channels: dict[str, int], dropout: float) -> None:
@@ -114,7 +114,7 @@ class AttendingNetwork(Network):
             self.classifier = nn.ModuleDict({k: nn.Linear(c, num_classes) for k, c in channels.items()})
 
     def add_global_branch(self, branch: nn.Module | None, channels: dict[str, int], dropout: float) -> None:
-        """Adds the global branch, and for each level of other width than g a BN-ReLU-Dropout-Linear from g to it."""
+        """Adds the global branch, and a BN-ReLU-Dropout-Linear from g to each level of another width."""
         self.project = nn.ModuleDict()
         self.global_branch = branch
         if branch is None:
@@ -153,7 +153,7 @@ class AttendingNetwork(Network):
         """A copy that keeps one question for each class, the mean g of its training pictures: [K, C of g].
 
         Raises:
-            ValueError: under the compatibility no map depends on g, or the shape is another one.
+            ValueError: no map depends on g under this compatibility, or the shape does not fit.
         """
         shape = [self.arguments["num_classes"], self.global_branch.fc1.out_features] if self.uses_global else None
         if shape != list(questions.shape):
@@ -164,12 +164,12 @@ class AttendingNetwork(Network):
         return net
 
     def local_features(self, images: Tensor) -> dict[str, Tensor]:
-        """Local features of each level, {level: [B, C, H, W]}; the images may be of any shape, such as scenes."""
+        """The local features of each level, {level: [B, C, H, W]}. Images may have any shape, as scenes do."""
         local_features = self.trunk(images)
         return {level: local_features[level] for level in self.levels}
 
     def features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
-        """Local features of each level, {level: [B, C, H, W]}, and g [B, C], None where nothing depends on it.
+        """The local features of each level, {level: [B, C, H, W]}, and g [B, C], or None where no map depends on it.
 
         Raises:
             ValueError: ``images`` is not floating-point [B, 3, H, W], or too small for the trunk.
@@ -179,12 +179,12 @@ class AttendingNetwork(Network):
         return {level: local_features[level] for level in self.levels}, g
 
     def attention_maps(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> dict[str, Tensor]:
-        """The map of each level, {level: [B, H, W]}, for any global feature: another image's, say (a query).
+        """The map of each level, {level: [B, H, W]}, under any global feature: the image's own, or a question's.
 
         Under pc and uniform the map is the same for every global feature, None included.
         """
         if not self.uses_global:
-            global_feature = None  # the softmax would cancel <u, g>, and a large one would round the rest away
+            global_feature = None  # the softmax cancels <u, g>, but a large one would cost precision
         maps = {}
         for level, l in local_features.items():
             g = global_feature
@@ -221,7 +221,7 @@ class AttendingNetwork(Network):
 
         Args:
             images: normalised pictures.
-            query: global features [B, C] to attend with in place of the images' own (dp and additive).
+            query: global features [B, C] in place of the images' own (dp and additive).
 
         Raises:
             ValueError: ``images`` is not floating-point [B, 3, H, W], or too small; ``query`` is not of g's shape.
@@ -232,7 +232,7 @@ class AttendingNetwork(Network):
         return self.explain_features(local_features, g if query is None else query)
 
     def explain_features(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> Explained:
-        """The same from what ``features`` gives, or under another global feature."""
+        """As ``explain_logits``, from the features that ``features`` returns, and any global feature."""
         attention = self.attention_maps(local_features, global_feature)
         terms = self.level_terms(local_features, attention)
         return Explained(self.bias + sum(terms.values()), attention, terms, self.bias)

@@ -1,8 +1,8 @@
-"""Trained attention (Jetley et al., ICLR 2018, section 3): where in a layer's local features does the answer lie?
+"""Trained attention (Jetley et al., ICLR 2018, section 3): scores, maps and the attended vector.
 
     l   local_features   [B, C, H, W]   one layer's output, before its pool
     g   global_feature   [B, C]         what the whole network has seen
-    c   compatibility    [B, H, W]      one score a position
+    c   compatibility    [B, H, W]      one score for each position
     a   attention        [B, H, W]      softmax of c over all positions; sums to 1
     g_a attended         [B, C]         sum over positions of a * l
 
@@ -19,25 +19,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-ROUNDING = 1e-5  # x uniform: what float32 leaves of a map that is even
+ROUNDING = 1e-5  # x uniform: how far float32 may be from an even map
 
 
 def wide(x: Tensor) -> Tensor:
-    """``x`` in float32, or in float64 if it is: a score of half precision overflows, and rounds away what it ranks."""
+    """``x`` in float32, or float64 if it is: scores of half precision overflow and lose their order."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def no_autocast(x: Tensor) -> AbstractContextManager:
-    """Where ``x`` lies, operations keep the precision that they are given."""
+    """Switches autocast off on the device of ``x``."""
     kind = x.device.type
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def inner(local_features: Tensor, vector: Tensor) -> Tensor:
-    """<l_i, v> at each position i, in single precision: [B, C, H, W] and [B, C] to [B, H, W]."""
+    """The inner product <l_i, v> at each position i, in float32: [B, C, H, W] and [B, C] to [B, H, W]."""
     b, _, h, w = local_features.shape
     with no_autocast(local_features):
-        row = wide(vector)[:, None]  # [B, 1, C]: a row times a matrix, some 10 times as fast here as the reverse
+        row = wide(vector)[:, None]  # [B, 1, C]: a row times a matrix is 10 times as fast as the reverse
         return (row @ wide(local_features).flatten(2)).view(b, h, w)
 
 
@@ -46,10 +46,10 @@ class DotProduct(nn.Module):
 
     Args:
         channels: C of the local features.
-        scale_scores: True divides by sqrt(C). The last linear layer before the score (FC-1, or conv7's projection) can
-            absorb the constant, so the functions that can be learnt are the paper's, but the first softmax is not
-            already collapsed onto a few points. "learnt" starts there and learns the factor, one a level. False is the
-            paper's formula.
+        scale_scores: True divides by sqrt(C), so that the first softmax does not collapse onto a few points. The linear
+            layer before the score (FC-1, or conv7's projection) can absorb the constant, so the functions that can be
+            learnt are the paper's. "learnt" starts there and learns a factor for each level. False is the paper's
+            formula.
     """
 
     def __init__(self, channels: int, scale_scores: bool | str = True):
@@ -63,16 +63,16 @@ class DotProduct(nn.Module):
 
 
 class Parametrised(nn.Module):
-    """pc: c_i = <u, l_i + g>, u learnt per level.
+    """pc: c_i = <u, l_i + g>, u learnt separately for each level.
 
     <u, g> is the same at every position, so the softmax cancels it: g cannot move the map. ``global_feature`` may
-    therefore be None, with the same attention but for rounding.
+    therefore be None; the attention is then the same, to rounding.
     """
 
     def __init__(self, channels: int):
         super().__init__()
         self.u = nn.Conv2d(channels, 1, kernel_size=1)
-        # The author draws u with std sqrt(2): all weight on a few points at first. 1/sqrt(C) starts near uniform.
+        # The author draws u with std sqrt(2), which puts all weight on a few points. 1/sqrt(C) starts near uniform.
         nn.init.normal_(self.u.weight, std=1 / math.sqrt(channels))
         nn.init.zeros_(self.u.bias)
 
@@ -88,8 +88,8 @@ class Parametrised(nn.Module):
 class Additive(nn.Module):
     """additive (ours, after Bahdanau et al. 2015): c_i = <u, tanh(W l_i + V g + b)>; the tanh lets g move the map.
 
-    <u, tanh(l_i + g)> would be the least change; W and V let l and g, which lie in different spaces, meet in one of
-    their own. It has C / 4 channels: with C of them the two would cost 4 % of the network's multiply-adds.
+    W and V bring l and g, which lie in different spaces, into a common one. It has C / 4 channels: with C of them W and
+    V would cost 4 % of the network's multiply-adds.
     """
 
     def __init__(self, channels: int):
@@ -97,7 +97,7 @@ class Additive(nn.Module):
         hidden = math.ceil(channels / 4)
         self.w = nn.Conv2d(channels, hidden, kernel_size=1)
         self.v = nn.Linear(channels, hidden, bias=False)
-        self.u = nn.Conv2d(hidden, 1, kernel_size=1, bias=False)  # a bias would be cancelled by the softmax
+        self.u = nn.Conv2d(hidden, 1, kernel_size=1, bias=False)  # the softmax would cancel a bias
         nn.init.normal_(self.u.weight, std=1 / math.sqrt(hidden))
 
     def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class Uniform(nn.Module):
 
 @dataclass(frozen=True)
 class Equation:
-    """How a score is computed: the formula, in which _i marks what each position has its own of; and its source."""
+    """How a score is computed: the formula and its source. _i marks what differs between positions."""
 
     text: str
     source: str
@@ -132,7 +132,7 @@ class Compatibility:
         label: what visitors read.
         uses_global: g can move a map.
         equations: by the value of the constructor's argument ``setting``, where there is a choice.
-        control: a comparison, and no choice on the page's switch.
+        control: it is for comparison, and not on the page's switch.
     """
 
     name: str
@@ -169,7 +169,7 @@ ROWS = (  # in the order of the page's switch
         setting="global_branch",
         equations={
             True: Equation("c_i = ⟨u, l_i + g⟩", "as in the paper"),
-            False: Equation("c_i = ⟨u, l_i⟩", "the paper's, less ⟨u, g⟩"),
+            False: Equation("c_i = ⟨u, l_i⟩", "the paper's, without ⟨u, g⟩"),
         },
     ),
     Compatibility(
@@ -177,7 +177,7 @@ ROWS = (  # in the order of the page's switch
         build=lambda channels, _: Additive(channels),
         label="Additive (ours)",
         uses_global=True,
-        equations={None: Equation("c_i = ⟨u, tanh(W l_i + V g + b)⟩", "ours, after Bahdanau et al.: g counts")},
+        equations={None: Equation("c_i = ⟨u, tanh(W l_i + V g + b)⟩", "ours, after Bahdanau et al.")},
     ),
     Compatibility(
         name="uniform",
@@ -210,7 +210,7 @@ def compatibility_of(kind: str, channels: int, scale_scores: bool | str = True) 
 def spatial_softmax(c: Tensor) -> Tensor:
     """Softmax over all positions, in float32 or better: scores [B, H, W] to [B, H, W], each sums to 1.
 
-    Infinite scores count as the number format's largest, and what is no number as 0, so that the map stays finite.
+    So that the map stays finite, infinite scores count as the format's largest number, and NaN as 0.
     """
     return wide(c).flatten(1).nan_to_num().softmax(1).view(c.shape)
 

@@ -1,4 +1,4 @@
-"""What the attention networks are compared with: the paper's baselines, and a control on the same trunk.
+"""The networks that attention is compared with: the paper's baselines, and a control on the same trunk.
 
     VGG         the paper's baseline: five pools, two linear layers; no map
     VGGGlobal   ours: the attention networks' trunk and global branch, g itself classified; no map
@@ -106,10 +106,10 @@ class VGGGAP(Network):
 
         Args:
             conv13: the features, [B, 512, 8, 8].
-            classes: one class an image, [B].
+            classes: [B], the class of each image.
 
         Returns:
-            [B, 8, 8]; the mean over positions is that class's logit less its bias. It may be negative.
+            [B, 8, 8]. The mean over positions is the class's logit minus its bias. Values may be negative.
         """
         return inner(conv13, self.classifier.weight[classes])
 
@@ -125,11 +125,11 @@ class VGGGAP(Network):
 class VGGPAN(Network):
     """VGG-PAN: conv10's features are gated by a sigmoid and passed on; conv13's are summed under a softmax.
 
-    Each of the two has a global branch and a pc score, with bias, of its own; conv10's branch pools by 4 first, which
-    ends at one position as conv13's does. The author's code has these parts, and the gate with them only for CUB; that
-    the pool after conv10 follows the gate is inferred. A sigmoid, unlike a softmax, does not cancel <u, g>: conv10's
-    branch opens and shuts the whole gate. conv13's branch is dead: its <u, g> cancels, so it is never run, no gradient
-    reaches it, and it only counts.
+    Each level has its own global branch and its own pc score with a bias. conv10's branch pools by 4 first, so that it
+    ends at one position as conv13's does. These parts are the author's, who uses the gate for CUB alone. That the pool
+    after conv10 follows the gate is our reading. A sigmoid, unlike a softmax, does not cancel <u, g>, so conv10's
+    branch opens and shuts the whole gate. conv13's <u, g> cancels: its branch is never run and gets no gradient, and is
+    there for the parameter count.
 
     Arguments and errors as ``VGG``.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-VECTOR_EPS = 1e-3  # of BatchNorm on vectors; the author's is Torch's 1e-5, and every checkpoint here learnt with this
-LARGEST_INPUT = 1024  # a config.json that asks for more is mistaken, and the page would bring uploads to that side
+VECTOR_EPS = 1e-3  # of BatchNorm on vectors; the author's is 1e-5, but every shipped checkpoint was trained with this
+LARGEST_INPUT = 1024  # pixels; the page resizes uploads to this side, so a wrong config.json must not ask for more
 
 
 def scaled(channels: int, width: float) -> int:
@@ -14,7 +14,7 @@ def scaled(channels: int, width: float) -> int:
 
 
 class ConvBNReLU(nn.Sequential):
-    """3x3 convolution (stride 1, pad 1, bias), BatchNorm (eps 1e-3), ReLU, and dropout where the paper has it."""
+    """3x3 convolution (stride 1, pad 1, bias), BatchNorm (eps 1e-3), ReLU, dropout."""
 
     def __init__(self, c_in: int, c_out: int, dropout: float = 0.0):
         conv = nn.Conv2d(c_in, c_out, kernel_size=3, padding=1)

@@ -91,7 +91,7 @@ class ResNet164(Network):
     Args:
         num_classes: K.
         width: multiplies every channel count.
-        dropout: accepted for the sake of one signature; ResNet-164 has no dropout.
+        dropout: ignored, as ResNet-164 has none; all networks take it.
         input_size: side of the square input in pixels.
 
     Raises:

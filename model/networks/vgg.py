@@ -109,7 +109,7 @@ class AttentionVGG(AttendingNetwork):
         num_classes: K.
         levels: where to attend, any of ``LEVELS`` in depth order; att3 is all, the default; att1 is ("conv13",).
         compatibility: "dp", "pc", "additive" (ours) or "uniform" (control).
-        head: "concat", one linear layer on the joined vectors; or "indep", a linear layer a level, logits summed.
+        head: "concat", one linear layer on the joined vectors; or "indep", one for each level, their logits summed.
             (The author sums log-probabilities for att2-indep: the same distribution, as the softmax cancels the rest.)
             BatchNorm on vectors, here and before conv7's projection, has eps 1e-3; the author's has 1e-5.
         width: multiplies every channel count; 1 is the paper's network.

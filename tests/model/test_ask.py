@@ -87,14 +87,14 @@ def test_under_pc_no_question_moves_anything():
 
 
 def test_what_cannot_be_asked_gets_a_sentence(net, tmp_path):
-    with pytest.raises(ValueError, match="'whale' is neither a picture's file nor one of the classes: cat, dog, ship"):
+    with pytest.raises(ValueError, match="'whale' is neither a picture file nor one of the classes: cat, dog, ship"):
         ask(picture(0), "whale", net)
     with pytest.raises(ValueError, match="two, three, four or nine pictures, or of rows x columns of them, not 5"):
         ask([picture(i) for i in range(5)], "cat", net)
     without = AttentionVGG(num_classes=5, width=1 / 16).eval()
     without.info = Info(class_names=NAMES)
     for question in (lambda: ask(picture(0), "cat", without), lambda: ask_every_class(picture(0), without)):
-        with pytest.raises(ValueError, match="keeps no question for its classes: ask with a picture, or use a check"):
+        with pytest.raises(ValueError, match="cannot be asked for a class by name: ask with a picture, or use a check"):
             question()
 
 
