@@ -16,7 +16,7 @@ from app.images import LARGEST  # noqa: E402
 from app.inputs import Front  # noqa: E402
 from app.server.address import in_url  # noqa: E402
 from app.server.gate import Gate  # noqa: E402
-from app.server.gradio_patches import refuse_in_a_sentence, wrong_argument  # noqa: E402
+from app.server.gradio_patches import no_room, refuse_in_a_sentence, wrong_argument  # noqa: E402
 from app.site import Site  # noqa: E402
 from app.tabs import about, ask, attack, compare, explain, others, test_images  # noqa: E402
 from model.card import PAPER  # noqa: E402
@@ -121,7 +121,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         max_file_size=LARGEST,
         state_session_capacity=64,  # of visitors and programs; answers, kept for an hour, are up to some 40 MB each
         app_kwargs={
-            "exception_handlers": {TypeError: wrong_argument, KeyError: wrong_argument},
+            "exception_handlers": {TypeError: wrong_argument, KeyError: wrong_argument, OSError: no_room},
             "middleware": [Middleware(Gate, most=BODY)],
         },
         run_history=False,  # would keep visitors' pictures in their browser

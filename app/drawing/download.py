@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import zipfile
 from pathlib import Path
 
 from app.drawing import words
+from app.server import temporary
 from model import render
 from model.explain import Explanation
 
@@ -21,12 +23,18 @@ def write_zip(explanation: Explanation, view: render.View, folder: str | Path) -
 
     Returns:
         The path of a file named after the class and the checkpoint.
+
+    Raises:
+        gr.Error: there is no room for it.
     """
-    Path(folder).mkdir(parents=True, exist_ok=True)
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in f"{explanation.answer}-{explanation.name}.zip")
-    path = Path(tempfile.mkdtemp(dir=folder)) / name
     in_words = {level: words.alt(level, part) for level, part in explanation.levels.items()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for file, content in explanation.files(view, {"in_words": in_words}).items():
             archive.writestr(file, content)
+    with temporary.room():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        path = Path(tempfile.mkdtemp(dir=folder)) / name
+        path.write_bytes(whole.getvalue())
     return path

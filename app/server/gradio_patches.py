@@ -18,6 +18,7 @@ from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder, is_in_or_equal
 
 from app.images import LARGEST
+from app.server import temporary
 
 UNTAKEN = (
     "A value of this request could not be taken: a picture is sent as a file that was uploaded (in Python by "
@@ -67,6 +68,19 @@ def wrong_argument(request: Request, e: Exception) -> JSONResponse:
     elif not called or not said.startswith(("Parameter `", "No value provided")):
         raise e
     return JSONResponse({"error": f"{said}. The page's footer, Use via API, lists what there is."}, 400)
+
+
+def no_room(request: Request, e: OSError) -> JSONResponse:
+    """An answer of status 507 where the disk is full; Gradio receives an upload before anything of ours is called.
+
+    tests/app/test_start.py: test_a_full_disk_is_told_in_a_sentence
+
+    Raises:
+        OSError: ``e`` itself, where it is anything else.
+    """
+    if e.errno not in temporary.FULL:
+        raise e
+    return JSONResponse({"detail": temporary.NO_ROOM}, 507)
 
 
 # -- Uploads are read by our own reader alone -------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -14,11 +15,14 @@ import stat
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PREFIX = "learn-to-pay-attention-"
 AGE = 3600  # seconds a file stays; one that is asked for again is as good as new
 PAUSE = 60  # seconds between two sweeps
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = "This server has no room for another file at the moment: please try again later."
 LARGEST = 2_000_000_000  # bytes of all files together; beyond, the oldest go before their hour is over
 
 
@@ -86,6 +90,23 @@ def shrink(folder: Path) -> None:
             excess -= size
 
 
+@contextlib.contextmanager
+def room() -> Iterator[None]:
+    """Where files are written: a disk that is full is told to the visitor in a sentence.
+
+    Raises:
+        gr.Error: there is no room.
+    """
+    try:
+        yield
+    except OSError as e:
+        if e.errno not in FULL:
+            raise
+        from gradio import Error
+
+        raise Error(NO_ROOM, print_exception=False) from None
+
+
 def touch(file: str | Path) -> bool:
     """Makes a file as good as new; whether it is still there."""
     try:
@@ -99,14 +120,18 @@ def save(content: bytes, name: str) -> str:
     """The path of a file of this name and content, which gradio sends as it is.
 
     All who ask for the same share one file: it appears whole, and each time it is asked for it is as good as new.
+
+    Raises:
+        gr.Error: there is no room for it.
     """
     from gradio.utils import get_upload_folder
 
     folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
-    if not touch(file):
-        beside = folder / f".{threading.get_ident()}"
-        beside.write_bytes(content)
-        os.replace(beside, file)
+    with room():
+        folder.mkdir(parents=True, exist_ok=True)
+        if not touch(file):
+            beside = folder / f".{threading.get_ident()}"
+            beside.write_bytes(content)
+            os.replace(beside, file)
     return str(file)

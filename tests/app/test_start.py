@@ -1,16 +1,20 @@
 """How the page starts where hosts, containers and proxies differ from a desk: the real command each time."""
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.error
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from app import sampling
+from app.server import temporary
 from tests.app.serving import Server, make_checkpoints
 from tests.app.test_api import call, file, get, upload
 from tests.conftest import REPO
@@ -109,3 +113,25 @@ def test_with_a_user_id_that_no_one_knows_and_no_home(picture_file, open_folder)
         line = [*nobody, *serve_at(option, str(folder), "--port", str(server.port))]
         refused = subprocess.run(line, cwd=REPO, capture_output=True, text=True, timeout=60)
         assert refused.returncode == 2 and refused.stderr.count("\n") == 1 and "read" in refused.stderr, refused.stderr
+
+
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="needs prlimit, of util-linux")
+def test_a_full_disk_is_told_in_a_sentence(checkpoints, picture_file, tmp_path):
+    """No file may be larger than 20 kB here: an upload fails, and a drawing, and nothing else."""
+    limited = ["prlimit", "--fsize=20000", *serve_at("--checkpoints", str(checkpoints), "--device", "cpu")]
+    server = Server(limited, tmp_path, cwd=REPO)
+    try:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            upload(server.url, "large.png", os.urandom(3_000_000))
+        assert refused.value.code == 507 and json.loads(refused.value.read()) == {"detail": temporary.NO_ROOM}
+        small = io.BytesIO()
+        Image.open(picture_file).resize((40, 24)).save(small, "PNG")
+        image = file(upload(server.url, "small.png", small.getvalue()))
+        event, data = call(server.url, image=image)
+        assert event == "error" and json.loads(data)["error"] == temporary.NO_ROOM
+        event, data = call(server.url, image=image, pictures=False)
+        assert event == "complete" and json.loads(data)[0]["levels"]
+        log = server.log.read_text()
+        assert "Traceback" not in log and str(tmp_path) not in log
+    finally:
+        server.stop()
