@@ -16,6 +16,7 @@ from PIL import Image
 from app.inputs import picture_input
 from app.server.gradio_patches import UNTAKEN, uploads_only
 from tests.app.serving import CIFAR10, FAMILY
+from tests.model.test_repairs import odd_files, raw_file
 
 ENDPOINTS = {"/explain", "/compare", "/ask", "/attack", "/others", "/test_images"}
 
@@ -183,6 +184,20 @@ def test_hostile_uploads_get_a_sentence_and_nothing_else(server, content, name):
     sentence = json.loads(data)
     sentence = sentence["error"] if isinstance(sentence, dict) else sentence
     assert sentence.startswith("This file is ") and sentence.endswith(".") and "/" not in sentence
+
+
+def test_files_that_viewers_show_are_answered_as_shown(server):
+    y, x = np.mgrid[:60, :100]
+    shown = Image.fromarray(np.stack([2 * x, 4 * y, 255 - 2 * x], -1).astype(np.uint8))
+    for name, contents in odd_files(shown).items():
+        answers = [
+            call(server.url, image=file(upload(server.url, name, content)), pictures=False) for content in contents
+        ]
+        assert [event for event, _ in answers] == ["complete"] * 2, name
+        odd, plain = (json.loads(data)[0] for _, data in answers)
+        assert_same(odd, plain)
+    event, data = call(server.url, image=file(upload(server.url, "raw.tiff", raw_file())))
+    assert event == "error" and "camera's raw file" in data and "save it as a JPEG" in data
 
 
 def test_no_web_address_is_fetched():

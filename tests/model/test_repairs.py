@@ -57,6 +57,32 @@ def page(width: int = 100, height: int = 60, bits: int = 16, **tags: int) -> dic
     return {256: width, 257: height, 258: bits} | {int(tag[1:]): value for tag, value in tags.items()}
 
 
+def bitmap(pixels: np.ndarray) -> bytes:
+    """A 32-bit bitmap, as a clipboard gives it, of B, G, R and alpha [60, 100, 4] from the last row to the first."""
+    masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII", 108, 100, 60, 1, 32, 3, pixels.size, 0, 0, 0, 0) + masks + bytes(52)
+    return b"BM" + struct.pack("<IHHI", 122 + pixels.size, 0, 0, 122) + header + pixels.tobytes()
+
+
+def odd_files(picture: Image.Image) -> dict[str, tuple[bytes, bytes]]:
+    """{name: (a file that viewers show well, the same picture in a plain file)}, of a picture of 100 x 60."""
+    plain, jpeg = encoded(picture), encoded(picture, "JPEG")
+    rows = np.dstack([np.asarray(picture)[::-1, :, ::-1], np.zeros((60, 100), np.uint8)])
+    profile = chunk(b"iCCP", b"name\0\0" + zlib.compress(bytes(2_000_000)))
+    return {
+        "profile.png": (with_chunk(plain, profile), plain),
+        "sum.png": (with_chunk(plain, chunk(b"pHYs", bytes(9))[:-4] + b"oops"), plain),
+        "end.jpg": (jpeg[:-2], jpeg),
+        "alpha.bmp": (bitmap(rows), plain),
+        "12bit.png": (png(ramp), encoded(Image.fromarray(SHOWN.astype(np.uint8)))),
+    }
+
+
+def raw_file() -> bytes:
+    """As a camera writes it: only its preview can be read."""
+    return tiff([page(_50706=1)], ramp.tobytes())
+
+
 def grey(content: bytes) -> np.ndarray:
     """As class folders read it."""
     return np.asarray(read_picture(content, guess_range=False), int)[..., 0]
@@ -129,11 +155,6 @@ def test_a_jpeg_that_lacks_pixels(picture, options):
 
 def test_a_bitmap_whose_alpha_nobody_filled_in(picture):
     rows = np.dstack([np.asarray(picture)[::-1, :, ::-1], np.zeros((60, 100), np.uint8)])
-
-    def bitmap(pixels: np.ndarray) -> bytes:
-        masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-        header = struct.pack("<IiiHHIIiiII", 108, 100, 60, 1, 32, 3, pixels.size, 0, 0, 0, 0) + masks + bytes(52)
-        return b"BM" + struct.pack("<IHHI", 122 + pixels.size, 0, 0, 122) + header + pixels.tobytes()
 
     assert np.array_equal(np.asarray(read_picture(bitmap(rows))), np.asarray(picture))
     rows[0, 0, 3] = 255  # somebody did
