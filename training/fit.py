@@ -17,7 +17,7 @@ import time
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from model import Info, Network
@@ -171,8 +171,6 @@ class Run:
         state.partial = None
         began = time.perf_counter() - earlier
         self.wrapped.train()
-        if self.recipe.freeze_norms:
-            keep_statistics(self.net)
         title = f"epoch {state.epoch + 1}/{self.recipe.epochs} at {side} px"
         with tqdm(total=total, initial=first * size, desc=title, unit="img", disable=not show, leave=False) as bar:
             for i in range(first, self.steps_per_epoch):
@@ -329,13 +327,6 @@ class Run:
             print(f"test error {100 * measured.error:.2f} % of {measured.images:,} pictures", flush=True)
             with plots.extra(CONFUSION):
                 draw_confusion(measured, self.folder.path / CONFUSION)
-
-
-def keep_statistics(net: nn.Module) -> None:
-    """Puts every BatchNorm into evaluation mode: it normalises by the statistics that it has, and learns on."""
-    for module in net.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
 
 
 def describe(row: dict, epochs: int) -> str:

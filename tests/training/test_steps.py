@@ -138,15 +138,6 @@ def test_a_run_goes_on_with_the_classifier_where_the_classes_are_the_same(tmp_pa
     assert torch.equal(second.classifier.weight, first.classifier.weight)
 
 
-@pytest.mark.parametrize("freeze", [False, True])
-def test_norms_learn_and_their_statistics_stay_only_where_they_are_frozen(run, freeze):
-    one = run(freeze_norms=freeze)
-    norm = one.net.trunk.conv1[1]
-    before = norm.running_mean.clone(), norm.weight.detach().clone()
-    one.train_epoch(show=False, save_every=0)
-    assert torch.equal(norm.running_mean, before[0]) == freeze and not torch.equal(norm.weight, before[1])
-
-
 def test_sides_that_scenes_cannot_be_made_of_are_refused(run):
     with pytest.raises(RunError, match="of pictures of 20 pixels a side: let every one of --stages be a multiple of 8"):
         run(objective="ask", stages=((20, 1),))

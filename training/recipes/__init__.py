@@ -62,7 +62,6 @@ class Recipe:
     crop: int = setting(0, "Move each picture by up to this many pixels, reflecting at the border.", 0)
     cutout: int = setting(0, "Side in pixels of the square that is blanked in each picture.", 0)
     author_init: bool = setting(False, "Draw the first weights as the author's code does.")
-    freeze_norms: bool = setting(False, "Keep BatchNorm's statistics as they are, such as those of --start.")
     objective: str = setting("class", "What a step minimises: class; or ask, which trains questions too.")
     absent: float = setting(0.1, "ask: share of the scenes that do not show what is asked for.", 0, 1)
     single: float = setting(1.0, "ask: weight of the loss of single pictures.", 0)
