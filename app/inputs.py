@@ -102,6 +102,24 @@ def switched(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.R
     return checkpoint, gr.Radio(choices=choices, value=site.nearest(checkpoint, compatibility))
 
 
+def detail(site: Site, checkpoint: gr.Dropdown, compatibility: gr.Radio | None = None) -> gr.Radio:
+    """At how many pixels a picture is read; offered where the checkpoint was measured at several sides."""
+    switch = [part for part in (checkpoint, compatibility) if part is not None]
+
+    def settings(checkpoint: str, compatibility: str = "", side: int | None = None) -> dict:
+        sides, own = site.sides(checkpoint, compatibility), site.networks.network(checkpoint).input_size
+        choices = [(f"{side} px", side) for side in sides]
+        return {"choices": choices, "value": side if side in sides else own, "visible": len(sides) > 1}
+
+    def offer(*values):
+        *chosen, side = values
+        return gr.Radio(**settings(*chosen, side=side))
+
+    side = Switch(**settings(*(part.value for part in switch)), label="Detail")
+    gr.on([part.change for part in switch], offer, [*switch, side], side, **INTERNAL)
+    return side
+
+
 def colour_scale() -> gr.Radio:
     """Whether the maps of a row share one colour scale."""
     return gr.Radio([("Own", False), ("Shared in a row", True)], value=False, label="Colour scale")

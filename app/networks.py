@@ -184,15 +184,17 @@ class Networks:
             raise CheckpointError(f"Side must be 0 or a whole number of pixels from {smallest} to {largest}.")
         return int(side) or net.input_size
 
-    def compare(self, picture: Image.Image, checkpoint: str) -> Comparison:
+    def compare(self, picture: Image.Image, checkpoint: str, side: int = 0) -> Comparison:
         """What every network of a family says of the same picture.
 
         Args:
             picture: RGB.
             checkpoint: the family, or a checkpoint in it.
+            side: in pixels, at which the networks read the picture; 0 is their own.
 
         Raises:
-            CheckpointError: there is no such family, or it has weights for one compatibility only.
+            CheckpointError: there is no such family, it has weights for one compatibility only, or the side is out of
+                range.
         """
         family = self.places[checkpoint][0] if checkpoint in self.places else checkpoint
         there = self.families.get(family)
@@ -202,7 +204,7 @@ class Networks:
             raise CheckpointError(
                 "This checkpoint has weights for one compatibility only, so there is nothing to set beside it."
             )
-        return Comparison({name: self.explain(picture, family, name) for name in there})
+        return Comparison({name: self.explain(picture, family, name, side=side) for name in there})
 
 
 def load_named(entry: Entry) -> Network:

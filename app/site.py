@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.examples import FOLDER
-from app.networks import SWITCH, Networks, error
+from app.networks import LARGEST_SCALE, SWITCH, Networks, error
 from app.sampling import FOLDER as DATA
 from model.datasets import dataset_title
 
@@ -72,3 +72,19 @@ class Site:
         """The compatibility itself, or the checkpoint's best: what the switch shows once it has followed."""
         there = self.networks.compatibilities(checkpoint)
         return compatibility if compatibility in there else self.first_compatibility(checkpoint)
+
+    def sides(self, checkpoint: str, compatibility: str = "") -> list[int]:
+        """The sides in pixels at which a network was measured, so that a visitor may choose; ascending.
+
+        Without a compatibility, those of every network of the checkpoint.
+        """
+        nets = self.networks.families[checkpoint]
+        nets = [nets[self.nearest(checkpoint, compatibility)]] if compatibility else list(nets.values())
+        measured = [{int(side) for side in net.info.results.get("sides", ())} for net in nets]
+        readable = range(nets[0].trunk.smallest_input, LARGEST_SCALE * nets[0].input_size + 1)
+        return sorted(side for side in set.intersection(*measured) if side in readable)
+
+    def side(self, checkpoint: str, compatibility: str, side: int | None) -> int:
+        """The side that was chosen; 0, the network's own, where the network was not measured at it."""
+        own = next(iter(self.networks.families[checkpoint].values())).input_size
+        return side if side != own and side in self.sides(checkpoint, compatibility) else 0

@@ -15,7 +15,7 @@ from app.drawing import panels, scenes, words
 from app.endpoints import detail_input, endpoint, given, hidden_switch
 from app.examples import Example, list_examples, uploaded
 from app.images import PictureError, read_picture
-from app.inputs import INTERNAL, Front, network_switch, picture_input
+from app.inputs import INTERNAL, Front, detail, network_switch, picture_input
 from app.server.gpu import on_gpu
 from app.server.gradio_patches import as_text
 from app.site import Site
@@ -42,6 +42,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             pictures = gr.HTML(elem_id="scene")
             askers = gr.HTML(elem_id="askers")
             checkpoint, compatibility = network_switch(site, *site.first_asking)
+            side = detail(site, checkpoint, compatibility)
             layout = gr.Radio([("Square", "square"), ("Row", "row")], value="square", label="Four pictures in a")
             with gr.Accordion("Pictures of your own", open=False, elem_id="own"):
                 uploads = {key: picture_input(key.capitalize(), 140) for key in (SCENE, ASKS)}
@@ -50,7 +51,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
     answered = on_gpu(lambda *values: answer_to(site, *values))
 
-    def show(clicked, checkpoint, compatibility, layout, *values) -> list:
+    def show(clicked, checkpoint, compatibility, side, layout, *values) -> list:
         *files, before = values
         files = dict(zip(uploads, files, strict=True))
         compatibility = site.nearest(checkpoint, compatibility)
@@ -60,8 +61,9 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             return [gr.skip()] * 5 if refused else [None, gr.skip(), gr.skip(), "", panels.message(START)]
         question = possible(question, scene, site.networks.network(checkpoint, compatibility))
         used = {key: file for key, file in files.items() if key in (*scene, question[1])}
+        side = site.side(checkpoint, compatibility, side)
         grid = ROW if layout == "row" and len(scene) == MOST else None
-        of = (scene, checkpoint, compatibility, grid, used.get(SCENE))
+        of = (scene, checkpoint, compatibility, grid, side, used.get(SCENE))
         seen = [s.found for s in (before, *before.earlier) if s.found] if before else []
         known = next((found.look for found in seen if found.of == of), None)
 
@@ -77,8 +79,8 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         strip = gr.skip() if same else scenes.every_class(kept.found.look)
         return [kept, *inputs, strip, drawn(kept.found, scene, question, listed(site, files))]
 
-    asked = [clicked, checkpoint, compatibility, layout, *uploads.values()]
-    followed = [clicked, checkpoint, compatibility, layout]
+    asked = [clicked, checkpoint, compatibility, side, layout, *uploads.values()]
+    followed = [clicked, checkpoint, compatibility, side, layout]
     follow(asked, shown, show, [shown, *uploads.values(), classes, answer], answer, changes=followed)
 
     def offer(now, *files):
@@ -144,9 +146,11 @@ def answer_to(site: Site, known, used: list[str], *values) -> Answer:
     """
     *pictures, of, (kind, name) = values
     own = dict(zip(used, pictures, strict=True))
-    scene, checkpoint, compatibility, grid, _ = of
+    scene, checkpoint, compatibility, grid, side, _ = of
     if known is None:
-        known = look(site.networks, [picture_of(site, key, own) for key in scene], checkpoint, compatibility, 0, grid)
+        known = look(
+            site.networks, [picture_of(site, key, own) for key in scene], checkpoint, compatibility, side, grid
+        )
     question = name if kind == "class" else picture_of(site, name, own)
     return Answer(ask(site.networks, known.scene, question, checkpoint, compatibility), known, of)
 

@@ -8,13 +8,14 @@ import gradio as gr
 
 from app.asking import answer_when_changed
 from app.drawing import grids
-from app.endpoints import endpoint, given, hidden_checkpoint
+from app.endpoints import detail_input, endpoint, given, hidden_checkpoint
 from app.inputs import (
     INTERNAL,
     Front,
     begin_as_explain,
     checkpoint_picker,
     colour_scale,
+    detail,
     offer_examples,
     picture_input,
     picture_with_examples,
@@ -34,10 +35,15 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
             image, strip = picture_with_examples(site)
             checkpoint = checkpoint_picker(site)
+            side = detail(site, checkpoint)
             scale = colour_scale()
             pair = Switch(pairs, value=first(pairs), label="Difference", visible=len(pairs) > 1)
         with gr.Column(scale=1, min_width=320):
-            answer_when_changed([image], [checkpoint], [scale, pair], site.networks.compare, draw, START)
+
+            def asked(picture, checkpoint, side) -> Comparison:
+                return site.networks.compare(picture, checkpoint, site.side(checkpoint, "", side))
+
+            answer_when_changed([image], [checkpoint, side], [scale, pair], asked, draw, START)
 
     def offer(checkpoint, pair):
         choices = pair_choices(site, checkpoint)
@@ -72,17 +78,18 @@ def add_endpoint(site: Site) -> None:
     image = picture_input(visible=False)
     checkpoint = hidden_checkpoint(site)
 
-    def compared(image: str | bytes, checkpoint: str):
+    def compared(image: str | bytes, checkpoint: str, side: int):
         """Shows one picture to every compatibility of a checkpoint, and says how far their attention maps agree.
 
         Args:
             image: the picture; its centred square is used.
             checkpoint: a family of networks, such as vgg-att3-cifar10-s, or the name of a checkpoint in it.
+            side: in pixels, at which the networks read the picture; 0 is their own.
 
         Returns:
             One JSON object: checkpoint; answers, by compatibility, each as /explain gives it; and pairs, each with of,
             the two compatibilities, and correlation, Pearson's r of their maps by level (null where a map is even).
         """
-        return {"checkpoint": checkpoint, **site.networks.compare(given(image), checkpoint).to_json()}
+        return {"checkpoint": checkpoint, **site.networks.compare(given(image), checkpoint, side).to_json()}
 
-    endpoint(compared, [image, checkpoint], [gr.JSON(label="comparison", visible=False)], "compare")
+    endpoint(compared, [image, checkpoint, detail_input()], [gr.JSON(label="comparison", visible=False)], "compare")

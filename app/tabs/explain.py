@@ -13,6 +13,7 @@ from app.examples import list_examples
 from app.images import PictureError, read_picture
 from app.inputs import (
     INTERNAL,
+    detail,
     example_picture,
     network_switch,
     offer_examples,
@@ -44,6 +45,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         with gr.Column(scale=0, min_width=300, elem_id="ask"):
             image, strip = picture_with_examples(site)
             checkpoint, compatibility = network_switch(site)
+            side = detail(site, checkpoint, compatibility)
             method = gr.HTML()
         with gr.Column(scale=1, min_width=320, elem_id="answer"):
             answer = gr.HTML(panels.message(START))
@@ -59,20 +61,27 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
             zipped = gr.DownloadButton(visible="hidden", elem_id="zipped")
 
     pictures = [part for card in cards for part in card]
-    ask = on_gpu(lambda picture, *switch: site.networks.explain(picture, *switch))
 
-    def show(file, checkpoint, compatibility, opacity, keep, smooth, shared, before: Shown | None):
-        view = render.View(opacity / 100, smooth, shared, keep)
-        available = site.networks.families[checkpoint]
+    def explain(picture, checkpoint, compatibility, side) -> Explanation:
+        return site.networks.explain(picture, checkpoint, compatibility, side=side)
+
+    ask = on_gpu(explain)
+
+    def question(checkpoint, compatibility, side) -> list:
         compatibility = site.nearest(checkpoint, compatibility)
-        how = panels.method(available[compatibility])
-        after = ask_once(before, {image.label: file}, [checkpoint, compatibility], ask, START)
+        return [checkpoint, compatibility, site.side(checkpoint, compatibility, side)]
+
+    def show(file, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Shown | None):
+        view = render.View(opacity / 100, smooth, shared, keep)
+        settings = question(checkpoint, compatibility, side)
+        how = panels.method(site.networks.network(*settings[:2]))
+        after = ask_once(before, {image.label: file}, settings, ask, START)
         if after is None:
             return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
         kept, inputs, said = after
         return [kept, *inputs, how, *(nothing(said) if said else drawn(kept.found, view, words.about_picture(file)))]
 
-    asked = [image, checkpoint, compatibility, opacity, keep, drawing, scale]
+    asked = [image, checkpoint, compatibility, side, opacity, keep, drawing, scale]
     follow(asked, shown, show, [shown, image, method, answer, *pictures], answer)
 
     def opened(request: gr.Request) -> tuple[str, gr.Radio]:
@@ -96,14 +105,14 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     ready.success(first_picture, None, image, **INTERNAL)
     offer_examples(page.load, site, strip)
 
-    def zip_up(file, checkpoint, compatibility, opacity, keep, smooth, shared, before: Shown | None):
+    def zip_up(file, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Shown | None):
         if file is None:
             raise gr.Error("There is nothing to download yet: choose a picture first.", print_exception=False)
-        switch = checkpoint, site.nearest(checkpoint, compatibility)
-        found = before and before.answer_to((file, *switch))
+        settings = question(checkpoint, compatibility, side)
+        found = before and before.answer_to((file, *settings))
         if found is None:  # what is on the screen is no longer kept
             try:
-                found = ask(read_picture(file), *switch)
+                found = ask(read_picture(file), *settings)
             except PictureError as e:
                 raise gr.Error(str(e), print_exception=False) from None
         view = render.View(opacity / 100, smooth, shared, keep)

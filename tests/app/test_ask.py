@@ -24,8 +24,8 @@ def site(networks) -> Site:
     return Site(networks)
 
 
-def of(scene=SCENE, compatibility="dp", grid=None) -> tuple:
-    return scene, FAMILY, compatibility, grid, None
+def of(scene=SCENE, compatibility="dp", grid=None, side=0) -> tuple:
+    return scene, FAMILY, compatibility, grid, side, None
 
 
 @pytest.mark.parametrize("question", [("class", "frog"), ("picture", "cat")])

@@ -1,12 +1,16 @@
 """Which checkpoint and compatibility stand there at first."""
 
+import copy
 import dataclasses
 
+import gradio as gr
 import pytest
 
+from app.inputs import detail
 from app.networks import Networks
 from app.site import Site
 from model import AttentionVGG, Info
+from tests.app.serving import FAMILY
 
 
 def network(error: float | None) -> AttentionVGG:
@@ -50,3 +54,21 @@ def test_the_picker_tells_data_width_and_the_least_error():
 def test_checkpoints_that_read_alike_are_told_apart(networks):
     both = dataclasses.replace(networks, families={"a": next(iter(networks.families.values())), **networks.families})
     assert len({label for label, _ in Site(both).checkpoint_choices()}) == 2
+
+
+def test_a_side_is_offered_where_every_network_was_measured_at_it(networks):
+    def measured(*sides):
+        net = copy.copy(networks.network(FAMILY, "dp"))
+        net.info = dataclasses.replace(net.info, results={"sides": {str(side): 0.1 for side in sides}} if sides else {})
+        return net
+
+    nets = {"dp": measured(32, 48, 64, 9999), "pc": measured(48, 32)}
+    site = Site(Networks({FAMILY: nets, "none": {"dp": measured()}}))
+    assert site.sides(FAMILY, "dp") == [32, 48, 64] and site.sides(FAMILY) == [32, 48] and site.sides("none") == []
+    assert [site.side(FAMILY, "dp", side) for side in (None, 0, 32, 48, 64, 9999)] == [0, 0, 0, 48, 64, 0]
+    assert site.side(FAMILY, "pc", 64) == site.side("none", "dp", 48) == 0  # it was chosen for another network
+    with gr.Blocks():
+        family = gr.Dropdown([FAMILY, "none"], value=FAMILY)
+        offered, hidden = detail(site, family), detail(site, gr.Dropdown(["none"], value="none"))
+    assert offered.visible and [side for _, side in offered.choices] == [32, 48] and offered.value == 32
+    assert not hidden.visible
