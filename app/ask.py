@@ -23,10 +23,12 @@ class Look:
     Attributes:
         scene: as the network read it.
         every: what each class that is asked for gets; empty where the network keeps no questions for its classes.
+        moves: whether a question can move anything.
     """
 
     scene: Scene
     every: tuple[ClassAsked, ...]
+    moves: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def look(
             scene = read_scene(net, pictures, networks.side_of(net, side), grid)
         except ValueError as e:
             raise PictureError(sentence(e)) from None
-        return Look(scene, tuple(ask_scene_every_class(net, scene)) if takes_names(net) else ())
+        return Look(scene, tuple(ask_scene_every_class(net, scene)) if takes_names(net) else (), net.uses_global)
 
 
 def ask(networks: Networks, scene: Scene, question: str | Image.Image, checkpoint: str, compatibility: str) -> Asked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 import numpy as np
@@ -65,7 +65,8 @@ def every_class(look: Look) -> str:
     square = smaller(look.scene.own.square, SMALL)
     ranked = sorted(look.every, key=lambda each: -each.probability)
     shown, folded = (
-        "".join(one_class(each, square, level) for each in part) for part in (ranked[:FIRST], ranked[FIRST:])
+        "".join(one_class(each, square, level, look.moves and each.probability < LIKELY) for each in part)
+        for part in (ranked[:FIRST], ranked[FIRST:])
     )
     rest = len(ranked) - FIRST
     more = f"<details><summary>{rest} more classes</summary><div>{folded}</div></details>" if rest > 0 else ""
@@ -74,8 +75,7 @@ def every_class(look: Look) -> str:
 <div role="group" aria-label="Every class asked">{shown}</div>{more}</section>"""
 
 
-def one_class(each: ClassAsked, square: Image.Image, level: str) -> str:
-    absent = each.probability < LIKELY
+def one_class(each: ClassAsked, square: Image.Image, level: str, absent: bool) -> str:
     drawn = render.overlay(square, each.attention, own_scale(each.attention), PLAIN)
     name, place = escape(each.name), words.highlights(Level(each.attention, 0.0)).partition(";")[0]
     return (
@@ -97,18 +97,20 @@ def answer(found: Asked, names: Sequence[str], asker: str, explanation: str) -> 
     *others, last = found.asked.levels
     asked, own = found.asked, found.own
     wide = " wide" if found.grid[1] > 2 * found.grid[0] else ""
-    size = asked.square.width if wide else LARGE
-    pair = "".join(figure(found, last, mine, names, size) for mine in (False, True))
+    large = smaller(asked.square, asked.square.width if wide else LARGE)
+    small = smaller(asked.square, 2 * SMALL)
+    pair = asked_and_own(found, last, names, large, button)
     rest = "".join(
         f"<section><h3>{level} <small>{asked.levels[level].title}</small></h3>"
-        f'<div class="pair">{figure(found, level, False, names)}{figure(found, level, True, names)}</div></section>'
+        f'<div class="pair">{asked_and_own(found, level, names, small, cell)}</div></section>'
         for level in reversed(others)
     )
-    probability = panels.per_cent(asked.probabilities[asked.answer])
+    name, probability = escape(asked.answer), panels.per_cent(asked.probabilities[asked.answer])
+    named = f"<small>The network answers</small> {name} <small>{probability}</small>"
     answers = bars("With the question", asked) + bars("Not asked", own)
     return f"""<div class="asked{wide}" data-compatibility="{asked.compatibility}">
 <div class="said"><p class="question">{asker}</p>
-<p class="named" aria-live="polite">{escape(asked.answer)} <small>{probability}</small></p>
+<p class="named" aria-live="polite">{named}</p>
 <p class="verdict">{escape(explanation or verdict(found, last, names))}</p></div>
 <div class="pair large">{pair}<div class="answers">{answers}</div></div>
 <div class="levels">{rest}</div><p class="note">{escape(found.note)} {LEGEND}</p></div>"""
@@ -130,17 +132,34 @@ def verdict(found: Asked, level: str, names: Sequence[str]) -> str:
     )
 
 
-def figure(found: Asked, level: str, own: bool, names: Sequence[str], size: int = SMALL * 2) -> str:
-    """A level's map over the scene, with its share in each picture in numbers; on a large one a click asks with it."""
+def asked_and_own(
+    found: Asked, level: str, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
+) -> str:
+    """A level's map under the question and the scene's own, each with its share in each picture.
+
+    Args:
+        found: the answer.
+        level: whose maps.
+        names: what visitors call the scene's pictures.
+        square: the scene, at the size that it is drawn.
+        number: from a share and a picture's name to HTML.
+    """
+    return figure(found, level, False, names, square, number) + figure(found, level, True, names, square, number)
+
+
+def figure(
+    found: Asked, level: str, own: bool, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
+) -> str:
+    """One of the two; ``own`` is the one without the question."""
     explanation, shares = (found.own, found.own_shares) if own else (found.asked, found.shares)
     part = explanation.levels[level]
-    drawn = render.overlay(smaller(explanation.square, size), part.attention, own_scale(part.attention), PLAIN)
+    drawn = render.overlay(square, part.attention, own_scale(part.attention), PLAIN)
     text = words.alt(level, part, "not asked" if own else f"asked for {found.question}")
     cells = ""
     if len(names) > 1:
         numbers = [f"{100 * share:.0f} %" for share in shares[level]]
         text += "; " + ", ".join(f"{n} on {name}" for n, name in zip(numbers, names, strict=True))
-        cells = "".join(map(button if size >= LARGE else cell, numbers, names))
+        cells = "".join(map(number, numbers, names))
         cells = f'<div class="cells" style="--columns:{found.grid[1]}">{cells}</div>'
     caption = f"{level}, not asked" if own else f"<b>{level}, asked</b>"
     return (

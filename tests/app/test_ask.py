@@ -6,7 +6,7 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 import model
-from app.ask import ask, look
+from app.ask import Look, ask, look
 from app.drawing import scenes
 from app.images import PictureError
 from app.networks import Networks
@@ -61,6 +61,7 @@ def test_under_pc_no_question_moves_anything_and_a_sentence_says_why(site, quest
         made.found.asked.maps["conv13"], made.found.own.maps["conv13"]
     )
     assert all(np.array_equal(each.attention, made.found.own.maps["conv13"]) for each in made.look.every)
+    assert "absent" not in scenes.every_class(made.look)
     html = tab.drawn(made, SCENE, question, [])
     assert "softmax cancels it. So every question gets the same maps and the same answer." in html
 
@@ -88,7 +89,7 @@ def test_classes_stand_by_probability_and_a_hundred_are_folded(site):
     assert html.count('class="absent"') == sum(each.probability < 0.5 for each in seen.every)
     attention = seen.every[0].attention
     many = tuple(ClassAsked(f"class <{i}>", i / 200, attention) for i in range(100))
-    html = scenes.every_class(type(seen)(seen.scene, many))
+    html = scenes.every_class(Look(seen.scene, many))
     shown, folded = html.split("<details>")
     assert shown.count("<button") == scenes.FIRST and folded.count("<button") == 100 - scenes.FIRST
     assert "88 more classes" in folded and "class &lt;99&gt;" in shown and "<99>" not in html

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_explain import COLOURS, contrast
 from tests.browser.test_tabs import choose_tab
 
-SCENE = ("bird", "horse", "truck", "ship")  # other than that at first
+SCENE = ("bird", "horse", "truck", "cat")  # other than that at first
 SHARES = """map => [...map.querySelectorAll(".cells span")].map(span => parseInt(span.innerText))"""
 
 
