@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from threading import BoundedSemaphore
 
 from PIL import Image
 
+from app.server.gpu import LENT
 from model import pictures
 
 ADVICE = {
@@ -17,10 +19,10 @@ ADVICE = {
     "memory": "please use a smaller picture",
     "gone": "please choose it again",
 }
-
-
 LARGEST = 30_000_000  # bytes of an upload
-READERS = BoundedSemaphore(4)  # pictures that are decoded at the same time; one of the largest takes 200 MB
+# Pictures that are decoded at the same time; one of the largest takes 200 MB. A call with a lent GPU is a process of
+# its own, forked while others may hold this one's places.
+READERS = nullcontext() if LENT else BoundedSemaphore(4)
 
 
 class PictureError(ValueError):

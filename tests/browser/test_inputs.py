@@ -3,11 +3,14 @@
 import io
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.browser.conftest import CAMERA
 from tests.browser.test_explain import settled, state
+from tools.browser import CHROMIUM, FLAGS
 
 DROP = """([bytes, name, type, link]) => {
   const dropped = new DataTransfer();
@@ -64,3 +67,30 @@ def test_by_plain_http_from_another_machine_camera_and_clipboard_are_not_offered
     assert not page.evaluate("window.isSecureContext")
     expect(page.locator("#ask [data-testid=source-select]")).to_be_hidden()
     page.close()
+
+
+def test_the_camera_is_no_mirror(chromium, page_url, tmp_path):
+    """Black on the left as the camera sees it is black on the left in the picture."""
+    side, frames = 64, tmp_path / "camera.y4m"
+    luma = np.tile(np.where(np.arange(side) < side // 2, 16, 235).astype(np.uint8), side).tobytes()
+    frame = b"FRAME\n" + luma + bytes([128]) * (side * side // 2)
+    frames.write_bytes(f"YUV4MPEG2 W{side} H{side} F10:1 Ip A1:1 C420jpeg\n".encode() + frame * 10)
+    flags = [*FLAGS, *CAMERA, f"--use-file-for-fake-video-capture={frames}"]
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=flags)
+    try:
+        page = browser.new_context(permissions=["camera"]).new_page()
+        page.goto(page_url)
+        page.locator("#maps img").nth(2).wait_for(timeout=120_000)
+        ask = page.locator("#ask")
+        page.get_by_role("button", name="Remove Image").click()
+        ask.get_by_role("button", name="Capture from camera").click()
+        ask.get_by_role("button", name="Click to Access Webcam").click()
+        page.wait_for_function("document.querySelector('#ask video')?.readyState === 4", timeout=120_000)
+        ask.get_by_role("button", name="capture photo").click()
+        taken = ask.locator(".upload-container img")
+        taken.wait_for(timeout=120_000)
+        content = page.request.get(taken.evaluate("image => image.src")).body()
+        light = np.asarray(Image.open(io.BytesIO(content)).convert("L"), float)
+        assert light[:, : light.shape[1] // 4].mean() + 50 < light[:, -light.shape[1] // 4 :].mean()
+    finally:
+        browser.close()
