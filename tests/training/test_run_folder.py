@@ -1,0 +1,31 @@
+"""A run's folder on a mount that cannot do everything."""
+
+import errno
+import fcntl
+import os
+
+import pytest
+
+from training.recipes import Recipe
+from training.run_folder import RunError, RunFolder
+from training.settings import Settings
+
+SETTINGS = Settings("vgg", "cifar10", Recipe("fast", ((32, 1),)))
+
+
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOLCK])
+def test_a_mount_that_cannot_lock_files(number, tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with RunFolder(tmp_path / "run").open(SETTINGS, resume=False):
+        assert (tmp_path / "run" / "settings.json").is_file()
+    assert "cannot lock files" in capsys.readouterr().err
+
+
+def test_a_folder_in_use_is_refused(tmp_path):
+    with RunFolder(tmp_path).open(SETTINGS, resume=False):
+        with pytest.raises(RunError, match="is in use"):
+            with RunFolder(tmp_path).open(SETTINGS, resume=True):
+                pass
