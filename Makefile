@@ -41,6 +41,7 @@ load: $(all) ## measure how many answers a second programs get, next to an empty
 
 figures: $(all) browser ## draw the figures of the README again
 	$(python) -m tools.screenshots
+	$(python) -m tools.questions
 
 container: ## build the image (docker, or podman where no docker runs)
 	@if docker info >/dev/null 2>&1; then engine=docker; else engine=podman; fi; \

@@ -4,7 +4,7 @@
 
 Starts ``python -m app`` on a free port with the shipped checkpoints and prints milliseconds, each the median and the
 range of several clicks: the answer to an example, the switch of the compatibility, the switch back to one already
-answered, and the controls that only redraw. The first click of each kind is not counted.
+answered, the controls that only redraw, and a new question on Ask. The first click of each kind is not counted.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from playwright.sync_api import Page
 from tools.browser import page_in_chromium
 
 ROUNDS = 7
-DRAWN = """old => {
-  const maps = [...document.querySelectorAll('#maps img')];
-  return maps.length === 3 && maps.every(i => i.complete && !old.includes(i.src));
+MAPS, ASKED = "#maps img", ".asked .large .moved img"  # of Explain, and of Ask
+DRAWN = """([maps, count, old]) => {
+  const now = [...document.querySelectorAll(maps)];
+  return now.length === count && now.every(i => i.complete && !old.includes(i.src));
 }"""
 
 
-def waited(page: Page, act: Callable[[], None]) -> float:
-    """Milliseconds from an action until all three maps are other pictures, loaded."""
-    old = [image.get_attribute("src") for image in page.locator("#maps img").all()]
-    old = [source if "://" in source else page.url.partition("?")[0].rstrip("/") + source for source in old]
+def waited(page: Page, act: Callable[[], None], maps: str = MAPS) -> float:
+    """Milliseconds from an action until all the maps are other pictures, loaded."""
+    old = [image.evaluate("image => image.src") for image in page.locator(maps).all()]
     began = time.perf_counter()
     act()
-    page.wait_for_function(DRAWN, arg=old, polling="raf")
+    page.wait_for_function(DRAWN, arg=[maps, len(old), old], polling="raf")
     return 1000 * (time.perf_counter() - began)
 
 
@@ -83,8 +83,22 @@ def main() -> None:
                     other_picture()
                 times.append(waited(page, act))
                 page.wait_for_timeout(500)
-            times = times[1:]
-            print(f"| {name} | {statistics.median(times):.0f} | {min(times):.0f} to {max(times):.0f} |", flush=True)
+            report(name, times[1:])
+        page.get_by_role("tab", name="Ask", exact=True).click()
+        page.locator(ASKED).wait_for()
+        pictures, classes = page.locator(".asked .large .moved button"), page.locator(".classes button.there")
+        for name, buttons in (("Ask, a picture of the scene asks", pictures), ("Ask, a class by name", classes)):
+            times = []
+            for i in range((ROUNDS + 1) * (buttons.count() > 1)):
+                times.append(waited(page, buttons.nth(i % buttons.count()).click, ASKED))
+                page.wait_for_timeout(500)
+            if times:  # else no checkpoint takes a class by name
+                report(name, times[1:])
+
+
+def report(name: str, times: list[float]) -> None:
+    """Prints one row of the table."""
+    print(f"| {name} | {statistics.median(times):.0f} | {min(times):.0f} to {max(times):.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,9 @@ LIKELY = 0.5  # a class below it is drawn as absent
 SMALL, LARGE = 96, 400  # px of the longer side of a map
 PLAIN = render.View()
 LEGEND = (
-    "The numbers on a map are the share of it that lies on each picture. Each map has its own colours, from dark at "
-    "its lowest to bright at its highest. Not asked: under the scene's own global feature g."
+    "A question is a global feature g: of the picture that asks, or the mean over a class's training pictures. It takes "
+    "the place of the scene's own g, under which the maps are not asked. The numbers on a map are the share of it that "
+    "lies on each picture. Each map has its own colours, from dark at its lowest to bright at its highest."
 )
 NO_NAMES = "This checkpoint keeps no question for its classes: click a picture to ask with it."
 PLACES: dict[Grid, tuple[str, ...]] = {
