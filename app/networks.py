@@ -17,7 +17,8 @@ from app.server.together import Together
 from model import CheckpointError, Network, list_checkpoints
 from model.checkpoints import Entry
 from model.compare import Comparison
-from model.explain import SIDE, Explanation, explain, explain_pixels
+from model.explain import explain, explain_pixels
+from model.explanation import SIDE, Explanation
 from model.machine import multiplies_bfloat16
 from model.map_kinds import CAM
 from model.networks.attention import COMPATIBILITIES

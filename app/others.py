@@ -17,7 +17,7 @@ from torch import Tensor
 from app.networks import Networks
 from model import Network
 from model.datasets import dataset_title
-from model.explain import SIDE
+from model.explanation import SIDE
 from model.presets import crop_square, network_input, square_pixels
 
 SALIENCY, GRAD_CAM, CAM = "saliency", "grad_cam", "cam"

@@ -9,7 +9,8 @@ net = model.Network.from_pretrained("vgg-att3-dp-cifar10-s-long")
 from model.ask import Asked, ClassAsked, ask, ask_every_class
 from model.checkpoints import list_checkpoints
 from model.compare import Comparison
-from model.explain import Explanation, Level, explain
+from model.explain import explain
+from model.explanation import Explanation, Level
 from model.format import CheckpointError, Info
 from model.network import Network
 from model.networks.attending import AttendingNetwork, Explained

@@ -25,16 +25,8 @@ from torch import Tensor
 
 from model.compare import Comparison
 from model.composed import Grid, cell_shares, compose
-from model.explain import (
-    SIDE,
-    Explanation,
-    check_attention,
-    explain_pixels,
-    explanations_of,
-    global_features,
-    rgb,
-    side_of,
-)
+from model.explain import check_attention, explain_pixels, explanations_of, global_features, rgb, side_of
+from model.explanation import SIDE, Explanation
 from model.network import Network
 from model.networks.attending import AttendingNetwork
 from model.presets import crop_square, network_input, square_pixels

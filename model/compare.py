@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 import torch
 
-from model.explain import Explanation
+from model.explanation import Explanation
 from model.networks import attention
 
 

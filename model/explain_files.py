@@ -28,7 +28,8 @@ from PIL import Image
 from torch import Tensor
 
 from model.atomic import write_atomically
-from model.explain import SIDE, Explanation, check_attention, explain_pixels, side_of
+from model.explain import check_attention, explain_pixels, side_of
+from model.explanation import SIDE, Explanation
 from model.machine import granted_cores
 from model.network import Network
 from model.pictures import FORMATS, BadPicture, read_picture

@@ -195,7 +195,7 @@ def maps(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure how sharp maps are, and how far the picture, and another picture's query, moves them."""
+    """Measure how sharp maps are, and how far the picture, and another picture's question, moves them."""
     from training.experiments.run import experiment
 
     experiment("maps", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures)

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.drawing import words
 from app.server import temporary
 from model import render
-from model.explain import Explanation
+from model.explanation import Explanation
 
 
 def write_zip(explanation: Explanation, view: render.View, folder: str | Path) -> Path:

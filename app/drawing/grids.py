@@ -11,7 +11,7 @@ from PIL import Image
 from app.drawing import panels, words
 from model import render
 from model.compare import Comparison
-from model.explain import Explanation
+from model.explanation import Explanation
 
 SIDE = 320  # px of a map in the grid
 LEGEND = (

@@ -11,7 +11,7 @@ from PIL import Image
 from app.drawing import words
 from app.examples import Example
 from model import Network, render
-from model.explain import Explanation, Level
+from model.explanation import Explanation, Level
 
 
 def data_uri(image: Image.Image, exact: bool = True) -> str:

@@ -14,7 +14,7 @@ from app.examples import Example
 from model import render
 from model.ask import Asked, ClassAsked
 from model.composed import Grid
-from model.explain import Level
+from model.explanation import Level
 
 FIRST = 12  # classes shown at once; the rest are folded away
 LIKELY = 0.5  # a class below it is drawn as absent

@@ -9,7 +9,7 @@ import numpy as np
 
 from model import Network
 from model.datasets import dataset_title
-from model.explain import Explanation, Level
+from model.explanation import Explanation, Level
 
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "centre", "middle left": "left side"}

@@ -26,7 +26,7 @@ from app.server.gpu import on_gpu
 from app.server.gradio_patches import slider
 from app.site import Site
 from model import render
-from model.explain import Explanation
+from model.explanation import Explanation
 
 START = "The answer comes here once a picture is chosen: an example, or one that you upload, paste or photograph."
 CARDS = 3  # no network attends at more levels

@@ -216,20 +216,20 @@ class AttendingNetwork(Network):
             return sum(layer.bias for layer in self.classifier.values())
         return self.classifier.bias
 
-    def explain_logits(self, images: Tensor, query: Tensor | None = None) -> Explained:
+    def explain_logits(self, images: Tensor, question: Tensor | None = None) -> Explained:
         """Classifies ``images`` [B, 3, H, W] and splits every logit by level, exactly.
 
         Args:
             images: normalised pictures.
-            query: global features [B, C] in place of the images' own (dp and additive).
+            question: global features [B, C] in place of the images' own (dp and additive).
 
         Raises:
-            ValueError: ``images`` is not floating-point [B, 3, H, W], or too small; ``query`` is not of g's shape.
+            ValueError: ``images`` is not floating-point [B, 3, H, W], or too small; ``question`` is not of g's shape.
         """
         local_features, g = self.features(images)
-        if query is not None and g is not None and query.shape != g.shape:
-            raise ValueError(f"query must be {list(g.shape)}, as the images' own g, not {list(query.shape)}")
-        return self.explain_features(local_features, g if query is None else query)
+        if question is not None and g is not None and question.shape != g.shape:
+            raise ValueError(f"question must be {list(g.shape)}, as the images' own g, not {list(question.shape)}")
+        return self.explain_features(local_features, g if question is None else question)
 
     def explain_features(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> Explained:
         """As ``explain_logits``, from the features that ``features`` returns, and any global feature."""

@@ -11,7 +11,8 @@ from PIL import Image
 
 import model
 from model import CheckpointError, Info, format
-from model.explain import SIDE, Level, explain_pixels, global_features
+from model.explain import explain_pixels, global_features
+from model.explanation import SIDE, Level
 from model.pictures import BadPicture
 from model.presets import crop_square, normalise, square_pixels, to_pixels
 from model.render import View, limits, overlay

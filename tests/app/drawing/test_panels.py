@@ -6,7 +6,7 @@ import numpy as np
 
 from app.drawing import panels, words
 from model import render
-from model.explain import Level
+from model.explanation import Level
 from model.render import View
 from tests.app.serving import FAMILY
 

@@ -115,22 +115,22 @@ def test_a_logit_is_the_bias_and_one_term_a_level(levels, head, compatibility, n
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "additive"])
-def test_a_query_moves_dp_and_additive(compatibility, network, pictures):
+def test_a_question_moves_dp_and_additive(compatibility, network, pictures):
     net = network(compatibility=compatibility)
     with torch.no_grad():
         local, g = net.features(pictures())
-        own, other = net.explain_logits(pictures()), net.explain_logits(pictures(), query=g.flip(0))
+        own, other = net.explain_logits(pictures()), net.explain_logits(pictures(), question=g.flip(0))
     assert all((own.attention[k] - other.attention[k]).abs().max() > 1e-6 for k in LEVELS)
     assert not torch.equal(own.logits, other.logits)
 
 
 @pytest.mark.parametrize("compatibility", ["pc", "uniform"])
 @pytest.mark.parametrize("global_branch", [True, False])
-def test_no_query_moves_pc_and_uniform(compatibility, global_branch, network, pictures):
+def test_no_question_moves_pc_and_uniform(compatibility, global_branch, network, pictures):
     net = network(compatibility=compatibility, global_branch=global_branch)
     with torch.no_grad():
         own = net.explain_logits(pictures())
-        other = net.explain_logits(pictures(), query=torch.full((2, 64), 1e6))
+        other = net.explain_logits(pictures(), question=torch.full((2, 64), 1e6))
     assert all(torch.equal(own.attention[k], other.attention[k]) for k in LEVELS)
     assert torch.equal(own.logits, other.logits)
 
@@ -211,9 +211,9 @@ def test_bytes_are_no_images(network):
 
 
 @pytest.mark.parametrize("shape", [(3, 64), (2, 63)])
-def test_a_query_of_another_shape_gets_one_sentence(network, pictures, shape):
-    with pytest.raises(ValueError, match=r"query must be \[2, 64\], as the images' own g, not \[\d, 6\d\]"):
-        network().explain_logits(pictures(), query=torch.zeros(shape))
+def test_a_question_of_another_shape_gets_one_sentence(network, pictures, shape):
+    with pytest.raises(ValueError, match=r"question must be \[2, 64\], as the images' own g, not \[\d, 6\d\]"):
+        network().explain_logits(pictures(), question=torch.zeros(shape))
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "additive"])

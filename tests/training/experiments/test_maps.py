@@ -36,8 +36,8 @@ def test_numbers_by_a_loop(cifar10):
         peaks, entropies, maps, asked, changed = [], [], [], [], 0
         for i in range(8):
             with torch.no_grad():
-                own, query = net.explain_logits(x[i : i + 1]), net.features(x[i - 1 : i or None])[1]
-                other = net.explain_logits(x[i : i + 1], query)
+                own, question = net.explain_logits(x[i : i + 1]), net.features(x[i - 1 : i or None])[1]
+                other = net.explain_logits(x[i : i + 1], question)
             a, b = (e.attention[row.level][0].double().numpy() for e in (own, other))
             peaks.append(a.max() * a.size)
             entropies.append(-(a * np.log(a)).sum() / np.log(a.size))
