@@ -26,11 +26,11 @@ from training.average import update_average
 from training.batches import Batches
 from training.data import Dataset, hold_out
 from training.evaluate import class_questions, draw_confusion, evaluate, measure, predict
-from training.experiments.ask import measure_held_out_scenes
 from training.objectives import build_objective
 from training.parallel import share_batch_statistics
 from training.provenance import environment, without_place
 from training.run_folder import CONFUSION, RunError, RunFolder
+from training.scenes import measure_held_out_scenes
 from training.settings import Settings
 from training.start import build, optimiser
 from training.state import State, part_way, take_up

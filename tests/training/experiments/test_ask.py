@@ -13,7 +13,8 @@ from model.presets import normalise
 from training import data
 from training.__main__ import app
 from training.evaluate import class_questions
-from training.experiments.ask import ask_rows, ask_scenes, draw_scenes, share_asked
+from training.experiments.ask import ask_rows
+from training.scenes import ask_scenes, draw_scenes, share_asked
 
 DP, PC, GAP = "vgg-att3-dp-cifar10-s", "vgg-att3-pc-cifar10-s", "vgg-gap-cifar10-s"
 

@@ -1,0 +1,115 @@
+"""Composed scenes of a split's pictures, a question to each, and a network's answers.
+
+Training chooses settings by them, on held-out pictures; ``training ask`` measures them, on test pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from model import AttendingNetwork
+from model.composed import Grid, cell_shares, compose
+from model.presets import network_input
+from training.data import Split
+from training.objectives import ByClass, Drawn
+
+GRIDS: tuple[Grid, ...] = ((1, 2), (2, 2), (3, 3))
+PICTURE, CLASS, OWN = "picture", "class", "own"
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Composed scenes with a question each.
+
+    Attributes:
+        pixels: uint8 [N, 3, H, W].
+        grid: rows and columns.
+        questions: uint8 [N, 3, S, S], the pictures that ask.
+        labels: int64 [N], their classes.
+        asked: int64 [N], the cell that shows it; -1 where none does.
+    """
+
+    pixels: Tensor
+    grid: Grid
+    questions: Tensor
+    labels: Tensor
+    asked: Tensor
+
+
+def draw_scenes(split: Split, num_classes: int, grid: Grid, count: int, absent: float = 0.0, seed: int = 0) -> Scenes:
+    """``count`` scenes of a split, always the same ones for the same arguments.
+
+    Raises:
+        ValueError: there are not enough classes for scenes of different ones, and one more to ask for.
+    """
+    cells = math.prod(grid)
+    if num_classes < cells + (absent > 0):
+        raise ValueError(f"scenes of {cells} different classes need more than the {num_classes} that there are")
+    generator = torch.Generator().manual_seed(seed)
+    asking = torch.randint(len(split), (count,), generator=generator)
+    labels = split.labels[asking]
+    drawn: Drawn = ByClass(split.labels, num_classes).draw(asking, labels, cells, absent, generator)
+    pixels = compose(split.images[drawn.pictures.flatten()].unflatten(0, drawn.pictures.shape), grid)
+    return Scenes(pixels, grid, split.images[asking], labels, drawn.asked)
+
+
+@torch.no_grad()
+def ask_scenes(
+    net: AttendingNetwork, scenes: Scenes, question: str, by_class: Tensor | None = None
+) -> tuple[dict[str, Tensor], Tensor]:
+    """A network's answers to the question of each scene.
+
+    Args:
+        net: in evaluation mode.
+        scenes: N of them.
+        question: "picture", "class" or "own".
+        by_class: [K, C], the mean g of each class, for "class".
+
+    Returns:
+        {level: [N, cells], the shares of the map in each cell}, and the logits [N, K], on the CPU.
+    """
+    shares, logits = defaultdict(list), []
+    parts = (scenes.pixels, scenes.questions, scenes.labels)
+    for pixels, asking, labels in zip(*(part.split(BATCH) for part in parts), strict=True):
+        local_features, g = net.features(network_input(net, pixels))
+        if question == PICTURE:
+            g = net.features(network_input(net, asking))[1]
+        elif question == CLASS and g is not None:
+            g = by_class[labels].to(g)
+        answer = net.explain_features(local_features, g)
+        logits.append(answer.logits.float().cpu())
+        for level, a in answer.attention.items():
+            shares[level].append(cell_shares(a.cpu(), scenes.grid))
+    return {level: torch.cat(parts) for level, parts in shares.items()}, torch.cat(logits)
+
+
+def share_asked(shares: Tensor, asked: Tensor) -> Tensor:
+    """The share of each map in the cell that was asked for: [N, cells] and [N] to [N]."""
+    return shares.gather(1, asked[:, None])[:, 0]
+
+
+def measure_held_out_scenes(net: AttendingNetwork, held_out: Split, by_class: Tensor | None) -> dict[str, float]:
+    """What the settings of ``--objective ask`` are chosen by: 300 scenes of each kind, asked by class name.
+
+    Args:
+        net: in evaluation mode.
+        held_out: pictures that it did not train on.
+        by_class: [K, C], the mean g of each class; None where no map depends on g.
+    """
+    classes, found = len(net.info.class_names), {}
+    for grid in GRIDS[:2]:
+        scenes, absent = (draw_scenes(held_out, classes, grid, 300, share) for share in (0.0, 1.0))
+        shares, logits = ask_scenes(net, scenes, CLASS, by_class)
+        name = f"held_out_{grid[0]}x{grid[1]}"
+        for level, cells in shares.items():
+            found[f"{name}_{level}"] = round(share_asked(cells, scenes.asked).mean().item(), 4)
+        found[f"{name}_named"] = round((logits.argmax(1) == scenes.labels).double().mean().item(), 4)
+        named = ask_scenes(net, absent, CLASS, by_class)[1].argmax(1) == absent.labels
+        found[f"{name}_absent_named"] = round(named.double().mean().item(), 4)
+    return found
