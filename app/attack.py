@@ -1,4 +1,4 @@
-"""The same picture before and after every pixel was moved a little, so that the network should no longer name it so."""
+"""A picture before and after an attack: every pixel is changed a little to make the network's answer less likely."""
 
 from __future__ import annotations
 

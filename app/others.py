@@ -1,6 +1,6 @@
-"""Explanations computed after training beside the trained attention; for each, how far the answer hangs on its pixels.
+"""Trained attention beside explanations computed after training, each with its deletion check.
 
-CAM is VGG-GAP's, another network: its class, its probabilities and its random pixels are its own.
+CAM is of another network, VGG-GAP, with its own class, probabilities and random pixels.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ DRAWS = 10  # of random pixels, and of places that a map is moved to
 
 @dataclass(frozen=True)
 class Checked:
-    """One network's maps of the class that it names, and how that class's probability falls as pixels are blurred.
+    """One network's maps for its answer, and how the answer's probability falls as pixels are blurred.
 
     Attributes:
         name: the checkpoint's own name.
-        answer: the class that this network names.
+        answer: this network's class.
         maps: {name: float64 [H, W]}, none negative; each sums to 1, or is 0 everywhere.
         shares: of the pixels that are blurred, the highest in a map first; 0, the picture itself, leads.
         falls: {map's name: the class's probability after each of ``shares``}.
         moved: {map's name: the same for the map moved elsewhere, the mean of ``DRAWS`` moves}.
-        steeper: {map's name: than how many of these moves it falls more, on average over the shares above 0}.
+        steeper: {map's name: how many of these moves cost less, on average over the shares above 0}.
         random: the same for random pixels, the mean of ``DRAWS`` draws.
-        test_error: measured fraction of test images named wrong, None where it is not known.
+        test_error: a fraction; None if it was not measured.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Checked:
 
     @property
     def furthest(self) -> tuple[str, float, float]:
-        """The map that falls furthest below itself moved elsewhere, and the mean probabilities of both.
+        """The map that costs most against itself moved elsewhere, and the mean probabilities of both.
 
         Means are over the shares above 0.
         """
@@ -85,7 +85,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Others:
-    """What the page's tab shows and ``/others`` returns.
+    """What the tab shows and ``/others`` returns.
 
     Attributes:
         attending: the attention of each level in depth order, then ``SALIENCY`` and ``GRAD_CAM``.
@@ -108,7 +108,7 @@ class Others:
 
     @property
     def note(self) -> str:
-        """Why there is no CAM, where there is none; else empty."""
+        """Why there is no CAM; empty if there is one."""
         if self.gap:
             return ""
         return f"CAM is left out: it needs a VGG-GAP trained on {dataset_title(self.dataset)}, and none is served here."

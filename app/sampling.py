@@ -1,4 +1,4 @@
-"""Pictures drawn at random from CIFAR-10's real test split, or the first of them that a network names wrong."""
+"""Test pictures of CIFAR-10, drawn at random: any of them, or only those that a network misclassifies."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ CHOICES = {"random": "Random", "wrong": "Wrong only"}
 MOST, LAST_SEED, CHUNK = 100, 2**32 - 1, 64
 FETCH = "make data"
 MISSING = (
-    "The test pictures of CIFAR-10 are not on this server: whoever runs it can fetch them in a copy of the project "
-    f"with “{FETCH}”, or start it with “python -m app --data FOLDER” where a folder holds them already."
+    "The test pictures of CIFAR-10 are not on this server. Its operator can fetch them with "
+    f"“{FETCH}”, or start the page with “python -m app --data FOLDER” if a folder holds them already."
 )
 DAMAGED = (
-    "The test pictures of CIFAR-10 on this server are damaged or incomplete: whoever runs it can delete the folder "
+    "The test pictures of CIFAR-10 on this server are damaged or incomplete. Its operator can delete the folder "
     f"cifar-10-batches-py and fetch it again with “{FETCH}”."
 )
 CLOSED = (
-    "The test pictures of CIFAR-10 on this server may not be read by this program (user id {user}): the person who "
-    "runs it can give that user the right to read the folder and its files."
+    "This program (user id {user}) may not read the test pictures of CIFAR-10 on this server. Its operator can give "
+    "that user the right to read the folder and its files."
 )
 
 
@@ -46,7 +46,7 @@ class DrawError(PictureError):
 
 @dataclass(frozen=True)
 class CifarTest:
-    """The test split of CIFAR-10 below a folder, read when first asked for; where it is absent, asked for again."""
+    """The test split of CIFAR-10 in a folder. It is read when first needed, and looked for again if it was missing."""
 
     folder: Path = FOLDER
 
@@ -81,7 +81,7 @@ class CifarTest:
 
 
 def why_unread(folder: Path) -> str:
-    """What to say of a ``folder`` of CIFAR-10 that torchvision could not read."""
+    """The sentence for a ``folder`` of CIFAR-10 that torchvision could not read."""
     try:
         for name in os.listdir(folder):
             (folder / name).open("rb").close()
@@ -96,13 +96,13 @@ def why_unread(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Named:
-    """One test picture and what a network named it.
+    """One test picture and a network's answer.
 
     Attributes:
         index: its place in the test split, from 0.
         label: the class that the data set gives it.
-        named: the class that the network gives it.
-        probability: what the network gives that class.
+        named: the network's answer.
+        probability: of that answer.
         picture: RGB, as in the data set.
     """
 
@@ -128,12 +128,12 @@ class Draw:
     Attributes:
         which: random or wrong.
         seed: gives the same pictures again.
-        count: how many were asked for.
-        looked_through: how many the network was shown until that many were found.
+        count: how many were wanted.
+        looked_through: how many the network classified to find them.
         total: pictures in the test split.
         images: those found, in the order they were drawn.
         checkpoint, compatibility: whose answers.
-        test_error: the network's measured error on the whole split as a fraction, None where it is not known.
+        test_error: the network's error on the whole split, a fraction; None if it was not measured.
     """
 
     which: str
@@ -148,13 +148,13 @@ class Draw:
 
     @property
     def summary(self) -> str:
-        """How the pictures were come by, with the counts."""
+        """How the pictures were chosen, with the counts."""
         found = len(self.images)
         if self.which == "wrong":
             only = "Only " if found < self.count else ""
             among = f"all {self.total:,}" if self.looked_through == self.total else f"the first {self.looked_through:,}"
-            return f"{only}{found} wrong {'one' if found == 1 else 'ones'} among {among} drawn."
-        return f"{found} drawn at random from {self.total:,}: {sum(i.right for i in self.images)} named right."
+            return f"{only}{found} misclassified among {among} drawn."
+        return f"{found} drawn at random from {self.total:,}: {sum(i.right for i in self.images)} classified correctly."
 
     def to_json(self) -> dict:
         return {
@@ -182,13 +182,13 @@ def draw(
     count: int = 12,
     seed: int = 0,
 ) -> Draw:
-    """Goes through the test split in the order that ``seed`` gives, until ``count`` pictures are found.
+    """Goes through the test split in the order of ``seed`` until ``count`` pictures are found.
 
     Args:
         networks: who is asked.
         tests: what is drawn from.
         checkpoint, compatibility: whose answers, as ``Networks.find`` takes them.
-        which: "random" takes every picture; "wrong" only those whose class the network does not name.
+        which: "random" takes every picture; "wrong" only those that the network misclassifies.
         count: 1 to ``MOST``.
         seed: 0 to ``LAST_SEED``.
 
@@ -198,7 +198,7 @@ def draw(
     """
     net = networks.network(checkpoint, compatibility)
     if which not in CHOICES:
-        raise DrawError(f"There are two kinds of test pictures to ask for: {' and '.join(CHOICES)}.")
+        raise DrawError(f"There are two kinds of test pictures: {' and '.join(CHOICES)}.")
     count, seed = whole(count, 1, MOST, "The number of pictures"), whole(seed, 0, LAST_SEED, "The seed")
     if net.info.dataset != DATASET:
         raise DrawError(
@@ -222,7 +222,7 @@ def draw(
 
 
 def answers(networks: Networks, net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Named]:
-    """What ``net`` names each test picture, in the order given, computed ``chunk`` at a time as they are taken."""
+    """Answers for the test pictures in this order, ``chunk`` of them in a forward pass, as they are needed."""
     size = net.arguments["input_size"]
     indices = map(int, order)
     while taken := list(islice(indices, chunk)):

@@ -23,14 +23,14 @@ class Site:
 
     @property
     def first_checkpoint(self) -> str:
-        """The small one (-s in its name) that errs least, or the least erring of all where none is small."""
+        """The small one (-s in its name) with the lowest error; if none is small, the one with the lowest of all."""
         return self.best(self.networks.families)
 
     def best(self, checkpoints: Iterable[str]) -> str:
         return min(checkpoints, key=lambda family: ("s" not in family.split("-"), self.least_error(family)))
 
     def checkpoint_with(self, compatibility: str) -> str:
-        """The first checkpoint, or the best of those that have the compatibility where the first has it not."""
+        """The first checkpoint if it has the compatibility, else the best of those that have it."""
         first, families = self.first_checkpoint, self.networks.families
         having = [family for family, nets in families.items() if compatibility in nets]
         return first if first in having or not having else self.best(having)
@@ -39,7 +39,7 @@ class Site:
         return min(map(error, self.networks.families[checkpoint].values()))
 
     def first_compatibility(self, checkpoint: str) -> str:
-        """The one under which the checkpoint's measured error is least."""
+        """The compatibility with the checkpoint's lowest error."""
         return self.networks.best(checkpoint)
 
     @property

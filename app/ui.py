@@ -23,8 +23,8 @@ from model.card import PAPER  # noqa: E402
 
 TITLE = "Learn To Pay Attention"
 HEADER = f"""<header><h1>{TITLE}</h1>
-<p>A network trained to attend says what it sees and shows, layer by layer, where it looked.</p></header>"""
-FOOTER = f"""<footer><p>A map highlights where the features of an answer were taken from; it does not prove why the
+<p>A network trained to attend says what it sees, and shows where each layer looked.</p></header>"""
+FOOTER = f"""<footer><p>A map highlights where the features of an answer were taken from. It does not prove why the
 class was chosen. After Jetley, Lord, Lee and Torr,
 <a href="{PAPER}" target="_blank" rel="noopener">Learn To Pay Attention</a>, ICLR 2018.
 Pictures stay on this server and are deleted within two hours of your last click.</p></footer>"""

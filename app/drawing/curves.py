@@ -16,7 +16,7 @@ def chart(
     """Lines over the same shares: a map's solid with discs, the moved map's dotted, random pixels' dashed with squares.
 
     Args:
-        label: the chart in words, with its numbers; what is drawn is hidden from a screen reader.
+        label: the chart in words, with its numbers, for screen readers.
         shares: of the pixels, ascending, from 0.
         fall, moved, random: a probability for each share.
     """

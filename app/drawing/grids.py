@@ -1,4 +1,4 @@
-"""A ``Comparison`` as HTML: the answers, then a grid of maps, a row a level, the difference in the last column."""
+"""A ``Comparison`` as HTML: the answers, then a row of maps for each level, their difference in the last column."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from model.explanation import Explanation
 
 SIDE = 320  # px of a map in the grid
 LEGEND = (
-    "× uniform: multiples of even attention, which the line at 1 × marks. Difference: red where {} is higher, blue "
-    "where {} is, the line marks zero. Correlation (Pearson's r) of the two over all positions: 1 is the same pattern, "
-    "0 is none in common, −1 the opposite."
+    "× uniform: multiples of even attention; the line marks 1 ×. Difference: red where {} is higher, blue where {} is; "
+    "the line marks zero. Correlation: Pearson's r of the two maps; 1 is the same pattern, 0 nothing in common, −1 the "
+    "opposite."
 )
 
 
@@ -41,7 +41,7 @@ def grid(
     rows = "".join(row(found, level, pair, shared) for level in found.levels)
     many = " many" if len(columns) > 3 else ""
     return f"""<div class="compared"><div class="briefs">{answers}</div>{said}
-<div class="grid{many}" role="table" aria-label="Attention, a row a level" style="--columns:{len(columns)}">
+<div class="grid{many}" role="table" aria-label="Attention, a row for each level" style="--columns:{len(columns)}">
 <div class="row head" role="row"><span role="columnheader">level</span>{head}</div>{above}{rows}</div>
 <p class="note">{LEGEND.format(*map(escape, pair))}</p></div>"""
 
@@ -89,7 +89,7 @@ def cell(picture: Image.Image, alt: str, bar: str, numbers: str, column: str = "
 
 
 def moved(values: np.ndarray, pair: tuple[str, str]) -> str:
-    """Where each of two maps is higher than the other, in words, from their difference [H, W] in × uniform."""
+    """Says where each of two maps is higher, from their difference [H, W] in × uniform."""
     if np.abs(values).max() < words.SEEN:
         return f"none between {pair[0]} and {pair[1]}"
     return "; ".join(

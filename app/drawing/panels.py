@@ -1,4 +1,4 @@
-"""The page's pieces of HTML, each written from an ``Explanation`` or a list of examples. Class names are escaped."""
+"""The page's HTML, written from an ``Explanation`` or a list of examples. Class names are escaped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from model.explanation import Explanation, Level
 
 
 def data_uri(image: Image.Image, exact: bool = True) -> str:
-    """A picture inside the page: as PNG, or not exactly, as a smaller JPEG."""
+    """A picture as a data: URL: an exact PNG, or a smaller JPEG."""
     kind, content = ("png", render.png(image)) if exact else ("jpeg", render.jpeg(image))
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
@@ -25,11 +25,11 @@ def per_cent(fraction: float) -> str:
 
 
 def answer(explanation: Explanation, about: str = "") -> str:
-    """The class, the five most probable, the crop that the network saw, and the logit's split by level.
+    """The class, the five most probable classes, the network's input, and the logit's split by level.
 
     Args:
         explanation: what to show.
-        about: what is known of the picture, a sentence or nothing.
+        about: a sentence about the picture, or nothing.
     """
     name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
     side = explanation.seen.width
@@ -41,7 +41,7 @@ def answer(explanation: Explanation, about: str = "") -> str:
     <figcaption>What it saw: the centre square, {side} × {side} px</figcaption></figure>
   <section><h2 aria-live="polite">{name} <small>{per_cent(probability)}</small></h2>
     {probability_rows(explanation)}<p class="note">{note}</p></section>
-  <section><h3>Where the logit of <em>{name}</em> comes from</h3>{split_rows(explanation)}</section>
+  <section><h3>What each layer added to the logit of <em>{name}</em></h3>{split_rows(explanation)}</section>
 </div>"""
 
 
@@ -55,7 +55,7 @@ def probability_rows(explanation: Explanation) -> str:
 
 
 def split_rows(explanation: Explanation) -> str:
-    """The logit as bias plus a term a level, as bars left and right of zero."""
+    """The logit as bias plus a term for each level, as bars left and right of zero."""
     terms = {name: level.logit for name, level in explanation.levels.items()} | {"bias": explanation.logit_bias}
     low, high = min(0.0, *terms.values()), max(0.0, *terms.values())
     span = (high - low) or 1.0
@@ -68,7 +68,7 @@ def split_rows(explanation: Explanation) -> str:
     )
     logit = words.signed(explanation.logit, plus=True)
     total = f'<tr class="total"><th scope="row">logit</th><td>their sum</td><td>{logit}</td></tr>'
-    return f'<table class="bars" aria-label="The logit as a sum of one term a level">{rows}{total}</table>'
+    return f'<table class="bars" aria-label="The logit as the sum of a term for each level">{rows}{total}</table>'
 
 
 def card(level: Level, logit: float, scale: tuple[float, float], view: render.View) -> str:
@@ -79,7 +79,7 @@ def card(level: Level, logit: float, scale: tuple[float, float], view: render.Vi
     if view.keep < 100:
         values = render.enlarge(level.attention, (160, 160), view.smooth)
         kept = render.kept(values, view.keep)
-        there = values[kept].sum() / values.sum()  # more than was asked for, where single positions hold much
+        there = values[kept].sum() / values.sum()  # more than wanted, if single positions hold much
         shown = f"<p>{100 * there:.0f} % of the attention lies in {100 * kept.mean():.0f} % of the picture.</p>"
     return f"""{colour_bar(scale)}
 <dl><div><dt>Grid</dt><dd>{h} × {w}</dd></div>
@@ -89,7 +89,7 @@ def card(level: Level, logit: float, scale: tuple[float, float], view: render.Vi
 
 
 def colour_bar(scale: tuple[float, float]) -> str:
-    """The colours with numbers in multiples of uniform; a mark where attention is what even attention would be."""
+    """The colours with numbers in multiples of uniform; a mark at 1 x uniform."""
     low, high = scale
     at = 100 * (1 - low) / (high - low) if high - low > 1e-9 else -1
     mark = f'<b style="left:{at:.1f}%" title="1 × uniform"></b>' if 0 <= at <= 100 else ""
@@ -120,15 +120,15 @@ def message(sentence: str, alarm: bool = False) -> str:
 
 
 LEGEND = (
-    "× uniform: multiples of even attention, which the line at 1 × marks. Entropy: 1 is even, 0 a single position. "
-    "Logit: what this layer adds to the winning class's score, from which a softmax makes its probability; in brackets "
-    "its share of that score, of which the bias has the rest. Keep top: shows only the highest positions that together "
-    "hold so much of the attention. Shared: one colour scale for all maps, from 0 to the highest peak."
+    "× uniform: multiples of even attention; the line marks 1 ×. Entropy: 1 is even attention, 0 a single position. "
+    "Logit: what this layer adds to the winning class's score, and in brackets its share of that score; the bias adds "
+    "the rest, and a softmax turns scores into probabilities. Keep top: shows the highest positions that together hold "
+    "this share of the attention. Shared: one colour scale for all maps, from 0 to the highest peak."
 )
 
 
 def thumbnails(examples: Iterable[Example], label: str) -> str:
-    """One button a picture; a click carries the example's name. ``label`` names them all."""
+    """A button for each picture; a click carries the example's name. ``label`` names the group."""
     buttons = "".join(
         f'<button type="button" data-example="{escape(e.name)}" title="{escape(e.name)}">'
         f'<img src="{e.thumbnail}" alt="Example: {escape(e.name)}"></button>'

@@ -21,11 +21,11 @@ LIKELY = 0.5  # a class below it is drawn as absent
 SMALL, LARGE = 96, 400  # px of the longer side of a map
 PLAIN = render.View()
 LEGEND = (
-    "A question is a global feature g: of the picture that asks, or the mean over a class's training pictures. It takes "
-    "the place of the scene's own g, under which the maps are not asked. The numbers on a map are the share of it that "
-    "lies on each picture. Each map has its own colours, from dark at its lowest to bright at its highest."
+    "A question is a global feature g: that of the picture that asks, or the mean over a class's training pictures. It "
+    "replaces the scene's own g; the maps “not asked” use the scene's own. The numbers are each picture's share of the "
+    "map. Each map has its own colours, from dark at its lowest to bright at its highest."
 )
-NO_NAMES = "This checkpoint keeps no question for its classes: click a picture to ask with it."
+NO_NAMES = "This checkpoint cannot be asked for a class by name: click a picture to ask with it."
 PLACES: dict[Grid, tuple[str, ...]] = {
     (1, 2): ("left", "right"),
     (1, 3): ("left", "middle", "right"),

@@ -15,8 +15,8 @@ ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "centre", "middle left": "left side"}
 PLACES["middle right"] = "right side"
 
-SEEN = 0.005  # x uniform: two maps no further apart are told to be the same
-FEW = 12  # classes, up to which a sentence names each
+SEEN = 0.005  # x uniform: maps that differ by less count as the same
+FEW = 12  # a sentence lists at most so many classes
 EVEN = 1.25  # x uniform: below it no ninth of the picture stands out
 
 PC_LIMIT = (
@@ -52,7 +52,7 @@ def in_words(row: int, column: int) -> str:
 
 
 def where(attention: np.ndarray, unit: str) -> str:
-    """What a map [H, W] shows, for someone who does not see it; its peak in multiples of ``unit``, its mean."""
+    """A map [H, W] in words, for a screen reader; its peak in multiples of its mean, called ``unit``."""
     place, density = densest(attention)
     there = peak_place(attention)
     peak = f"peak {attention.max() / attention.mean():.1f} × {unit}"
@@ -62,22 +62,22 @@ def where(attention: np.ndarray, unit: str) -> str:
 
 
 def highlights(level: Level) -> str:
-    """What a level's map shows, for someone who does not see it."""
+    """A level's map in words, for a screen reader."""
     return where(level.attention, "uniform")
 
 
 def alt(name: str, level: Level, whose: str = "") -> str:
-    """A map for someone who does not see it; ``whose`` tells it from others of the same level."""
+    """A map's alternative text; ``whose`` tells it from others of the same level."""
     return f"Attention of {name}{whose and f' ({whose})'} over the picture: {highlights(level)}"
 
 
 def signed(number: float, plus: bool = False) -> str:
     """Two decimals, with a minus sign as wide as the digits; ``plus`` gives positive ones a sign too."""
-    return minus(f"{round(number, 2) + 0.0:{'+' if plus else ''}.2f}")  # + 0.0: no minus before a nought
+    return minus(f"{round(number, 2) + 0.0:{'+' if plus else ''}.2f}")  # + 0.0: no minus before a zero
 
 
 def correlation(r: float | None) -> str:
-    return "not defined: a map is even" if r is None else signed(r)
+    return "undefined, as a map is even" if r is None else signed(r)
 
 
 def minus(number: str) -> str:
@@ -90,12 +90,12 @@ def file_name(name: str) -> str:
 
 
 def test_picture(index: int, label: str) -> str:
-    """What a picture of the test set is called, which ``about_picture`` reads again."""
+    """The name of a test picture, which ``about_picture`` reads again."""
     return f"test picture {index} labelled {label}"
 
 
 def about_picture(file: str) -> str:
-    """What a picture's name tells the reader of an answer: the label of one of the test set; of others nothing."""
+    """A sentence with the label of a test picture, read from its name; empty for other pictures."""
     found = re.fullmatch(r"test picture (\d+) labelled (.+)", called(file))
     return f"Test picture {found[1]}, labelled {found[2]}." if found else ""
 
@@ -106,7 +106,7 @@ def called(file: str) -> str:
 
 
 def equation(net: Network) -> tuple[str, str]:
-    """The formula as HTML, and whose it is."""
+    """The formula as HTML, and its source."""
     return formula(net.equation.text), net.equation.source
 
 
@@ -120,10 +120,10 @@ def formula(text: str) -> str:
 
 
 def reliability(explanation: Explanation) -> str:
-    """What the network can answer at all, and how often it is wrong."""
+    """The classes that the network can answer with, and its test error."""
     *names, last = explanation.probabilities
     known = f": {', '.join(names)} and {last}" if len(names) < FEW else f", {len(names) + 1} of them"
-    sentence = f"It knows only the classes of {dataset_title(explanation.dataset)}{known}"
+    sentence = f"The network knows only the classes of {dataset_title(explanation.dataset)}{known}"
     if explanation.test_error is None:
-        return f"{sentence}; its error on test images was not measured."
-    return f"{sentence}; it names {100 * explanation.test_error:.1f}\u00a0% of the test images wrong."
+        return f"{sentence}. Its test error was not measured."
+    return f"{sentence}. Its test error is {100 * explanation.test_error:.1f}\u00a0%."

@@ -21,8 +21,8 @@ from app.images import LARGEST
 from app.server import temporary
 
 UNTAKEN = (
-    "A value of this request could not be taken: a picture is sent as a file that was uploaded (in Python by "
-    "gradio_client's handle_file) or inside a data: URL, not as a web address, and a number as a number."
+    "A value of this request cannot be read. Send a picture as an uploaded file (in Python with gradio_client's "
+    "handle_file) or as a data: URL, not as a web address, and a number as a number."
 )
 
 

@@ -43,11 +43,11 @@ def equations(networks: Networks) -> str:
         for (formula, source), label in served.items()
     )
     return f"""<section><h2>How attention is computed</h2>
-<p>At up to three layers each position i holds a <em>local feature</em> <i>l{I}</i>; the end of the network gives one
-<em>global feature</em> <i>g</i>, projected where a layer has fewer channels than it. A compatibility scores every
+<p>Up to three layers give a <em>local feature</em> <i>l{I}</i> at every position i. The end of the network gives one
+<em>global feature</em> <i>g</i>; a projection fits it to layers with fewer channels. A compatibility scores every
 position:</p><ul class="scores">{scores}</ul>
-<p>A softmax over all positions turns scores into weights that sum to 1, the weights add the local features up, and the
-class is read from these sums alone:</p>
+<p>A softmax over all positions turns the scores into weights that sum to 1. The class is read from the weighted sums of
+the local features alone:</p>
 <p class="formula steps"><span><i>a{I}</i> = exp <i>c{I}</i> / Σ<sub>j</sub> exp <i>c</i><sub>j</sub></span>
 <span><i>g<sub>a</sub></i> = Σ{I} <i>a{I} l{I}</i></span>
 <span>logits = bias + Σ<sub>layers</sub> <i>M</i> ReLU(BN(<i>g<sub>a</sub></i>))</span></p>
@@ -89,17 +89,17 @@ def checkpoints(networks: Networks) -> str:
     rows = "".join(checkpoint_row(title, net) for title, net in networks.every.items())
     made = "".join(how_trained(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
-<p>Error: the share of all test images that the network names wrong, as measured and stored with its weights. Where two
-intervals overlap widely, the errors do not say which network is better; and attention has helped a network to be right
-only where it errs clearly less than a control, trained as long, that has none. The controls: uniform weighs all
-positions alike, vgg-gap averages its last layer, vgg-global classifies g alone. Width multiplies every channel count;
-1 is the paper's.</p>
+<p>Test error: the share of all test images that the network misclassifies, as measured and stored with its weights. If
+two intervals overlap widely, the errors do not say which network is better. Attention has lowered the error only if it
+is clearly lower than that of a control that was trained as long. The controls: uniform weighs all positions alike,
+vgg-gap averages its last layer, vgg-global classifies g alone. Width multiplies every channel count; 1 is the
+paper's.</p>
 {table("The checkpoints", COLUMNS, rows)}
 <details><summary>How each was trained</summary><ul>{made}</ul></details></section>"""
 
 
 def how_trained(title: str, net: Network) -> str:
-    """The command that trained a network and what it ran on, as far as they are known."""
+    """The command that trained a network and its machine, as far as they are known."""
     recipe = net.info.recipe
     if not recipe.get("command"):
         return ""
@@ -125,7 +125,7 @@ def checkpoint_row(title: str, net: Network) -> str:
 
 
 def seen(net: Network) -> str:
-    """How many pictures it was trained on, each as often as it was shown, where that is known."""
+    """How many pictures it saw in training, all passes together; empty if unknown."""
     count = net.info.recipe.get("images_seen")
     return f"{count:,}" if isinstance(count, int) else ""
 
@@ -139,7 +139,7 @@ def attends(net: Network) -> str:
 
 
 def measured(net: Network) -> str:
-    """The measured error with its interval and number of images, where they are known."""
+    """The test error with its interval and number of images, as far as they are known."""
     results = net.info.results
     if "error" not in results:
         return "not measured"

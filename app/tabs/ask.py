@@ -216,7 +216,7 @@ def add_endpoint(site: Site) -> None:
         if about and about not in net.info.class_names:
             raise PictureError(f"{about[:80]} is none of the classes: {', '.join(net.info.class_names)}.")
         if not takes_names(net) and about:
-            raise PictureError("This checkpoint keeps no question for its classes: send a picture as question.")
+            raise PictureError("This checkpoint cannot be asked for a class by name: send a picture as question.")
         seen = look(site.networks, [given(image)], checkpoint, compatibility, side)
         return ask(site.networks, seen.scene, about or given(question), checkpoint, compatibility).to_json()
 

@@ -1,4 +1,4 @@
-"""Attack: does the attention move when a picture is changed so little that one hardly sees it?"""
+"""Attack: what a change that is too small to see does to the answer and the maps."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from app.site import Site
 from model import attacks, render
 
 WHAT = (
-    "FGSM moves every pixel value by epsilon at once, whichever way makes the answer less likely; PGD takes ten "
-    "smaller steps from a random start, never further than epsilon."
+    "FGSM changes every pixel value by epsilon in one step, in the direction that makes the answer less likely. PGD "
+    "takes ten smaller steps from a random start, and stays within epsilon."
 )
-START = "What an attack does comes here once a picture is chosen."
+START = "Choose a picture. What the attack does appears here."
 TITLES = {CLEAN: "The picture as it is (clean)", ATTACKED: "The picture after the attack (attacked)"}
 EPSILON = 2  # at first: of 255
 
@@ -65,10 +65,11 @@ def outcome(made: Attack) -> str:
     before, after = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
     was, now = before.answer, after.answer
     at_first = panels.per_cent(before.probabilities[was])
-    moved = f"No value of a pixel moved by more than {made.epsilon} / 255."
+    moved = f"No pixel value moved by more than {made.epsilon} / 255."
     if made.fooled:
         return (
-            f"{moved} The answer went from {was} ({at_first}) to {now} ({panels.per_cent(after.probabilities[now])})."
+            f"{moved} The answer changed from {was} ({at_first}) "
+            f"to {now} ({panels.per_cent(after.probabilities[now])})."
         )
     return f"{moved} The answer is still {was}: {at_first} before, {panels.per_cent(after.probabilities[was])} now."
 
@@ -82,7 +83,7 @@ def pictures(made: Attack) -> str:
         cells += grids.cell(enlarged(picture), f"The {name} picture, {side} by {side} pixels", "", size, exact=True)
     strength = 127 // max(1, made.epsilon)
     added = Image.fromarray((128 + strength * made.moved).clip(0, 255).astype(np.uint8))
-    text = f"What was added, drawn {strength} times as strong; no value moved by more than {made.largest_move} of 255"
+    text = f"The change, drawn {strength} times as strong; no value moved by more than {made.largest_move} of 255"
     cells += grids.cell(enlarged(added), text, "", f"drawn × {strength}; grey is nothing", exact=True)
     header = '<div class="level" role="rowheader"><b>pixels</b><small>what the network saw</small></div>'
     return f'<div class="row" role="row" data-level="pixels">{header}{cells}</div>'
@@ -100,14 +101,14 @@ def add_endpoint(site: Site) -> None:
     as_text(method)  # refused below, in a sentence of ours
 
     def attacked(image: str | bytes, checkpoint: str, compatibility: str, method: str, epsilon: float, pictures: bool):
-        """Moves each pixel a little so that the network should no longer name the picture as it does, and asks again.
+        """Changes each pixel a little, so that the network's answer becomes less likely, and asks it again.
 
         Args:
             image: the picture; its centred square is used.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
             compatibility: dp, pc or additive; leave it out where checkpoint names one.
             method: fgsm (one step, Goodfellow et al. 2015) or pgd (ten steps, Madry et al. 2018).
-            epsilon: how far a pixel's value may move, a whole number of steps of 1 / 255, 0 to 16.
+            epsilon: how far a pixel's value may move, in whole steps of 1 / 255, 0 to 16.
             pictures: false leaves the attacked picture out.
 
         Returns:

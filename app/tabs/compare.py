@@ -25,7 +25,7 @@ from app.server.gradio_patches import Switch
 from app.site import Site
 from model.compare import Comparison
 
-START = "The maps of every compatibility come here once a picture is chosen."
+START = "Choose a picture. The maps of every compatibility appear here."
 
 
 def build(tab: gr.Tab, site: Site, front: Front) -> None:
@@ -79,7 +79,7 @@ def add_endpoint(site: Site) -> None:
     checkpoint = hidden_checkpoint(site)
 
     def compared(image: str | bytes, checkpoint: str, side: int):
-        """Shows one picture to every compatibility of a checkpoint, and says how far their attention maps agree.
+        """Explains one picture with every compatibility of a checkpoint, and measures how far their maps agree.
 
         Args:
             image: the picture; its centred square is used.

@@ -28,7 +28,7 @@ from app.site import Site
 from model import render
 from model.explanation import Explanation
 
-START = "The answer comes here once a picture is chosen: an example, or one that you upload, paste or photograph."
+START = "Choose a picture: click an example, or upload, paste or take one. The answer appears here."
 CARDS = 3  # no network attends at more levels
 AT_ONCE = 16  # calls of /explain: those that wait for the network share a forward pass
 SHOWN = 1 + 3 * CARDS  # components that an answer fills
@@ -126,14 +126,14 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
 
 
 def known(request: gr.Request, parameter: str, there: list[str], default: str | None) -> str | None:
-    """What the address asks for, where it is there; else the default, said aloud if something else was asked for."""
+    """The value that the address asks for; if it is not here, the default, with a warning."""
     wanted = request.query_params.get(parameter)
     if found := next((name for name in there if name.lower() == (wanted or "").lower()), None):
         return found
     if wanted:
         what = {"compat": "compatibility"}.get(parameter, parameter)
         gr.Warning(
-            f"The address names the {what} “{escape(wanted[:40])}”, that is not here; another one is shown.",
+            f"The {what} “{escape(wanted[:40])}” in the address is not here; another one is shown.",
             duration=None,
         )
     return default
@@ -156,7 +156,7 @@ def map_card() -> tuple[gr.HTML, gr.Image, gr.HTML]:
 
 
 def drawn(explanation: Explanation, view: render.View, about: str) -> list:
-    """Values for the answer and every card, the network's levels first; cards that are left over stay empty."""
+    """Values for the answer and every card; cards without a level stay empty."""
     scales = render.limits(explanation.maps, view)
     values = [panels.answer(explanation, about)]
     for name, level in explanation.levels.items():
@@ -187,7 +187,7 @@ def add_endpoint(site: Site) -> None:
     drawings = [gr.Image(format="jpeg", label=f"{which} level over the picture", visible=False) for which in labels]
 
     def explain(image: str | bytes, checkpoint: str, compatibility: str, side: int, pictures: bool):
-        """Classifies a picture and shows, layer by layer, where the network's attention lies.
+        """Classifies a picture and shows where each layer looked.
 
         Args:
             image: the picture, as gradio_client's handle_file gives it; its centred square is used.

@@ -1,4 +1,4 @@
-"""Other explanations: the trained attention beside saliency, Grad-CAM and CAM, each with its deletion check."""
+"""Other explanations: trained attention beside saliency, Grad-CAM and CAM, each with a deletion check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_
 from app.site import Site
 from model import render
 
-START = "What other explanations highlight comes here, some seconds after a picture is chosen."
+START = "Choose a picture. The explanations appear here after some seconds."
 DRAWN = 320  # px of a map
 QUOTED = 0.2  # the share that a card says in words
 KINDS = {
@@ -25,13 +25,12 @@ KINDS = {
     CAM: ("CAM", "VGG-GAP's features, weighted for its class"),
 }
 CAUTION = (
-    "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels lie apart, those of "
-    "a map in patches; the same map moved elsewhere is as patchy, and differs in place alone. Blurring what a map "
-    "highlights costs more than blurring what about half of its moves highlight even where the map points nowhere in "
-    "particular, and more than most where it points to the middle and the thing shown stands there. The map named "
-    "above is the best of several, and one of several always is. It is one picture: compare with care. Blurred: under "
-    "a Gaussian whose sigma is an eighth of the picture's side. Moved: shifted by a quarter of the side or more, what "
-    "leaves on one side coming back on the other."
+    "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels lie scattered, and "
+    "those of a map in patches. The same map moved elsewhere is as patchy, and differs in place alone. Even a map that "
+    "points nowhere beats about half of its moves. A map that points to the middle beats most of them if the object "
+    "stands there. One map is always the best of several, and this is a single picture: compare with care. Blurred: by "
+    "a Gaussian whose sigma is an eighth of the picture's side. Moved: shifted by at least a quarter of the side; what "
+    "leaves on one side comes back on the other."
 )
 
 
@@ -71,27 +70,27 @@ def lead(found: Others) -> str:
     """The class, how to read a chart, and what its lines are."""
     answer, probability = escape(found.attending.answer), panels.per_cent(found.attending.probability)
     return f"""<div class="lead"><p class="named" aria-live="polite">{answer} <small>{probability}</small></p>
-<p>Do the pixels that a map highlights matter? Blur them, the highest first, and ask the network again: how probable is
-<em>{answer}</em> still? {furthest(found)}</p>
+<p>Do the pixels that a map highlights matter? We blur them, the highest first, and ask the network again. The lower the
+probability of <em>{answer}</em> falls, the more they matter. {furthest(found)}</p>
 <p class="key"><span>{curves.sample("map")} pixels that the map highlights most</span>
 <span>{curves.sample("moved")} the same map moved elsewhere, mean of {DRAWS} moves</span>
 <span>{curves.sample("random")} random pixels, mean of {DRAWS} draws</span></p></div>"""
 
 
 def furthest(found: Others) -> str:
-    """Which map's place matters most to the network, averaged over the shares."""
+    """The map whose place matters most to the network, averaged over the shares, in a sentence."""
     name, fall, moved = found.attending.furthest
     if fall >= moved:
         return "Here no map's pixels matter more than those of the same map moved elsewhere."
     return (
-        f"Here the place of <b>{titled(found, name)[0]}</b> matters most: {panels.per_cent(fall)} on average, against "
-        f"{panels.per_cent(moved)} for the same map moved elsewhere; of {DRAWS} moves {found.attending.steeper[name]} "
-        "cost less."
+        f"Here the place of <b>{titled(found, name)[0]}</b> matters most: {panels.per_cent(fall)} are left on average, "
+        f"and {panels.per_cent(moved)} when the map is moved elsewhere. {found.attending.steeper[name]} of {DRAWS} "
+        "moves cost less."
     )
 
 
 def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str:
-    """One map over the picture, the fall of its class's probability beside it, and both in words."""
+    """One map over the picture, and beside it how the probability of its class falls."""
     title, about = titled(found, name)
     a = checked.maps[name]
     values = a * a.size
@@ -117,7 +116,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
 
 
 def titled(found: Others, name: str) -> tuple[str, str]:
-    """What visitors call a map, and what it is."""
+    """A map's title and a few words on what it is."""
     if name not in KINDS:
         return name, found.titles.get(name, "")
     title, about = KINDS[name]
@@ -125,14 +124,14 @@ def titled(found: Others, name: str) -> tuple[str, str]:
 
 
 def pointed(a: np.ndarray) -> str:
-    """What a map [H, W] shows, for someone who does not see it."""
+    """A map [H, W] in words, for a screen reader."""
     if not a.any():
         return "zero everywhere, so its order of pixels is random"
     return words.where(a, "its mean")
 
 
 def in_words(title: str, checked: Checked, name: str) -> str:
-    """A chart for someone who does not see it."""
+    """A chart in words, for a screen reader."""
     lines = zip(checked.shares, checked.falls[name], checked.moved[name], checked.random, strict=True)
     steps = ", ".join(
         f"{100 * share:.0f} % blurred: {panels.per_cent(p)} against {panels.per_cent(m)} and {panels.per_cent(r)}"
@@ -176,8 +175,8 @@ def add_endpoint(site: Site) -> None:
     image, switch = picture_input(visible=False), hidden_switch(site)
 
     def explained(image: str | bytes, checkpoint: str, compatibility: str):
-        """Lays saliency, Grad-CAM and CAM beside the trained attention, for the class that the network names; and for
-        each map blurs the pixels that it highlights most, and says how probable that class is still.
+        """Computes saliency, Grad-CAM and CAM beside the trained attention, for the network's answer. For each map it
+        blurs the pixels that are highest, and measures the probability of that class again.
 
         Args:
             image: the picture; its centred square is used.
@@ -185,11 +184,11 @@ def add_endpoint(site: Site) -> None:
             compatibility: dp, pc or additive; leave it out where checkpoint names one.
 
         Returns:
-            One JSON object: network, class and probability; shares, the parts of the pixels that are blurred, 0 first;
-            maps, by name (each level, saliency, grad_cam), with grid, map (sums to 1, or is 0 everywhere), fall, the
-            class's probability after each share, moved, the same for the map moved elsewhere, the mean of draws moves,
-            and steeper, than how many of them it falls more; random, the same for random pixels; cam, in which network,
-            class, probability, maps and random are a VGG-GAP's, or null; note, why there is no CAM.
+            One JSON object: network, class and probability; shares, the parts of the pixels that are blurred, from 0;
+            maps, by name (each level, saliency, grad_cam), with grid, map (sums to 1, or is 0 everywhere), fall (the
+            class's probability after each share), moved (the same for the map moved elsewhere, the mean of all draws)
+            and steeper (how many of these moves cost less); random, the same for random pixels; cam, the network,
+            class, probability, maps and random of a VGG-GAP, or null; note, why there is no CAM.
         """
         return explain_otherwise(site.networks, given(image), checkpoint, compatibility).to_json()
 

@@ -1,4 +1,4 @@
-"""Test images: drawn at random from the real test set, or its wrong ones, so that nothing shown is hand-picked."""
+"""Test images: random or misclassified pictures of the test set, so that nothing shown is hand-picked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TO_EXPLAIN = """() => {
   window.scrollTo(0, 0);
   document.querySelector("[role=tab][aria-selected=true]").focus({preventScroll: true});
 }"""
-START = "Twelve pictures of the test set are being drawn."
+START = "Drawing twelve pictures of the test set."
 ENLARGED = 128  # px; four times what the network saw
 CLICK_ON_PICTURE = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-index]");
@@ -74,9 +74,9 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
 
 def shown(found: Draw) -> str:
-    """The pictures as a grid of buttons, below how they were drawn."""
+    """How the pictures were chosen, and a grid of buttons."""
     error = found.test_error
-    rate = "" if error is None else f" Of the whole test set the network names {100 * error:.1f} % wrong."
+    rate = "" if error is None else f" Test error {100 * error:.1f} %."
     buttons = "".join(map(button, found.images))
     return f"""<section class="draw" data-compatibility="{found.compatibility}">
 <h2 aria-live="polite">{escape(found.summary)}</h2>
@@ -107,20 +107,19 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
     drawn = partial(draw, site.networks, tests)
 
     def test_images(which: str, count: int, seed: int, checkpoint: str, compatibility: str):
-        """Draws pictures from CIFAR-10's test set and names them: any of them, or only those that are named wrong.
+        """Draws test pictures of CIFAR-10 and classifies them: any of them, or only those that are misclassified.
 
         Args:
-            which: random takes every picture drawn; wrong goes on until enough are found that are named wrong.
+            which: random takes every picture; wrong goes on until enough misclassified ones are found.
             count: how many pictures, 1 to 100.
-            seed: a whole number from 0 on; the same one draws in the same order.
+            seed: a whole number from 0; the same seed gives the same order.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
             compatibility: dp, pc or additive; leave it out where checkpoint names one.
 
         Returns:
             One JSON object: images, each with index (its place in the test set), label, class and probability (the
             network's answer) and picture (a data: URL, which /explain takes as the picture's url); looked_through,
-            how many were drawn until these were found; summary, which says so in words; which, seed, checkpoint,
-            compatibility.
+            how many were classified to find these; summary, a sentence; which, seed, checkpoint, compatibility.
         """
         return drawn(checkpoint, compatibility, which, count, seed).to_json()
 

@@ -104,7 +104,7 @@ def test_a_network_without_class_questions_is_asked_by_picture_and_the_page_says
     assert tab.first_wish(site, tab.listed(site, {})) == {"scene": [*SCENE], "question": "picture:frog"}
     made = tab.answer_to(site, None, [], of(compatibility="additive"), ("picture", "frog"))
     assert made.look.every == () and scenes.NO_NAMES in scenes.every_class(made.look)
-    with pytest.raises(PictureError, match=r"^Vgg-att3-.* keeps no question for its classes.*\.$"):
+    with pytest.raises(PictureError, match=r"^Vgg-att3-.* cannot be asked for a class by name.*\.$"):
         ask(networks, made.look.scene, "frog", FAMILY, "additive")
 
 

@@ -169,8 +169,8 @@ MOVED = {"conv7": (0.9, 0.31), SALIENCY: (0.9, 0.72), GRAD_CAM: (0.9, 0.6)}
 
 def test_the_furthest_below_itself_moved_is_named_where_there_is_one():
     html = draw(made_up(FALLS, MOVED))
-    assert "the place of <b>Grad-CAM</b> matters most: 50.0 % on average, against 60.0 % for the same map" in html
-    assert "of 10 moves 7 cost less" in html
+    assert "the place of <b>Grad-CAM</b> matters most: 50.0 % are left on average, and 60.0 % when the map is" in html
+    assert "7 of 10 moves cost less" in html
     assert "no map's pixels matter more than those of the same map moved" in draw(made_up(MOVED, FALLS))
 
 

@@ -75,7 +75,7 @@ def test_wrong_ones_are_all_the_wrong_ones_among_those_looked_through(networks, 
     assert wrong.looked_through > 70  # this network is right sometimes: the test can fail
     expected = [i.index for i in everything.images[: wrong.looked_through] if not i.right]
     assert [i.index for i in wrong.images][: len(expected)] == expected
-    assert wrong.summary == f"70 wrong ones among the first {wrong.looked_through} drawn."
+    assert wrong.summary == f"70 misclassified among the first {wrong.looked_through} drawn."
     assert wrong.looked_through <= 100 and len(expected) == 70
 
 
@@ -156,7 +156,7 @@ def test_the_page_tells_right_from_wrong_in_words(networks, tests):
     right = sum(i.right for i in found.images)
     assert 0 < right < 40
     assert page.count("✓ right") == right and page.count("✗ wrong") == 40 - right
-    assert f"40 drawn at random from 10,000: {right} named right." in page
+    assert f"40 drawn at random from 10,000: {right} classified correctly." in page
     assert page.count("<button type=") == page.count('alt="Test picture ') == 40
 
 

@@ -47,7 +47,7 @@ def test_drawing_again_and_the_seed_that_brings_a_draw_back(drawn):
     shown_seed(page, seed)
     summary = page.locator(".draw h2").inner_text()
     right = page.locator(".drawn button").filter(has_text="✓ right").count()
-    assert summary == f"12 drawn at random from 10,000: {right} named right."
+    assert summary == f"12 drawn at random from 10,000: {right} classified correctly."
     page.get_by_role("button", name="Draw again").click()
     expect(page.locator(".draw .note")).not_to_contain_text(f"Seed {seed}.", timeout=SLOW)
     assert field.input_value() != seed and set(numbers(page)) != set(first)
@@ -62,7 +62,7 @@ def test_wrong_only_tells_how_many_were_looked_through(drawn):
     page = drawn()
     page.get_by_label("Wrong only").check()
     heading = page.locator(".draw h2")
-    expect(heading).to_contain_text("12 wrong ones among the first", timeout=SLOW)
+    expect(heading).to_contain_text("12 misclassified among the first", timeout=SLOW)
     assert int(re.search(r"first (\d+) drawn", heading.inner_text())[1]) >= 12
     for caption in page.locator(".drawn button").all_inner_texts():
         label, named = re.match(r"label: (\w+)\s+named: (\w+)\s+[\d.]+ %\s+· ✗ wrong", caption).groups()

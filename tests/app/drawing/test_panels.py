@@ -20,7 +20,7 @@ def test_the_answer_states_the_explanations_numbers(networks, picture):
     said = read(panels.answer(found))
     five = sorted(found.probabilities.items(), key=lambda item: -item[1])[:5]
     assert " ".join(f"{name} {panels.per_cent(p)}" for name, p in five) in said
-    assert "it names 10.0 % of the test images wrong" in said
+    assert "Its test error is 10.0 %" in said
     terms = [f"{name} {words.signed(level.logit, plus=True)}" for name, level in found.levels.items()]
     total = f"bias {words.signed(found.logit_bias, plus=True)} logit their sum {words.signed(found.logit, plus=True)}"
     assert " ".join([*terms, total]) in said
