@@ -36,7 +36,7 @@ RUN python -m compileall -q model app
 
 USER 1000:1000
 EXPOSE 7860
-# heeded from the first moment on; SIGTERM, by a first process, only once the page is set up
+# SIGINT works from the first moment; the first process takes SIGTERM only once the page is set up
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
   CMD ["python", "-m", "app.server.health"]

@@ -23,7 +23,7 @@ help: ## show this help
 demo: $(page) ## serve the page on http://localhost:7860 with the shipped checkpoints
 	GRADIO_SERVER_PORT=$(PORT) $(python) -m app
 
-test: $(all) browser ## run every test, a file a core at a time
+test: $(all) browser ## run every test, on up to four cores
 	OMP_NUM_THREADS=1 $(python) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(all) ## check style and format

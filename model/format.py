@@ -25,7 +25,7 @@ class Info:
     """What a program must know beside the weights.
 
     Attributes:
-        class_names: one name a logit, in order.
+        class_names: one name for each logit, in order.
         mean, std: per channel, of pixels scaled to 0..1.
         dataset: the data set's short name, such as "cifar10".
         recipe: how it was trained: settings, command, environment, hours.

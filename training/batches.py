@@ -1,4 +1,4 @@
-"""What one step reads: training pictures, augmented; under ``ask`` the scenes composed of others, too."""
+"""The batch of one step: augmented training pictures, and under ``ask`` the scenes composed of others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Batches:
         return cls(recipe, data, train, slice(process, None, processes), unit, by_class)
 
     def pixels(self, at_32: int) -> int:
-        """A length of the recipe, which speaks of 32 x 32 pictures, in pixels of this data set's."""
+        """A length that the recipe gives for 32 x 32 pictures, in pixels of this data set's pictures."""
         return round(at_32 * self.data.input_size / 32)
 
     def side(self, epoch: int) -> int:

@@ -213,7 +213,7 @@ def bench(
 
 
 def table(rows: list[Speed], title: str) -> str:
-    """The measurements as a Markdown table, with all that its ratios are made of."""
+    """The measurements as a Markdown table, ratios and what they are made of."""
     textbook = next(row for row in rows if row.step == "textbook").images_per_second
     lines = [title, "", "| step | precision | images/s | spread | x textbook | GFLOP/s | share of matrix product |"]
     lines += ["|---|---|---|---|---|---|---|"]

@@ -1,4 +1,4 @@
-"""Measuring a network on a whole split, in float32, one pass, no augmentation."""
+"""Measures a network on a whole split: in float32, one pass, no augmentation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.intervals import wilson
 
 @dataclass(frozen=True)
 class Measured:
-    """What one pass over a split gives; errors are fractions.
+    """The result of one pass over a split; errors are fractions.
 
     Attributes:
         error: top-1 error.
@@ -47,7 +47,7 @@ class Measured:
         return asdict(self)
 
     def summary(self) -> dict:
-        """What a checkpoint's config and card keep."""
+        """The part that a checkpoint's config and card keep."""
         kept = {"error": self.error, "interval": self.interval, "test_images": self.images}
         more = {title: other.summary() for title, other in self.more.items()}
         return {**kept, "calibration": self.calibration, **({"more_tests": more} if more else {})}

@@ -125,7 +125,7 @@ class Run:
         self.net.train()
 
     def averaged_network(self) -> Network:
-        """A copy with the weights that are kept, averaged where the recipe averages, and what is known about them."""
+        """A copy with the weights to keep, averaged if the recipe averages, and their ``Info``."""
         if self.world == 1:
             net = copy.deepcopy(self.net)
         else:  # without the shared batch statistics
@@ -212,7 +212,7 @@ class Run:
         return sums
 
     def means(self, sums: Tensor) -> dict[str, float]:
-        """{what is reported: its mean} from sums and counts."""
+        """The mean of each reported number, from sums and counts."""
         pairs = zip(self.objective.reported, sums.tolist(), strict=True)
         return {name: total / max(1, count) for name, (total, count) in pairs}
 
@@ -220,7 +220,7 @@ class Run:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16")
 
     def step(self, number: int, *batch) -> Tensor:
-        """One optimisation step on this process's slice; returns the sum and count of each thing reported."""
+        """One optimisation step on this process's slice; returns the sum and count of each reported number."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(number, self.steps)
         with self.precision():
@@ -330,7 +330,7 @@ class Run:
 
 
 def describe(row: dict, epochs: int) -> str:
-    """One epoch in a line."""
+    """One epoch as a line of text."""
     held_out = f", held-out error {100 * row['held_out_error']:.2f} %" if "held_out_error" in row else ""
     return (
         f"epoch {row['epoch']}/{epochs} at {row['side']} px: loss {row['train_loss']:.4f}, "

@@ -1,4 +1,4 @@
-"""What a number measured on so many pictures is worth: 95 % intervals."""
+"""95 % intervals of what is measured over pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same numbers on any number of devices: Accelerate starts the processes, batch statistics are those of all."""
+"""Accelerate starts the processes; shared batch statistics make the numbers the same for any number of them."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def shield_from_config() -> None:
 
 
 def cuda_fault() -> str:
-    """Why this process's CUDA device cannot compute, "" where it can; each process asks the one that is its own."""
+    """Why this process's own CUDA device cannot compute; "" if it can."""
     return device_fault(f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}")
 
 
 class SumOverProcesses(torch.autograd.Function):
-    """The sum of every process's tensor, in each; a gradient that comes back is that of all processes' losses."""
+    """Sums a tensor over all processes; its gradient is that of all processes' losses."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the code, and whether it was changed since; "" where git knows of none."""
+    """The commit of the code, and whether files were changed since; "" outside of git."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
@@ -42,7 +42,7 @@ def commit() -> str:
 
 
 def command_line() -> str:
-    """The command that is running, as one would type it beside its data."""
+    """The command that is running, as one would type it."""
     return shlex.join(["python", "-m", "training", *map(without_place, sys.argv[1:])])
 
 

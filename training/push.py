@@ -115,12 +115,12 @@ def read_run(run: Path) -> Network:
 
 
 def gather(run: Path, net: Network) -> dict[str, bytes]:
-    """What is published besides the card: {path in the repository: content}."""
+    """The files that are published besides the card, {path in the repository: content}."""
     events = [str(f.relative_to(run)) for f in sorted(run.rglob("events.out.tfevents.*"))]
     names = [name for name in (*FROM_RUN, *events) if (run / name).is_file()]
     try:
         files, maps = {name: (run / name).read_bytes() for name in names}, None
-        # by name: whoever serves the page may have put pictures of their own into the folder
+        # by name: an operator of the page may have put other pictures into the folder
         pixels = read_scenes(net, [scenes.FOLDER / f"{name}.png" for name in scenes.SCENES])
     except (OSError, BadPicture) as e:
         why = getattr(e, "strerror", None) or f"it is {e}"
@@ -158,7 +158,7 @@ def read_scenes(net: Network, files: list[Path]) -> torch.Tensor:
 
 
 def draw_maps(net: Network, pixels: torch.Tensor) -> bytes | None:
-    """A PNG: a column a picture of ``pixels`` [N, 3, S, S], what the network answers, and each level's map over it.
+    """A PNG with a column for each picture of ``pixels`` [N, 3, S, S]: the answer, and each level's map over it.
 
     None where the network has no maps.
     """
@@ -196,7 +196,7 @@ def draw_maps(net: Network, pixels: torch.Tensor) -> bytes | None:
 
 
 def refusal(e: Exception, repo: str) -> str:
-    """One sentence for what went wrong while publishing.
+    """What went wrong while publishing, as one sentence.
 
     Raises:
         Exception: ``e`` itself, where it is neither an answer of the Hub's nor a broken connection.

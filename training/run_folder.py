@@ -49,7 +49,7 @@ class RunFolder:
 
     @contextmanager
     def open(self, settings: Settings, resume: bool) -> Iterator[None]:
-        """Holds the folder for one run, new or the one in it; a second one, of any process, is refused meanwhile.
+        """Locks the folder for one run, new or resumed; every other is refused meanwhile.
 
         A run that stopped before its first state was saved left nothing to go on with, and counts as none.
 
@@ -120,7 +120,7 @@ class RunFolder:
         return there
 
     def load_state(self) -> dict | None:
-        """The saved state, on the CPU, or None where nothing was saved yet.
+        """The saved state, on the CPU; None if nothing was saved yet.
 
         Raises:
             RunError: the file is damaged.

@@ -1,4 +1,4 @@
-"""What a run is: everything that decides its result."""
+"""The settings of a run: everything that decides its result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run is; saved as settings.json, and compared on resume.
+    """The settings of a run, saved as settings.json and compared on resume.
 
     Attributes:
         arch: a name that ``model.build`` knows.

@@ -1,4 +1,4 @@
-"""The state of a run: saved so that a run that was stopped goes on as if it had not been."""
+"""The state of a run, saved so that a stopped run goes on as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.run_folder import RunError, RunFolder
 
 @dataclass
 class State:
-    """What changes as a run goes.
+    """All that changes during a run.
 
     Attributes:
         net: the network, without what accelerate wraps around it.
@@ -62,7 +62,7 @@ class State:
         accelerator.wait_for_everyone()
 
     def resume(self, folder: RunFolder, accelerator: Accelerator) -> None:
-        """Takes up the folder's saved state, if there is one; the first process reads it for all.
+        """Loads the folder's saved state, if there is one; the first process reads it for all.
 
         Raises:
             RunError: the state is damaged, of another version, or was trained on other data.
@@ -87,7 +87,7 @@ class State:
 
 
 def part_way(step: int, seconds: float, sums: Tensor, generator: torch.Generator, device: torch.device) -> dict:
-    """Where an epoch is left in the middle.
+    """The state in the middle of an epoch.
 
     Args:
         step: how many of its steps are done.

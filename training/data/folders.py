@@ -1,4 +1,4 @@
-"""Anyone's own pictures: ``folder:PATH``, one folder a class.
+"""Your own pictures: ``folder:PATH``, one folder for each class.
 
 PATH/train/<class>/* and PATH/test/<class>/*     with a test split; Train, training_set, seg_test and such count too
 PATH/<class>/*                                   without: about a fifth becomes the test split

@@ -27,7 +27,7 @@ class Pair:
 
     Attributes:
         first, second: their names.
-        only_first, only_second: how many pictures that one alone names wrong.
+        only_first, only_second: how many pictures this one alone misclassifies.
         pictures: how many there are.
     """
 
@@ -66,7 +66,7 @@ def measure(nets: dict[str, Network], data: Dataset) -> tuple[str, dict[str, lis
 
 
 def wrong(net: Network, data: Dataset) -> Tensor:
-    """Which test pictures a network names wrong, bool [N].
+    """Which test pictures a network misclassifies, bool [N].
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
@@ -76,7 +76,7 @@ def wrong(net: Network, data: Dataset) -> Tensor:
 
 
 def pair(wrongs: dict[str, Tensor], first: str, second: str) -> Pair:
-    """Two networks, from what each names wrong, {name: bool [N]}."""
+    """Compares two networks, from what each misclassifies, {name: bool [N]}."""
     x, y = wrongs[first], wrongs[second]
     return Pair(
         first=first,

@@ -64,7 +64,7 @@ def measure(nets: dict[str, Network], data: Dataset, pictures: int) -> tuple[str
 
 
 def deletion_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]:
-    """A network's rows, one a map.
+    """A network's rows, one for each map.
 
     Args:
         name: the checkpoint's.

@@ -65,7 +65,7 @@ def measure(nets: dict[str, Network], data: Dataset, pictures: int) -> tuple[str
 
 @torch.no_grad()
 def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]:
-    """A network's rows, one a level.
+    """A network's rows, one for each level.
 
     Args:
         name: the checkpoint's.
@@ -74,7 +74,7 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
         pictures: how many, at least 2 and at most all of them.
 
     Raises:
-        ValueError: the network has not the paper's attention, or there are fewer than two pictures.
+        ValueError: the network has no trained attention, or there are fewer than two pictures.
         DataError: the classes of ``data`` are not those of the network.
     """
     if net.map_kind is not ATTENTION:

@@ -36,7 +36,7 @@ class Row:
         method: "fgsm" or "pgd".
         epsilon: how far each value of a pixel may move, in steps of 1 / 255; 0 is the picture itself.
         pictures: how many.
-        error: fraction of them named wrong.
+        error: a fraction of the pictures.
         interval: its 95 % interval (Wilson).
         correlation: {level: Pearson's r of a picture's map before and after, the mean over pictures}; a level whose
             maps are even is left out, and so is VGG-GAP's, whose map is of the class it names.

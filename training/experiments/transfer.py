@@ -39,7 +39,7 @@ class Row:
         checkpoint: the network's name; empty for pixels.
         features: "trained", "untrained" or "pixels".
         dimensions: numbers a picture.
-        error: fraction of the test pictures that the linear classifier names wrong.
+        error: of the linear classifier, a fraction of the test pictures.
         interval: its 95 % interval (Wilson).
         pictures: how many test pictures.
         c: the penalty chosen, scikit-learn's C.
@@ -79,7 +79,7 @@ def untrained(net: Network, images: Tensor) -> Network:
 
 
 def probe(train: np.ndarray, test: np.ndarray, data: Dataset) -> tuple[Tensor, float]:
-    """What a linear classifier on features [N, D] of both splits names wrong, bool [N], and the penalty that it chose.
+    """Which pictures a linear classifier on features [N, D] misclassifies, bool [N], and the penalty that it chose.
 
     Raises:
         DataError: a class has too few training pictures to choose by.

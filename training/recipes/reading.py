@@ -29,7 +29,7 @@ def parse_stages(text: str) -> tuple[tuple[int, int], ...]:
 
 
 def parse_numbers(text: str) -> tuple[float, ...]:
-    """Reads "0.3,0.1": numbers that are not negative, with commas between them. "none" is no number.
+    """Reads "0.3,0.1": numbers that are not negative, with commas between them. "none" is an empty list.
 
     Raises:
         ValueError: the text is not of that form.
