@@ -52,7 +52,6 @@ def endpoint(function: Callable, inputs: list, outputs: list, name: str, at_once
         name: without the slash.
         at_once: calls that are worked on at the same time; others wait.
     """
-
     asked = on_gpu(function)
 
     @functools.wraps(function)

@@ -96,7 +96,7 @@ def refusal(e: Exception, repo: str, revision: str | None) -> str:
         return (
             f"the Hub does not accept {token_source()}: run `hf auth login` again, or remove it to read what is public"
         )
-    if get_token() and not get_token().isascii() or isinstance(e, UnicodeEncodeError):
+    if (get_token() and not get_token().isascii()) or isinstance(e, UnicodeEncodeError):
         return f"{token_source()} is not a token: it has letters that no token has"
     if isinstance(e, RepositoryNotFoundError) or status in (401, 403, 404):
         return (

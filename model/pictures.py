@@ -87,9 +87,9 @@ def decode(file: BinaryIO, enough: int, turn: bool, guess_range: bool) -> Image.
         if image.width * image.height > SLOW and any(tile.codec_name == "bmp_rle" for tile in image.tile):
             raise BadPicture("a BMP of run lengths, too large for those", "slow")
         said, negative = repairs.said_white(image, bits), repairs.is_negative(image)
-        if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
-            if not guess_range:
-                raise BadPicture("of 32-bit pixels, whose range is unknown", "foreign")
+        wide = image.mode == "F" or (image.mode == "I" and image.format != "PPM")
+        if wide and not guess_range:
+            raise BadPicture("of 32-bit pixels, whose range is unknown", "foreign")
         if turn:
             image.draft(None, (enough, enough))
         with reading if image.width * image.height > LARGE else contextlib.nullcontext():

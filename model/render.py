@@ -54,8 +54,10 @@ def enlarge(values: np.ndarray, size: tuple[int, int], smooth: bool) -> np.ndarr
 
 
 def kept(values: np.ndarray, keep: float) -> np.ndarray:
-    """The highest positions that together hold ``keep`` per cent of the sum, and all as high as the lowest of them:
-    [H, W] to bool [H, W]."""
+    """The highest positions that together hold ``keep`` per cent of the sum: [H, W] to bool [H, W].
+
+    All positions as high as the lowest of them are among them.
+    """
     if keep >= 100:
         return np.ones(values.shape, bool)
     order = np.argsort(values, axis=None)[::-1]

@@ -1,4 +1,4 @@
-"""The table of all networks, docs/architectures.md: python -m model table > docs/architectures.md"""
+"""The table of all networks, docs/architectures.md: python -m model table > docs/architectures.md."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ LINKS = {
     "CAM, Zhou et al.": "https://arxiv.org/abs/1512.04150",
     "CIFAR-10": "https://www.cs.toronto.edu/~kriz/cifar.html",
 }
-I = "<sub>i</sub>"  # noqa: E741 - the paper's index
+I = "<sub>i</sub>"
 
 
 def build(tab: gr.Tab, site: Site, front: Front) -> None:

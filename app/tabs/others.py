@@ -175,8 +175,9 @@ def add_endpoint(site: Site) -> None:
     image, switch = picture_input(visible=False), hidden_switch(site)
 
     def explained(image: str | bytes, checkpoint: str, compatibility: str):
-        """Computes saliency, Grad-CAM and CAM beside the trained attention, for the network's answer. For each map it
-        blurs the pixels that are highest, and measures the probability of that class again.
+        """Computes saliency, Grad-CAM and CAM beside the trained attention, for the network's answer.
+
+        For each map it blurs the pixels that are highest, and measures the probability of that class again.
 
         Args:
             image: the picture; its centred square is used.

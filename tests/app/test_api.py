@@ -121,7 +121,7 @@ def test_numbers_alone(server, picture_file, expected):
     image = file(upload(server.url, "disc.png", picture_file.read_bytes()))
     for name in ("explain", "attack"):
         event, data = call(server.url, name, image=image, pictures=False)
-        answer, *pictures = json.loads(data)
+        _, *pictures = json.loads(data)
         assert event == "complete" and not any(pictures), name
     event, data = call(server.url, image=image, compatibility="dp", pictures=False)
     assert_same(json.loads(data)[0], expected["dp"])

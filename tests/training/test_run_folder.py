@@ -25,7 +25,10 @@ def test_a_mount_that_cannot_lock_files(number, tmp_path, monkeypatch, capsys):
 
 
 def test_a_folder_in_use_is_refused(tmp_path):
-    with RunFolder(tmp_path).open(SETTINGS, resume=False):
-        with pytest.raises(RunError, match="is in use"):
-            with RunFolder(tmp_path).open(SETTINGS, resume=True):
-                pass
+    folder, again = RunFolder(tmp_path), RunFolder(tmp_path)
+    with (
+        folder.open(SETTINGS, resume=False),
+        pytest.raises(RunError, match="is in use"),
+        again.open(SETTINGS, resume=True),
+    ):
+        pass

@@ -1,3 +1,5 @@
+"""Draws the illustrated scenes: python -m tools.scenes."""
+
 from . import main
 
 main()

@@ -126,8 +126,10 @@ def find_parts(path: Path) -> dict[str, Path]:
 
 
 def refuse_parts_as_classes(path: Path) -> None:
-    """Raises DataError where every "class" holds the same folders: these are the classes, and a network would learn
-    to tell the parts of the data set apart."""
+    """Raises DataError if every "class" holds the same folders.
+
+    These are then the classes, and a network would learn to tell the parts of the data set apart.
+    """
     inside = [set().union(*map(folders, places)) for places in folders(path).values()]
     same = sorted(set.intersection(*inside))
     if len(same) > 1:

@@ -118,7 +118,7 @@ def test_a_logit_is_the_bias_and_one_term_a_level(levels, head, compatibility, n
 def test_a_question_moves_dp_and_additive(compatibility, network, pictures):
     net = network(compatibility=compatibility)
     with torch.no_grad():
-        local, g = net.features(pictures())
+        _, g = net.features(pictures())
         own, other = net.explain_logits(pictures()), net.explain_logits(pictures(), question=g.flip(0))
     assert all((own.attention[k] - other.attention[k]).abs().max() > 1e-6 for k in LEVELS)
     assert not torch.equal(own.logits, other.logits)
