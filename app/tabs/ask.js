@@ -30,8 +30,7 @@ document.addEventListener("click", (event) => {
   else if (button.dataset.ask) question = button.dataset.ask;
   else if (scene.includes(button.dataset.scene)) scene = scene.filter((key) => key !== button.dataset.scene);
   else scene = [...scene, button.dataset.scene].slice(-MOST); // the first one leaves
-  props.value = { scene, question };
-  trigger("change");
+  props.value = { scene, question }; // which gradio tells the server
   paint();
 });
 
