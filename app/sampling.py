@@ -27,15 +27,15 @@ CHOICES = {"random": "Random", "wrong": "Wrong only"}
 MOST, LAST_SEED, CHUNK = 100, 2**32 - 1, 64
 FETCH = "make data"
 MISSING = (
-    "The test pictures of CIFAR-10 are not on this server. Its operator can fetch them with "
+    "The test pictures of CIFAR-10 are not on this server; its operator can fetch them with "
     f"“{FETCH}”, or start the page with “python -m app --data FOLDER” if a folder holds them already."
 )
 DAMAGED = (
-    "The test pictures of CIFAR-10 on this server are damaged or incomplete. Its operator can delete the folder "
+    "The test pictures of CIFAR-10 on this server are damaged or incomplete; its operator can delete the folder "
     f"cifar-10-batches-py and fetch it again with “{FETCH}”."
 )
 CLOSED = (
-    "This program (user id {user}) may not read the test pictures of CIFAR-10 on this server. Its operator can give "
+    "This program (user id {user}) may not read the test pictures of CIFAR-10 on this server; its operator can give "
     "that user the right to read the folder and its files."
 )
 
