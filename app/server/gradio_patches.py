@@ -9,6 +9,7 @@ import base64
 import functools
 from abc import ABCMeta
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -26,10 +27,13 @@ UNTAKEN = (
 )
 
 
-# -- A visitor's pictures are not kept --------------------------------------------------------------------------------
-# Gradio keeps the last inputs and outputs of every visitor, pictures too, for links of a kind that this page does
-# without. tests/app/server/test_gate.py: test_no_picture_stays_in_a_session
+# -- Nothing of a visitor's inputs and outputs is kept ----------------------------------------------------------------
+# Gradio describes every component anew for each visitor, and each program's call is a visitor; and it keeps the last
+# values in it, pictures too. Both serve links of a kind that this page does without, and the first took two thirds of
+# the time of a call. tests/app/server/test_gate.py: test_no_picture_stays_in_a_session
 
+begin = SessionState.__init__
+SessionState.__init__ = lambda self, page: begin(self, SimpleNamespace(default_config=page.default_config, blocks={}))
 SessionState._update_value_in_config = lambda self, key, value: None
 
 
