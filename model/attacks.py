@@ -50,7 +50,7 @@ def fgsm(net: Network, pictures: Tensor, classes: Tensor, epsilon: float) -> Ten
     Raises:
         ValueError: pictures or epsilon are not as said.
     """
-    radius = checked_radius(epsilon)
+    radius = radius_of(epsilon)
     with torch.inference_mode(False):
         clean = unit_pixels(pictures)
         return (clean + radius * ascent_direction(net, clean, classes)).clamp(0, 1)
@@ -79,10 +79,10 @@ def pgd(
     Raises:
         ValueError: pictures, epsilon, steps or step_size are not as said.
     """
-    radius = checked_radius(epsilon)
+    radius = radius_of(epsilon)
     if steps < 1:
         raise ValueError(f"steps must be at least 1, not {steps}")
-    step = 2.5 * radius / steps if step_size is None else checked_radius(step_size, "step_size")
+    step = 2.5 * radius / steps if step_size is None else radius_of(step_size, "step_size")
     with torch.inference_mode(False):
         clean = unit_pixels(pictures)
         start = torch.rand(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean.device) * 2 - 1
@@ -97,7 +97,7 @@ METHODS = {"fgsm": fgsm, "pgd": pgd}
 TITLES = {"fgsm": "FGSM, one step", "pgd": f"PGD, {PGD_STEPS} steps"}
 
 
-def checked_radius(epsilon: float, name: str = "epsilon") -> float:
+def radius_of(epsilon: float, name: str = "epsilon") -> float:
     if not 0 <= epsilon <= 255:
         raise ValueError(f"{name} must be 0 to 255 (steps of 1 / 255), not {epsilon}")
     return epsilon / 255

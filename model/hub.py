@@ -32,7 +32,7 @@ def fetch(repo: str, revision: str | None = None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import RevisionNotFoundError
 
-    folder = cached(repo, revision)
+    folder = find_cached(repo, revision)
     if folder and COMMIT.fullmatch(revision or ""):
         return folder
     try:
@@ -48,7 +48,7 @@ def fetch(repo: str, revision: str | None = None) -> Path:
     return fresh
 
 
-def cached(repo: str, revision: str | None) -> Path | None:
+def find_cached(repo: str, revision: str | None) -> Path | None:
     """The checkpoint's folder in the Hub client's cache, or None if a file is missing; asks no network."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError

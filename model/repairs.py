@@ -144,7 +144,7 @@ def lacks_scans(content: bytes, image: Image.Image) -> bool:
     return any(lacking.values())
 
 
-def filled_in(image: Image.Image) -> Image.Image:
+def drop_empty_alpha(image: Image.Image) -> Image.Image:
     """Without an alpha channel that the writer left at 0 everywhere and a reader of that format may pass over."""
     unsaid = image.format == "BMP" or (image.format == "TIFF" and EXTRA not in image.tag_v2)
     if image.mode == "RGBA" and unsaid and image.getchannel("A").getextrema() == (0, 0):
@@ -203,11 +203,11 @@ def load(image: Image.Image, file: BinaryIO, said: int, enough: int | None) -> I
             raise
         return complete_jpeg(file, enough)
     if image.mode in ("RGB", "RGBA") and wide in OTHER_BYTE:
-        return stretched(image, file, said)
-    return filled_in(image)
+        return stretch(image, file, said)
+    return drop_empty_alpha(image)
 
 
-def stretched(image: Image.Image, file: BinaryIO, said: int) -> Image.Image:
+def stretch(image: Image.Image, file: BinaryIO, said: int) -> Image.Image:
     """Colours of 16 bits, of which Pillow keeps the high bytes, by the range that they use."""
     highest = max(high for _, high in image.getextrema()[:3])
     white = white_value(highest << 8, said)

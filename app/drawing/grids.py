@@ -67,7 +67,7 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
         cells += cell(drawn, words.alt(level, part, name), panels.colour_bar(scales[name]), numbers, name)
     values, r = found.difference(pair, level), words.correlation(found.correlation(pair, level))
     limit = float(np.abs(values).max())
-    text = f"Difference at {level}: {moved(values, pair)}; correlation {r}"
+    text = f"Difference at {level}: {describe_difference(values, pair)}; correlation {r}"
     apart = f"{pair[0]} − {pair[1]}"
     bar, numbers = difference_bar(limit), f"at most {limit:.2f} × apart"
     if limit < words.SEEN:
@@ -88,7 +88,7 @@ def cell(picture: Image.Image, alt: str, bar: str, numbers: str, column: str = "
     )
 
 
-def moved(values: np.ndarray, pair: tuple[str, str]) -> str:
+def describe_difference(values: np.ndarray, pair: tuple[str, str]) -> str:
     """Says where each of two maps is higher, from their difference [H, W] in × uniform."""
     if np.abs(values).max() < words.SEEN:
         return f"none between {pair[0]} and {pair[1]}"

@@ -87,7 +87,7 @@ COLUMNS = ("Name", "Test error", "Data", "Compatibility", "Width", "Parameters",
 
 def checkpoints(networks: Networks) -> str:
     rows = "".join(checkpoint_row(title, net) for title, net in networks.every.items())
-    made = "".join(how_trained(title, net) for title, net in networks.every.items())
+    made = "".join(training_item(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
 <p>Test error: the share of all test images that the network misclassifies, as measured and stored with its weights. If
 two intervals overlap widely, the errors do not say which network is better. Attention has lowered the error only if it
@@ -98,7 +98,7 @@ paper's.</p>
 <details><summary>How each was trained</summary><ul>{made}</ul></details></section>"""
 
 
-def how_trained(title: str, net: Network) -> str:
+def training_item(title: str, net: Network) -> str:
     """The command that trained a network and its machine, as far as they are known."""
     recipe = net.info.recipe
     if not recipe.get("command"):
@@ -118,19 +118,19 @@ def how_trained(title: str, net: Network) -> str:
 def checkpoint_row(title: str, net: Network) -> str:
     parameters = sum(p.numel() for p in net.parameters())
     return (
-        f'<tr><th scope="row">{escape(title)}</th><td class="error">{measured(net)}</td>'
-        f"<td>{escape(dataset_title(net.info.dataset))}</td><td>{attends(net)}</td>"
-        f"<td>{net.arguments['width']:g}</td><td>{parameters:,}</td><td>{seen(net)}</td></tr>"
+        f'<tr><th scope="row">{escape(title)}</th><td class="error">{error_text(net)}</td>'
+        f"<td>{escape(dataset_title(net.info.dataset))}</td><td>{compatibility_text(net)}</td>"
+        f"<td>{net.arguments['width']:g}</td><td>{parameters:,}</td><td>{pictures_seen(net)}</td></tr>"
     )
 
 
-def seen(net: Network) -> str:
+def pictures_seen(net: Network) -> str:
     """How many pictures it saw in training, all passes together; empty if unknown."""
     count = net.info.recipe.get("images_seen")
     return f"{count:,}" if isinstance(count, int) else ""
 
 
-def attends(net: Network) -> str:
+def compatibility_text(net: Network) -> str:
     """How a network weighs positions, with the formula where it has one."""
     if net.equation is None:
         return net.map_kind.title
@@ -138,7 +138,7 @@ def attends(net: Network) -> str:
     return f"{net.compatibility}: {how}"
 
 
-def measured(net: Network) -> str:
+def error_text(net: Network) -> str:
     """The test error with its interval and number of images, as far as they are known."""
     results = net.info.results
     if "error" not in results:

@@ -83,15 +83,15 @@ def furthest(found: Others) -> str:
     if fall >= moved:
         return "Here no map's pixels matter more than those of the same map moved elsewhere."
     return (
-        f"Here the place of <b>{titled(found, name)[0]}</b> matters most: {panels.per_cent(fall)} are left on average, "
-        f"and {panels.per_cent(moved)} when the map is moved elsewhere. {found.attending.steeper[name]} of {DRAWS} "
-        "moves cost less."
+        f"Here the place of <b>{title_of(found, name)[0]}</b> matters most: {panels.per_cent(fall)} are left on "
+        f"average, and {panels.per_cent(moved)} when the map is moved elsewhere. {found.attending.steeper[name]} of "
+        f"{DRAWS} moves cost less."
     )
 
 
 def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str:
     """One map over the picture, and beside it how the probability of its class falls."""
-    title, about = titled(found, name)
+    title, about = title_of(found, name)
     a = checked.maps[name]
     values = a * a.size
     drawn = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
@@ -109,13 +109,13 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
             f"{panels.per_cent(checked.probability)}; map and lines are its own.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
-<div class="pair"><img src="{panels.data_uri(drawn, exact=False)}" alt="{title} over the picture: {pointed(a)}">
+<div class="pair"><img src="{panels.data_uri(drawn, exact=False)}" alt="{title} over the picture: {describe_map(a)}">
 {curves.chart(in_words(title, checked, name), checked.shares, fall, moved, random)}</div>
 <p class="said">Top {100 * QUOTED:.0f} % blurred: {said}</p>
 {whose}</article>"""
 
 
-def titled(found: Others, name: str) -> tuple[str, str]:
+def title_of(found: Others, name: str) -> tuple[str, str]:
     """A map's title and a few words on what it is."""
     if name not in KINDS:
         return name, found.titles.get(name, "")
@@ -123,7 +123,7 @@ def titled(found: Others, name: str) -> tuple[str, str]:
     return title, about.format(level=found.last_level)
 
 
-def pointed(a: np.ndarray) -> str:
+def describe_map(a: np.ndarray) -> str:
     """A map [H, W] in words, for a screen reader."""
     if not a.any():
         return "zero everywhere, so its order of pixels is random"
@@ -151,8 +151,8 @@ def table(found: Others) -> str:
     rows = []
     for name, fall in checked.falls.items():
         rows += [
-            row(titled(found, name)[0], fall),
-            row(f"{titled(found, name)[0]}, moved", checked.moved[name], "moved"),
+            row(title_of(found, name)[0], fall),
+            row(f"{title_of(found, name)[0]}, moved", checked.moved[name], "moved"),
         ]
     rows.append(row("random pixels", checked.random))
     if found.gap:
