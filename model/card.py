@@ -149,7 +149,8 @@ def questions(results: Mapping) -> str:
     parts = []
     if results.get("sides"):
         errors = ", ".join(f"{100 * error:.2f} % at {side} px" for side, error in results["sides"].items())
-        parts.append(f"Test error on single pictures by the side at which they are read: {errors}.")
+        count = f" of {results['sides_images']:,} test images" if "sides_images" in results else ""
+        parts.append(f"Error{count} by the side at which they are read: {errors}.")
     if rows := results.get("ask"):
         levels = list(rows[0]["shares"])
         scenes = f"{rows[0]['pictures']:,} scenes of each kind"

@@ -205,6 +205,7 @@ def maps(
 def ask(
     checkpoints: Checkpoints,
     scenes: Annotated[int, typer.Option(min=2, help="How many scenes of each kind.")] = 1000,
+    posthoc: Annotated[int, typer.Option(min=1, help="How many of them for Grad-CAM, saliency and CAM.")] = 1000,
     pictures: Annotated[int, typer.Option(min=1, help="How many single test pictures.")] = 10000,
     save: Annotated[bool, typer.Option("--save", help="Add the results to each checkpoint's config and card.")] = False,
     data_dir: DataDir = Path("data"),
@@ -215,7 +216,8 @@ def ask(
     """Ask composed scenes for one of the pictures in them: how much of each map lies there, what is answered."""
     from training.experiments.run import experiment
 
-    experiment("ask", checkpoints, data_dir, split_seed, device, as_json, scenes=scenes, pictures=pictures, save=save)
+    options = {"scenes": scenes, "posthoc": posthoc, "pictures": pictures, "save": save}
+    experiment("ask", checkpoints, data_dir, split_seed, device, as_json, **options)
 
 
 @app.command()

@@ -6,13 +6,13 @@ Training chooses settings by them, on held-out pictures; ``training ask`` measur
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from model import AttendingNetwork
+from model import AttendingNetwork, Explained
 from model.composed import Grid, cell_shares, compose
 from model.presets import network_input
 from training.data import Split
@@ -41,6 +41,11 @@ class Scenes:
     labels: Tensor
     asked: Tensor
 
+    def first(self, count: int) -> Scenes:
+        """The first ``count`` of them, at most all."""
+        parts = (self.questions[:count], self.labels[:count], self.asked[:count])
+        return Scenes(self.pixels[:count], self.grid, *parts)
+
 
 def draw_scenes(split: Split, num_classes: int, grid: Grid, count: int, absent: float = 0.0, seed: int = 0) -> Scenes:
     """``count`` scenes of a split, always the same ones for the same arguments.
@@ -59,34 +64,52 @@ def draw_scenes(split: Split, num_classes: int, grid: Grid, count: int, absent: 
     return Scenes(pixels, grid, split.images[asking], labels, drawn.asked)
 
 
+@dataclass(frozen=True)
+class Answers:
+    """A network's answers to one kind of question.
+
+    Attributes:
+        shares: {level: [N, cells]}, the share of the map in each cell.
+        logits: [N, K].
+    """
+
+    shares: dict[str, Tensor]
+    logits: Tensor
+
+
 @torch.no_grad()
 def ask_scenes(
-    net: AttendingNetwork, scenes: Scenes, question: str, by_class: Tensor | None = None
-) -> tuple[dict[str, Tensor], Tensor]:
-    """A network's answers to the question of each scene.
+    net: AttendingNetwork, scenes: Scenes, questions: Sequence[str], by_class: Tensor | None = None
+) -> dict[str, Answers]:
+    """A network's answers to each scene, which it reads once for all kinds of question; on the CPU.
 
     Args:
         net: in evaluation mode.
         scenes: N of them.
-        question: "picture", "class" or "own".
+        questions: some of "picture", "class" and "own".
         by_class: [K, C], the mean g of each class, for "class".
 
     Returns:
-        {level: [N, cells], the shares of the map in each cell}, and the logits [N, K], on the CPU.
+        {question: its answers}.
     """
-    shares, logits = defaultdict(list), []
+    found: dict[str, list[Explained]] = {question: [] for question in questions}
     parts = (scenes.pixels, scenes.questions, scenes.labels)
     for pixels, asking, labels in zip(*(part.split(BATCH) for part in parts), strict=True):
-        local_features, g = net.features(network_input(net, pixels))
-        if question == PICTURE:
-            g = net.features(network_input(net, asking))[1]
-        elif question == CLASS and g is not None:
-            g = by_class[labels].to(g)
-        answer = net.explain_features(local_features, g)
-        logits.append(answer.logits.float().cpu())
-        for level, a in answer.attention.items():
-            shares[level].append(cell_shares(a.cpu(), scenes.grid))
-    return {level: torch.cat(parts) for level, parts in shares.items()}, torch.cat(logits)
+        local_features, own = net.features(network_input(net, pixels))
+        for question in questions:
+            g = own
+            if question == PICTURE and own is not None:
+                g = net.features(network_input(net, asking))[1]
+            elif question == CLASS and own is not None:
+                g = by_class[labels].to(own)
+            found[question].append(net.explain_features(local_features, g))
+    return {question: joined(answers, scenes.grid) for question, answers in found.items()}
+
+
+def joined(parts: list[Explained], grid: Grid) -> Answers:
+    """Answers to batches as one."""
+    shares = {k: torch.cat([cell_shares(part.attention[k].cpu(), grid) for part in parts]) for k in parts[0].attention}
+    return Answers(shares, torch.cat([part.logits.float().cpu() for part in parts]))
 
 
 def share_asked(shares: Tensor, asked: Tensor) -> Tensor:
@@ -105,11 +128,10 @@ def measure_held_out_scenes(net: AttendingNetwork, held_out: Split, by_class: Te
     classes, found = len(net.info.class_names), {}
     for grid in GRIDS[:2]:
         scenes, absent = (draw_scenes(held_out, classes, grid, 300, share) for share in (0.0, 1.0))
-        shares, logits = ask_scenes(net, scenes, CLASS, by_class)
+        there, gone = (ask_scenes(net, some, [CLASS], by_class)[CLASS] for some in (scenes, absent))
         name = f"held_out_{grid[0]}x{grid[1]}"
-        for level, cells in shares.items():
+        for level, cells in there.shares.items():
             found[f"{name}_{level}"] = round(share_asked(cells, scenes.asked).mean().item(), 4)
-        found[f"{name}_named"] = round((logits.argmax(1) == scenes.labels).double().mean().item(), 4)
-        named = ask_scenes(net, absent, CLASS, by_class)[1].argmax(1) == absent.labels
-        found[f"{name}_absent_named"] = round(named.double().mean().item(), 4)
+        for what, some, answers in (("named", scenes, there), ("absent_named", absent, gone)):
+            found[f"{name}_{what}"] = round((answers.logits.argmax(1) == some.labels).double().mean().item(), 4)
     return found

@@ -98,7 +98,7 @@ def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor
 
 
 def measure(
-    nets: dict[str, Network], data: Dataset, scenes: int, pictures: int, save: bool = False
+    nets: dict[str, Network], data: Dataset, scenes: int, posthoc: int, pictures: int, save: bool = False
 ) -> tuple[str, dict[str, list]]:
     """The table and the rows of every network, {checkpoint: network}.
 
@@ -106,6 +106,7 @@ def measure(
         nets: in evaluation mode.
         data: of their classes.
         scenes: how many of each kind.
+        posthoc: how many of these for the maps computed after the fact.
         pictures: how many single test pictures.
         save: add the results to each checkpoint's config and card.
 
@@ -114,11 +115,12 @@ def measure(
     """
     rows, singles = [], []
     for name, net in nets.items():
-        rows += (asked := ask_rows(name, net, data, scenes))
+        rows += (asked := ask_rows(name, net, data, scenes, posthoc))
         singles += (errors := single_rows(name, net, data, pictures))
         if save:
             folder, _ = locate(name)
-            net.add_results(folder, {"sides": {str(e.side): e.error for e in errors}, "ask": summaries(asked)})
+            sides = {str(e.side): e.error for e in errors}
+            net.add_results(folder, {"sides": sides, "sides_images": errors[0].pictures, "ask": summaries(asked)})
     return table(rows, singles), {"rows": rows, "singles": singles}
 
 
@@ -143,7 +145,7 @@ def summaries(rows: list[Row]) -> list[dict]:
     return list(found.values())
 
 
-def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
+def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -> list[Row]:
     """A network's rows: each grid, each kind of question, each level; then the maps computed after the fact.
 
     Args:
@@ -152,6 +154,7 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
         data: of its classes; scenes are of test pictures, questions by class of its own means, or where it keeps none
             of the training pictures' means.
         count: scenes of each grid.
+        posthoc: how many of these, from the first on, the maps computed after the fact are measured on.
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
@@ -165,18 +168,15 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
     rows, classes = [], len(data.class_names)
     for grid in tqdm([g for g in GRIDS if math.prod(g) < classes], name, disable=None):
         scenes, absent = (draw_scenes(data.test, classes, grid, count, share) for share in (0.0, 1.0))
-        for question in (PICTURE, CLASS, OWN) if attends else ():
-            shares, logits = ask_scenes(net, scenes, question, by_class)
-            right = logits.argmax(1) == scenes.labels
-            told = {"named": share_estimate(right)}
-            if question != OWN:
-                other = ask_scenes(net, absent, question, by_class)[1]
-                told["absent_named"] = share_estimate(other.argmax(1) == absent.labels)
-                there, gone = (
-                    z.softmax(1).gather(1, s.labels[:, None])[:, 0] for z, s in ((logits, scenes), (other, absent))
-                )
-                truth = [1] * len(there) + [0] * len(gone)
-                told["auroc"] = round(float(roc_auc_score(truth, torch.cat([there, gone]))), 4)
+        found = ask_scenes(net, scenes, (PICTURE, CLASS, OWN), by_class) if attends else {}
+        others = ask_scenes(net, absent, (PICTURE, CLASS), by_class) if attends else {}
+        for question, answers in found.items():
+            told = {"named": share_estimate(answers.logits.argmax(1) == scenes.labels)}
+            if question in others:
+                gone = others[question].logits
+                told["absent_named"] = share_estimate(gone.argmax(1) == absent.labels)
+                told["auroc"] = auroc(answers.logits, scenes.labels, gone, absent.labels)
+            shares = answers.shares
             for level, cells in shares.items():
                 share = bootstrap(share_asked(cells, scenes.asked))
                 row = Row(
@@ -190,18 +190,29 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int) -> list[Row]:
                     **told,
                 )
                 rows.append(row)
-        for (method, level), cells in posthoc_shares(net, scenes).items():
+        some = scenes.first(posthoc)
+        for (method, level), cells in posthoc_shares(net, some).items():
             row = Row(
                 checkpoint=name,
                 grid=grid,
                 question=CLASS,
                 method=method,
                 level=level,
-                pictures=count,
-                share=bootstrap(share_asked(cells, scenes.asked)),
+                pictures=len(cells),
+                share=bootstrap(share_asked(cells, some.asked)),
             )
             rows.append(row)
     return rows
+
+
+def auroc(there: Tensor, there_labels: Tensor, gone: Tensor, gone_labels: Tensor) -> float:
+    """How well the asked class's probability tells scenes that show it from scenes that do not; logits [N, K]."""
+    probabilities = [
+        logits.softmax(1).gather(1, labels[:, None])[:, 0]
+        for logits, labels in ((there, there_labels), (gone, gone_labels))
+    ]
+    truth = [1] * len(there) + [0] * len(gone)
+    return round(float(roc_auc_score(truth, torch.cat(probabilities))), 4)
 
 
 def share_estimate(hits: Tensor) -> Estimate:

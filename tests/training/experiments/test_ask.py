@@ -27,8 +27,9 @@ def cifar10(data_dir):
 def test_answers_and_shares_by_a_loop(cifar10):
     net, scenes = Network.from_pretrained(DP), draw_scenes(cifar10.test, 10, (2, 2), 6)
     means = class_questions(net, cifar10.train.draw(200))
-    for question in ("picture", "class", "own"):
-        shares, logits = ask_scenes(net, scenes, question, means)
+    found = ask_scenes(net, scenes, ("picture", "class", "own"), means)
+    for question in found:
+        answers = found[question]
         for i in range(6):
             x, asking = (
                 normalise(p[i : i + 1], net.info.mean, net.info.std) for p in (scenes.pixels, scenes.questions)
@@ -36,12 +37,12 @@ def test_answers_and_shares_by_a_loop(cifar10):
             with torch.no_grad():
                 g = {"picture": net.features(asking)[1], "class": means[scenes.labels[i], None], "own": None}[question]
                 answer = net.explain_logits(x, g)
-            assert torch.allclose(logits[i], answer.logits[0], atol=1e-4)
+            assert torch.allclose(answers.logits[i], answer.logits[0], atol=1e-4)
             row, column = divmod(scenes.asked[i].item(), 2)
             for level, a in answer.attention.items():
                 s = a.shape[1] // 2
                 there = a[0, row * s : row * s + s, column * s : column * s + s].sum().item()
-                assert share_asked(shares[level], scenes.asked)[i].item() == pytest.approx(there, abs=1e-5)
+                assert share_asked(answers.shares[level], scenes.asked)[i].item() == pytest.approx(there, abs=1e-5)
 
 
 def test_class_questions_are_the_means_of_g(cifar10):
@@ -54,8 +55,10 @@ def test_class_questions_are_the_means_of_g(cifar10):
 
 
 def test_pc_stays_where_it_is_and_rows_are_complete(cifar10):
-    rows = ask_rows("pc", Network.from_pretrained(PC), cifar10, 20)
-    assert {row.grid for row in rows} == {(1, 2), (2, 2), (3, 3)} and all(row.pictures == 20 for row in rows)
+    rows = ask_rows("pc", Network.from_pretrained(PC), cifar10, 20, 10)
+    assert {row.grid for row in rows} == {(1, 2), (2, 2), (3, 3)} and all(
+        row.pictures == (20 if row.named else 10) for row in rows
+    )
     by_question = {(r.grid, r.level, r.question): r.share for r in rows if r.method == "attention"}
     for grid, level, _ in by_question:
         assert len({by_question[grid, level, q] for q in ("picture", "class", "own")}) == 1  # g moves nothing
