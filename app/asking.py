@@ -1,4 +1,4 @@
-"""An answer that follows a tab's inputs: one answer a question, the last ones kept, and the newest question wins.
+"""An answer that follows a tab's inputs. Each question is answered once, and the newest question wins.
 
 A question is what the networks are asked; a view is how the answer is drawn, and changes without asking them again.
 """
@@ -97,7 +97,7 @@ def answer_when_changed(
     start: str,
     slow: bool = False,
 ) -> gr.HTML:
-    """An answer that follows its inputs; the networks are asked once a question, and pictures read by us alone.
+    """An answer that follows its inputs; each question asks the networks once.
 
     Args:
         pictures: inputs made by ``picture_input``; there is no answer until each holds one.

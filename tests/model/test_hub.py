@@ -167,7 +167,7 @@ def test_a_stale_token_is_named(server, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_expired")
     assert "does not accept the token in HF_TOKEN" in refusal("user/net")
     monkeypatch.setenv("HF_TOKEN", "hf_…copied")
-    assert "the token in HF_TOKEN is no token" in refusal("user/net")
+    assert "the token in HF_TOKEN is not a token" in refusal("user/net")
     for empty in ("", " "):
         monkeypatch.setenv("HF_TOKEN", empty)
         assert equal(AttentionVGG.from_pretrained("user/net"), net)

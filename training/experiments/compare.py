@@ -1,10 +1,10 @@
-"""Do two networks differ? They are asked about the same test pictures, so only those that one alone gets wrong count.
+"""Do two networks differ? On the same test pictures, only those that one alone misclassifies count.
 
     python -m training compare A B C
 
-Of each pair: how many pictures the first alone names wrong, the second alone, the difference of the two errors with a
-95 % interval, and the p-value of the exact McNemar test. It speaks of these two sets of weights: how far two seeds of
-one network lie apart is another question, and takes several seeds.
+For each pair: how many pictures the first alone misclassifies, how many the second alone, the difference of the two
+errors with a 95 % interval, and the p-value of the exact McNemar test. This compares two sets of weights. How far two
+trainings of one network differ takes several seeds.
 """
 
 from __future__ import annotations
