@@ -330,7 +330,7 @@ def test_address_opens_the_page_in_that_state(open_page):
 
 def test_unknown_address_is_said_and_shown_anyway(open_page):
     page = open_page("?example=<script>&compat=additive")
-    expect(page.get_by_text("that is not here").first).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("in the address is not here").first).to_be_visible(timeout=120_000)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
