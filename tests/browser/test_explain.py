@@ -304,7 +304,7 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
 def test_clearing_asks_for_a_picture(open_page):
     page = open_page()
     page.get_by_role("button", name="Remove Image").click()
-    expect(page.locator(".message")).to_contain_text("once a picture is chosen", timeout=120_000)
+    expect(page.locator(".message")).to_contain_text("Choose a picture", timeout=120_000)
     expect(page.locator("#maps img")).to_have_count(0)
 
 

@@ -31,7 +31,7 @@ def open_tab(page: Page, name: str) -> None:
 def choose(page: Page, content: bytes, which: int = 0) -> None:
     """Uploads in place of the picture that stands in one of the tab's inputs, both of which are filled."""
     page.locator(".ask:visible").get_by_role("button", name="Remove Image").nth(which).click()
-    expect(page.locator(".message:visible")).to_contain_text("chosen", timeout=60_000)
+    expect(page.locator(".message:visible")).to_contain_text("Choose a picture", timeout=60_000)
     page.locator(".ask:visible input[type=file]").nth(which).set_input_files(
         {"name": "a.png", "mimeType": "image/png", "buffer": content}
     )
@@ -123,7 +123,7 @@ def test_attack_shows_what_the_api_says(open_page, page_url, picture_file, tmp_p
         assert before["r"] == pytest.approx(said["correlation"], abs=0.0051)
         assert_answers(before["answers"], [said["clean"], said["attacked"]])
         sentence = page.locator(".compared:visible .message").inner_text()
-        assert f"more than {epsilon} / 255" in sentence and ("went from" in sentence) == said["fooled"]
+        assert f"more than {epsilon} / 255" in sentence and ("changed from" in sentence) == said["fooled"]
         assert f"more than {said['largest_move']} of 255" in before["words"][2]
 
 
