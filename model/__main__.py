@@ -51,6 +51,10 @@ def export(
 
     from model import AttendingNetwork, CheckpointError, Network
 
+    if onnx and dtype != Precision.float32:
+        raise ValueError("an ONNX file holds float32: leave --dtype out")
+    if onnx and destination.exists():
+        raise CheckpointError(f"{destination} exists; name a new file")
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise CheckpointError(f"{destination} is not an empty folder; name a new one")
     net = Network.from_pretrained(source)

@@ -6,7 +6,7 @@ Inputs: ``picture``, uint8 [batch, 3, height, width], RGB from 0 to 255, of any 
 on it, ``g`` [batch, C], another picture's global feature to ask with. Without ``g``, each picture asks with its own.
 
 Outputs: ``logits`` [batch, K]; for each level ``map_<level>`` [batch, h, w], which sums to 1, and ``terms_<level>``
-[batch, K], which add up to the logits with the bias; and ``g`` of the pictures as ``own_g`` [batch, C].
+[batch, K]; ``bias`` [K], which with the terms adds up to the logits; and ``g`` of the pictures as ``own_g`` [batch, C].
 
 The graph's metadata hold the checkpoint's name, class names and compatibility.
 """
@@ -42,12 +42,12 @@ class Graph(nn.Module):
         asked = own if g is None else torch.where(g.isnan(), own, g)  # the default of g is NaN
         attention = self.net.attention_maps(local_features, asked)
         terms = self.net.level_terms(local_features, attention)
-        outputs = (self.net.bias + sum(terms.values()), *attention.values(), *terms.values())
+        outputs = (self.net.bias + sum(terms.values()), *attention.values(), *terms.values(), self.net.bias)
         return outputs if g is None else (*outputs, own)
 
 
 def write_onnx(net: AttendingNetwork, file: Path) -> None:
-    """Writes ``net`` as one ONNX file.
+    """Writes ``net`` as one ONNX file, whose folder is made if it does not exist.
 
     Raises:
         ValueError: the network has no trained attention, or the packages onnx and onnxscript are not installed.
@@ -64,7 +64,7 @@ def write_onnx(net: AttendingNetwork, file: Path) -> None:
     height, width = (torch.export.Dim(name, min=smallest, max=LARGEST_INPUT) for name in ("height", "width"))
     examples = [torch.zeros(2, 3, SIDE, SIDE + 4, dtype=torch.uint8)]
     shapes: dict = {"picture": {0: batch, 2: height, 3: width}}
-    outputs = ["logits", *(f"map_{level}" for level in net.levels), *(f"terms_{level}" for level in net.levels)]
+    outputs = ["logits", *(f"map_{level}" for level in net.levels), *(f"terms_{level}" for level in net.levels), "bias"]
     if net.uses_global:
         channels = net.global_branch.fc1.out_features
         examples.append(torch.full((2, channels), torch.nan))
@@ -72,7 +72,8 @@ def write_onnx(net: AttendingNetwork, file: Path) -> None:
         outputs.append("own_g")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("onnxscript").setLevel(logging.ERROR)
+        for name in ("onnxscript", "onnx_ir"):
+            logging.getLogger(name).setLevel(logging.ERROR)  # they tell of their own steps
         program = torch.onnx.export(
             Graph(net).eval(),
             tuple(examples),
@@ -82,6 +83,8 @@ def write_onnx(net: AttendingNetwork, file: Path) -> None:
             output_names=outputs,
             verbose=False,
         )
+    for node in program.model.graph:
+        node.metadata_props.clear()  # the lines of code that it comes from, with this machine's folders
     graph = program.model_proto
     if net.uses_global:
         default = onnx.helper.make_tensor("g", onnx.TensorProto.FLOAT, [1, channels], [float("nan")] * channels)
@@ -89,4 +92,5 @@ def write_onnx(net: AttendingNetwork, file: Path) -> None:
         next(i for i in graph.graph.input if i.name == "g").type.tensor_type.shape.dim[0].dim_param = "questions"
     told = {"name": net.name or "", "compatibility": net.compatibility, "class_names": json.dumps(net.info.class_names)}
     onnx.helper.set_model_props(graph, told)
+    file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, graph.SerializeToString())
