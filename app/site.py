@@ -10,6 +10,7 @@ from pathlib import Path
 from app.examples import FOLDER
 from app.networks import LARGEST_SCALE, SWITCH, Networks, error
 from app.sampling import FOLDER as DATA
+from model import Network
 from model.datasets import dataset_title
 
 
@@ -46,7 +47,7 @@ class Site:
     def first_asking(self) -> tuple[str, str]:
         """Checkpoint and compatibility to ask with: the best of those that keep a question for each class, if any."""
         every = {(family, name): net for family, nets in self.networks.families.items() for name, net in nets.items()}
-        asking = {pair: net for pair, net in every.items() if net.uses_global and net.class_questions is not None}
+        asking = {pair: net for pair, net in every.items() if keeps_questions(net)}
         moving = {pair: net for pair, net in every.items() if net.uses_global}
         there = asking or moving or every
         family = self.best({family for family, _ in there})
@@ -58,7 +59,8 @@ class Site:
         for family, nets in self.networks.families.items():
             net, least = next(iter(nets.values())), self.least_error(family)
             measured = f", best error {100 * least:.1f} %" if least < math.inf else ""
-            labels[family] = f"{dataset_title(net.info.dataset)}, width {net.arguments['width']:g}{measured}"
+            asks = ", answers questions" if any(map(keeps_questions, nets.values())) else ""
+            labels[family] = f"{dataset_title(net.info.dataset)}, width {net.arguments['width']:g}{measured}{asks}"
         alike = {label for label in labels.values() if list(labels.values()).count(label) > 1}
         return [(f"{family} ({label})" if label in alike else label, family) for family, label in labels.items()]
 
@@ -88,3 +90,8 @@ class Site:
         """The side that was chosen; 0, the network's own, where the network was not measured at it."""
         own = next(iter(self.networks.families[checkpoint].values())).input_size
         return side if side != own and side in self.sides(checkpoint, compatibility) else 0
+
+
+def keeps_questions(net: Network) -> bool:
+    """Whether it can be asked for a class by its name."""
+    return net.uses_global and net.class_questions is not None
