@@ -5,6 +5,7 @@ import dataclasses
 
 import gradio as gr
 import pytest
+import torch
 
 from app.inputs import detail
 from app.networks import Networks
@@ -72,3 +73,9 @@ def test_a_side_is_offered_where_every_network_was_measured_at_it(networks):
         offered, hidden = detail(site, family), detail(site, gr.Dropdown(["none"], value="none"))
     assert offered.visible and [side for _, side in offered.choices] == [32, 48] and offered.value == 32
     assert not hidden.visible
+
+
+def test_the_picker_tells_which_checkpoints_answer_questions():
+    asking = network(0.1).with_class_questions(torch.zeros(network(0.1).arguments["num_classes"], 5))
+    labels = [label for label, _ in Site(Networks({"x": {"dp": asking}})).checkpoint_choices()]
+    assert labels == ["unknown data, width 0.01, best error 10.0 %, answers questions"]
