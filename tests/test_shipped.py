@@ -91,3 +91,31 @@ def test_readme_and_results_state_the_same_numbers(tmp_path):
     report(tmp_path)
     for file in files:
         assert (tmp_path / file).read_text() == (REPO / file).read_text(), "run python -m training report"
+
+
+ASKED = [e for e in ENTRIES if e.info.results.get("ask")]
+
+
+@pytest.mark.parametrize("entry", ASKED, ids=by_name)
+def test_what_is_stated_of_questions_is_measured_again_on_some_scenes(entry, pictures):
+    from training.scenes import CLASS, ask_scenes, draw_scenes, share_asked
+
+    net = Network.from_pretrained(entry.folder)
+    (stated,) = (r for r in entry.info.results["ask"] if (r["grid"], r["question"]) == ([2, 2], CLASS))
+    scenes = draw_scenes(pictures.test, 10, (2, 2), 200)
+    answers = ask_scenes(net, scenes, [CLASS], net.class_questions)[CLASS]
+    named = (answers.logits.argmax(1) == scenes.labels).float().mean().item()
+    assert named == pytest.approx(stated["named"], abs=0.1)
+    for level, shares in answers.shares.items():
+        assert share_asked(shares, scenes.asked).mean().item() == pytest.approx(stated["shares"][level], abs=0.06)
+
+
+def test_dp_looks_where_it_is_asked_to_and_pc_cannot():
+    stated = {
+        (e.compatibility, tuple(r["grid"])): r["shares"]["conv13"]
+        for e in ASKED
+        for r in e.info.results["ask"]
+        if r["question"] == "class"
+    }
+    for grid, chance in (((1, 2), 1 / 2), ((2, 2), 1 / 4), ((3, 3), 1 / 9)):
+        assert stated["dp", grid] > 0.8 and stated["pc", grid] == pytest.approx(chance, abs=0.05)
