@@ -104,7 +104,7 @@ def test_only_what_is_documented_is_public(client):
     assert explain["parameters"][2]["type"]["enum"] == ["", "dp", "pc"]
     own = [FAMILY.replace("att3-", f"att3-{c}-") for c in ("dp", "pc")]
     assert explain["parameters"][1]["type"]["enum"] == [FAMILY, *own]
-    assert "attention" in explain["description"]
+    assert "shows where each layer looked" in explain["description"]
     assert "http" not in json.dumps(explain["parameters"][0]["example_input"])  # which would be refused
 
 

@@ -106,7 +106,7 @@ def test_what_is_called_compiled_is_compiled(data_dir, monkeypatch):
     next(our_steps(settings, pictures, "cpu"))
     assert not compiled
     next(our_steps(settings, pictures, "cpu", compiled=True))
-    assert len(compiled) == 1 and isinstance(compiled[0], model.VGGGAP)
+    assert len(compiled) == 1 and isinstance(compiled[0].net, model.VGGGAP)
 
 
 @pytest.mark.parametrize(

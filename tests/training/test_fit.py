@@ -379,14 +379,14 @@ def test_accelerates_own_precision_changes_nothing(monkeypatch):
 
 def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path, monkeypatch):
     import model
-    from training import fit
+    from training import fit, start
     from training.data import load
     from training.parallel import accelerator
     from training.recipes.registry import named
     from training.run_folder import RunFolder
     from training.settings import Settings
 
-    monkeypatch.setattr(fit, "start_from", lambda *_: pytest.fail("it was looked for"))
+    monkeypatch.setattr(start, "start_from", lambda *_: pytest.fail("it was looked for"))
     settings = Settings("vgg-att1-concat-pc", "cifar10", named("fast", "cifar10", ""), width=0.03125, start="gone")
     run = fit.Run(settings, load("cifar10", data_dir), RunFolder(tmp_path), accelerator("cpu"), begun=True)
     assert run.settings.start == "gone" and isinstance(run.net, model.AttentionVGG)
