@@ -13,6 +13,8 @@ from app.sampling import FOLDER as DATA
 from model import Network
 from model.datasets import dataset_title
 
+MUCH_WORSE = 2.0  # a side at which the error is more times that at the network's own is not offered
+
 
 @dataclass(frozen=True)
 class Site:
@@ -76,13 +78,13 @@ class Site:
         return compatibility if compatibility in there else self.first_compatibility(checkpoint)
 
     def sides(self, checkpoint: str, compatibility: str = "") -> list[int]:
-        """The sides in pixels at which a network was measured, so that a visitor may choose; ascending.
+        """The sides in pixels at which a network was measured and reads well enough to be offered; ascending.
 
         Without a compatibility, those of every network of the checkpoint.
         """
         nets = self.networks.families[checkpoint]
         nets = [nets[self.nearest(checkpoint, compatibility)]] if compatibility else list(nets.values())
-        measured = [{int(side) for side in net.info.results.get("sides", ())} for net in nets]
+        measured = [sides_read_well(net) for net in nets]
         readable = range(nets[0].trunk.smallest_input, LARGEST_SCALE * nets[0].input_size + 1)
         return sorted(side for side in set.intersection(*measured) if side in readable)
 
@@ -90,6 +92,13 @@ class Site:
         """The side that was chosen; 0, the network's own, where the network was not measured at it."""
         own = next(iter(self.networks.families[checkpoint].values())).input_size
         return side if side != own and side in self.sides(checkpoint, compatibility) else 0
+
+
+def sides_read_well(net: Network) -> set[int]:
+    """The measured sides at which the error is at most ``MUCH_WORSE`` times that at the network's own."""
+    errors = {int(side): error for side, error in net.info.results.get("sides", {}).items()}
+    own = errors.get(net.input_size, 1.0)
+    return {side for side, error in errors.items() if error <= MUCH_WORSE * own}
 
 
 def keeps_questions(net: Network) -> bool:

@@ -63,6 +63,9 @@ def test_a_side_is_offered_where_every_network_was_measured_at_it(networks):
         net.info = dataclasses.replace(net.info, results={"sides": {str(side): 0.1 for side in sides}} if sides else {})
         return net
 
+    blurred = copy.copy(measured(32, 48))
+    blurred.info = dataclasses.replace(blurred.info, results={"sides": {"32": 0.1, "48": 0.21}})
+    assert Site(Networks({"x": {"dp": blurred}})).sides("x") == [32]  # its error at 48 px is too high
     nets = {"dp": measured(32, 48, 64, 9999), "pc": measured(48, 32)}
     site = Site(Networks({FAMILY: nets, "none": {"dp": measured()}}))
     assert site.sides(FAMILY, "dp") == [32, 48, 64] and site.sides(FAMILY) == [32, 48] and site.sides("none") == []
