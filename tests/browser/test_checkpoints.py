@@ -12,7 +12,9 @@ from tests.browser.test_tabs import open_tab
 from tests.browser.test_test_images import LATE
 from tests.conftest import REPO
 
-SMALL, OTHER = (f"vgg-att3-cifar10-{size} (CIFAR-10, width 0.25, best error 10.0 %)" for size in "sx")
+SMALL, OTHER = (
+    f"vgg-att3-cifar10-{size} (CIFAR-10, width 0.25, best error 10.0 %, answers questions)" for size in "sx"
+)
 
 
 @pytest.fixture(scope="module")

@@ -291,7 +291,7 @@ def test_numbers_may_be_typed_key_by_key(open_page):
 def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, picture_file, name, content):
     page = open_page()
     upload(page, name, content)
-    alert = page.get_by_role("alert").filter(has_text="picture")
+    alert = page.get_by_role("alert").filter(has_text="This file is")
     expect(alert).to_be_visible(timeout=120_000)
     assert alert.inner_text().endswith(".") and "/" not in alert.inner_text()
     expect(page.locator("#maps img")).to_have_count(0)

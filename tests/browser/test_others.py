@@ -102,7 +102,7 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
     expect(page.locator(".message:visible")).to_contain_text("Choose a picture", timeout=120_000)
     broken = {"name": "a.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + bytes(99)}
     page.locator(".ask:visible input[type=file]").first.set_input_files(broken)
-    alert = page.get_by_role("alert").filter(has_text="picture")
+    alert = page.get_by_role("alert").filter(has_text="This file is")
     expect(alert).to_be_visible(timeout=120_000)
     assert alert.inner_text().endswith(".") and "/" not in alert.inner_text()
     page.locator(".ask:visible input[type=file]").first.set_input_files(picture_file)

@@ -166,7 +166,7 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
     page = open_page()
     open_tab(page, tab)
     choose(page, b"\x89PNG\r\n\x1a\n" + bytes(99))
-    alert = page.get_by_role("alert").filter(has_text="picture")
+    alert = page.get_by_role("alert").filter(has_text="This file is")
     expect(alert).to_be_visible(timeout=60_000)
     assert alert.inner_text().endswith(".") and "/" not in alert.inner_text()
     expect(page.locator(".grid:visible")).to_have_count(0)
