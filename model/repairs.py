@@ -246,7 +246,7 @@ def read_netpbm(image: Image.Image, file: BinaryIO) -> Image.Image:
         values = np.minimum(np.frombuffer(file.read(count * kind.itemsize), kind), highest)
     elif image.mode == "1":
         highest, digits = 1, COMMENT.sub(b"", file.read()).translate(None, string.whitespace.encode())
-        values = b"1"[0] - np.frombuffer(digits[:count], np.uint8)  # 1 is black; what is no digit lies above 1
+        values = b"1"[0] - np.frombuffer(digits[:count], np.uint8)  # 1 is black; other characters give more than 1
     else:
         numbers = NUMBERS.match(COMMENT.sub(b" ", file.read())).group()  # up to a second picture, say
         values = np.fromstring(numbers, np.int32, sep=" ")[:count]

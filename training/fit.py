@@ -266,7 +266,7 @@ class Run:
 
         Args:
             show: draw a progress bar on stderr.
-            save_every: save the state every so many steps, besides at the end of each epoch.
+            save_every: number of steps after which the state is saved, besides at the end of each epoch.
 
         Raises:
             Stopped: asked to; the state is saved.

@@ -23,7 +23,7 @@ class Settings:
         precision: "float32" or "bf16" (autocast; weights stay float32).
         scale_scores: dp only, see ``model.networks.attention.DotProduct``.
         start: a checkpoint to start from, its classifier aside; "" starts from scratch.
-        limit: use only so many of the training pictures, chosen at random; 0 is all.
+        limit: number of training pictures to use, chosen at random; 0 uses all.
     """
 
     arch: str

@@ -16,7 +16,7 @@ PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "cen
 PLACES["middle right"] = "right side"
 
 SEEN = 0.005  # x uniform: maps that differ by less count as the same
-FEW = 12  # a sentence lists at most so many classes
+FEW = 12  # classes that a sentence lists at most
 EVEN = 1.25  # x uniform: below it no ninth of the picture stands out
 
 PC_LIMIT = (

@@ -9,7 +9,7 @@ from model import AttentionVGG
 from training.__main__ import app
 from training.data import Dataset, Split
 from training.recipes import Recipe, paper
-from training.recipes.reading import parse_milestones, parse_stages
+from training.recipes.reading import parse_milestones, parse_numbers, parse_sides, parse_stages
 from training.recipes.registry import named
 from training.start import build
 
@@ -52,6 +52,17 @@ def test_milestones_of_another_form_are_refused(text):
 
 def test_digits_are_not_mirrored_by_our_recipe():
     assert named("fast", "cifar10", "vgg").flip and not named("fast", "svhn", "vgg").flip
+
+
+def test_weights_and_sides_are_read_or_refused():
+    assert parse_numbers("0.3,0.1") == (0.3, 0.1) and parse_sides("32,48") == (32, 48)
+    assert parse_numbers("none") == parse_sides("none") == ()
+    for text in ("", "much", "-1", "nan", "inf"):
+        with pytest.raises(ValueError, match="a list of numbers is written like"):
+            parse_numbers(text)
+    for text in ("", "wide", "7", "32.5", "1025"):
+        with pytest.raises(ValueError, match="sides are written like"):
+            parse_sides(text)
 
 
 def test_milestones_are_read():

@@ -69,7 +69,7 @@ def deletion_rows(name: str, net: Network, data: Dataset, pictures: int) -> list
     Args:
         name: the checkpoint's.
         net: in evaluation mode.
-        data: of its classes; so many of its test pictures are drawn, always the same.
+        data: of its classes. The same test pictures are drawn each time.
         pictures: how many, at most all of them.
 
     Raises:

@@ -70,7 +70,7 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
     Args:
         name: the checkpoint's.
         net: in evaluation mode, with trained attention.
-        data: of its classes; so many of its test pictures are drawn, always the same.
+        data: of its classes. The same test pictures are drawn each time.
         pictures: how many, at least 2 and at most all of them.
 
     Raises:

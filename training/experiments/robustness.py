@@ -89,7 +89,7 @@ def robustness_rows(
     Args:
         name: the checkpoint's.
         net: in evaluation mode.
-        data: of its classes; so many of its test pictures are drawn, always the same.
+        data: of its classes. The same test pictures are drawn each time.
         method: one of ``model.attacks.METHODS``.
         epsilons: see ``Row``.
         pictures: how many, at most all of them.
