@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # it shows a test picture
+OTHER_MACHINE = "--host-resolver-rules=MAP lan.test 127.0.0.1"
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,18 @@ def data_dir() -> Path:
         fetch = f"python {restore} data" if (REPO / restore).is_file() else "make data"
         pytest.skip(f"CIFAR-10 is not in {'$DATA_DIR' if os.environ.get('DATA_DIR') else 'data/'}; to get it: {fetch}")
     return root
+
+
+@pytest.fixture(scope="module")  # Playwright allows one at a time in a process
+def chromium():
+    from playwright.sync_api import expect, sync_playwright
+
+    from tools.browser import CHROMIUM, FLAGS
+
+    if not os.access(CHROMIUM, os.X_OK):
+        pytest.skip(f"{CHROMIUM} is not installed: make test installs it, or apt-get install chromium")
+    expect.set_options(timeout=120_000)  # a busy machine is no reason to fail
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *CAMERA, OTHER_MACHINE])
+        yield browser
+        browser.close()

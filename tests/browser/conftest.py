@@ -11,10 +11,6 @@ import pytest
 from tests.app.conftest import checkpoints, networks, picture, picture_file  # noqa: F401 - fixtures
 from tests.app.serving import Server
 from tests.conftest import REPO
-from tools.browser import CHROMIUM, FLAGS
-
-CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # it shows a test picture
-OTHER_MACHINE = "--host-resolver-rules=MAP lan.test 127.0.0.1"
 
 
 @pytest.fixture(scope="session")
@@ -27,19 +23,6 @@ def page_url(checkpoints, tmp_path_factory):  # noqa: F811
     running = Server(command, folder, cwd=REPO)
     yield running.url
     running.stop()
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    if not os.access(CHROMIUM, os.X_OK):
-        pytest.skip(f"{CHROMIUM} is not installed: make test installs it, or apt-get install chromium")
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=120_000)  # a busy machine is no reason to fail
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *CAMERA, OTHER_MACHINE])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.app.serving import FAMILY, Server
 from tests.app.test_api import call, file, get, opener, upload
 from tests.conftest import REPO
-from tools.browser import CHROMIUM, FLAGS, free_port
+from tools.browser import free_port
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (on Debian: apt-get install nginx-light)")
@@ -91,19 +91,17 @@ def test_programs_are_answered_under_the_path(behind, picture_file):
         assert get(picture["url"]).startswith(b"\xff\xd8")
 
 
-def test_the_page_in_a_browser(behind, picture_file):
+def test_the_page_in_a_browser(behind, picture_file, chromium):
     """Upload and answer; nothing is asked of another address, and the browser is given a cookie."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
-        asked, said = [], []
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(f"http://127.0.0.1:{behind.port}/")
-        page.locator("input[type=file]").first.set_input_files(picture_file)
-        expect(page.locator("#maps img").nth(2)).to_be_visible(timeout=120_000)
-        (cookie,) = [c for c in page.context.cookies() if c["name"] == "visitor"]
-        browser.close()
+    page = chromium.new_page()
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"http://127.0.0.1:{behind.port}/")
+    page.locator("input[type=file]").first.set_input_files(picture_file)
+    expect(page.locator("#maps img").nth(2)).to_be_visible()
+    (cookie,) = [c for c in page.context.cookies() if c["name"] == "visitor"]
+    page.close()
     elsewhere = [u for u in asked if not u.startswith((f"{behind.url}/", "data:", "blob:"))]
     assert elsewhere == [f"http://127.0.0.1:{behind.port}/"] and not said
     assert cookie["httpOnly"] and cookie["path"] == "/demo/"
