@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from model.networks.layers import draw_weights
+
 ROUNDING = 1e-5  # x uniform: how far float32 may be from an even map
 
 
@@ -73,7 +75,7 @@ class Parametrised(nn.Module):
         super().__init__()
         self.u = nn.Conv2d(channels, 1, kernel_size=1)
         # The author draws u with std sqrt(2), which puts all weight on a few points. 1/sqrt(C) starts near uniform.
-        nn.init.normal_(self.u.weight, std=1 / math.sqrt(channels))
+        draw_weights(self.u.weight, 1 / math.sqrt(channels))
         nn.init.zeros_(self.u.bias)
 
     def forward(self, local_features: Tensor, global_feature: Tensor | None) -> Tensor:
@@ -98,7 +100,7 @@ class Additive(nn.Module):
         self.w = nn.Conv2d(channels, hidden, kernel_size=1)
         self.v = nn.Linear(channels, hidden, bias=False)
         self.u = nn.Conv2d(hidden, 1, kernel_size=1, bias=False)  # the softmax would cancel a bias
-        nn.init.normal_(self.u.weight, std=1 / math.sqrt(hidden))
+        draw_weights(self.u.weight, 1 / math.sqrt(hidden))
 
     def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
         h = torch.tanh(self.w(local_features) + self.v(global_feature)[:, :, None, None])  # [B, C / 4, H, W]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 VECTOR_EPS = 1e-3  # of BatchNorm on vectors; the author's is 1e-5, but every shipped checkpoint was trained with this
@@ -13,13 +15,21 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
+def draw_weights(weight: Tensor, std: float) -> None:
+    """Draws initial weights from a normal distribution; weights on the meta device, which holds no numbers, stay.
+
+    There, ``normal_`` would import all of ``torch.compile``: seconds of every start.
+    """
+    if not weight.is_meta:
+        nn.init.normal_(weight, std=std)
+
+
 class ConvBNReLU(nn.Sequential):
     """3x3 convolution (stride 1, pad 1, bias), BatchNorm (eps 1e-3), ReLU, dropout."""
 
     def __init__(self, c_in: int, c_out: int, dropout: float = 0.0):
         conv = nn.Conv2d(c_in, c_out, kernel_size=3, padding=1)
-        # std sqrt(2 / (9 n_out)), the author's
-        nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+        draw_weights(conv.weight, math.sqrt(2 / (9 * c_out)))  # the author's
         nn.init.zeros_(conv.bias)
         super().__init__(conv, nn.BatchNorm2d(c_out, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(dropout))
 

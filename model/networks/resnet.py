@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from model.network import Network, Stage
 from model.networks.attending import AttendingNetwork
-from model.networks.layers import ConvBNReLU, check_images, check_input_size, scaled
+from model.networks.layers import ConvBNReLU, check_images, check_input_size, draw_weights, scaled
 
 LEVELS = ("stage2", "stage3")
 SMALLEST_INPUT = 8  # two strides of 2 must leave stage 3 a grid of at least 2 x 2
@@ -29,7 +29,7 @@ def norm_relu(channels: int) -> nn.Sequential:
 def convolution(c_in: int, c_out: int, side: int, stride: int = 1) -> nn.Conv2d:
     """A convolution without bias, He-initialised."""
     conv = nn.Conv2d(c_in, c_out, side, stride, padding=side // 2, bias=False)
-    nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
+    draw_weights(conv.weight, math.sqrt(2 / (side * side * c_out)))
     return conv
 
 
