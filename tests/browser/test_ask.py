@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_explain import COLOURS, contrast
+from tests.browser.test_explain import COLOURS, LOOKS, contrast
 from tests.browser.test_tabs import choose_tab
 
 SCENE = ("bird", "horse", "truck", "cat")  # other than that at first
@@ -33,8 +33,7 @@ def asked_for(page: Page, name: str) -> tuple[list[int], str]:
     return figure.evaluate(SHARES), figure.locator("img").get_attribute("src")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width, scheme", LOOKS)
 def test_one_click_moves_the_map_to_the_picture_asked_for(open_page, width, scheme):
     page = open_ask(open_page(width=width, scheme=scheme))
     if width > 900:  # scene, question and answer are seen at once

@@ -14,6 +14,7 @@ from model import LEVELS
 from tests.app.serving import CIFAR10, FAMILY
 from tests.conftest import REPO
 
+LOOKS = [(1280, "light"), (390, "dark")]  # colours depend on no width, widths on no colour
 
 def settled(page: Page, compatibility: str) -> None:
     """Waits until the answer on the page is that of ``compatibility`` and nothing is under way."""
@@ -90,12 +91,13 @@ def test_on_a_phone_the_class_and_the_first_map_are_in_sight_and_what_needs_more
     assert widths[0] == pytest.approx(widths[1], abs=1)
 
 
-@pytest.mark.parametrize("width", [768, 901, 950, 1280])
-def test_the_three_maps_are_of_one_size_in_one_row(open_page, width):
-    page = open_page(width=width)
-    boxes = [image.bounding_box() for image in page.locator("#maps img").all()]
-    assert len({(round(box["y"]), round(box["width"])) for box in boxes}) == 1
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+def test_the_three_maps_are_of_one_size_in_one_row(open_page):
+    page = open_page()
+    for width in (768, 901, 950, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        boxes = [image.bounding_box() for image in page.locator("#maps img").all()]
+        assert len({(round(box["y"]), round(box["width"])) for box in boxes}) == 1, width
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_the_compatibility_is_switched_by_arrow_keys_and_focus_is_seen(open_page):
@@ -120,15 +122,15 @@ def test_a_single_checkpoint_is_not_offered_to_pick(open_page):
     expect(page.get_by_label("Checkpoint").and_(page.locator(":visible"))).to_have_count(0)
 
 
-@pytest.mark.parametrize("width", [1280, 1024, 390])
-def test_every_control_is_shown_whole(open_page, width):
-    page = open_page(width=width)
-    page.locator("#view").scroll_into_view_if_needed()
-    for part in page.locator("#view .block, #view label, #view input:visible").all():
-        clipped = part.evaluate("e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible'")
-        assert not clipped, part.inner_text()
-    for name in ("Opacity, %", "Keep top, %"):
-        assert page.locator("#view .head span", has_text=name).bounding_box()["height"] < 30  # on one line
+def test_every_control_is_shown_whole(open_page):
+    page = open_page()
+    clips = "e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible'"
+    for width in (1280, 1024, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for part in page.locator("#view .block, #view label, #view input:visible").all():
+            assert not part.evaluate(clips), (width, part.inner_text())
+        for name in ("Opacity, %", "Keep top, %"):
+            assert page.locator("#view .head span", has_text=name).bounding_box()["height"] < 30  # on one line
 
 
 def test_groups_of_choices_have_names(open_page):
@@ -333,8 +335,7 @@ def test_unknown_address_is_said_and_shown_anyway(open_page):
     expect(page.get_by_text("in the address is not here").first).to_be_visible(timeout=120_000)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 1024, 390])
+@pytest.mark.parametrize("width, scheme", [*LOOKS, (1024, "light")])
 def test_looks(open_page, scheme, width):
     page = open_page(width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

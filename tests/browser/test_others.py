@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from model import LEVELS
 from tests.app.serving import FAMILY, Server, make_checkpoints
 from tests.app.test_others import add_gap
-from tests.browser.test_explain import COLOURS, contrast
+from tests.browser.test_explain import COLOURS, LOOKS, contrast
 from tests.browser.test_tabs import api, open_tab
 from tests.conftest import REPO
 
@@ -109,8 +109,7 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
     page.locator(".others .way").nth(4).wait_for()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width, scheme", LOOKS)
 def test_looks(open_page, scheme, width):
     page = opened(open_page, width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from app import sampling
 from tests.app.serving import Server
-from tests.browser.test_explain import COLOURS, contrast
+from tests.browser.test_explain import COLOURS, LOOKS, contrast
 from tests.browser.test_tabs import open_tab
 from tests.conftest import REPO
 
@@ -119,8 +119,7 @@ def test_the_answer_is_to_what_was_chosen_last_though_an_older_question_arrives_
     expect(page.locator(".answer:visible")).to_have_attribute("data-compatibility", "pc", timeout=SLOW)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width, scheme", LOOKS)
 def test_looks(drawn, scheme, width):
     page = drawn(width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -149,9 +148,8 @@ def page_without_data(checkpoints, tmp_path_factory):
     running.stop()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_without_data_a_sentence_says_how_to_get_them(chromium, page_without_data, width):
-    context = chromium.new_context(viewport={"width": width, "height": 800})
+def test_without_data_a_sentence_says_how_to_get_them(chromium, page_without_data):
+    context = chromium.new_context(viewport={"width": 390, "height": 800})
     complaints = []
     page = context.new_page()
     page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
@@ -159,7 +157,7 @@ def test_without_data_a_sentence_says_how_to_get_them(chromium, page_without_dat
     page.locator("#maps img").nth(2).wait_for(timeout=SLOW)
     open_tab(page, "Test images")
     expect(page.locator(".message:visible")).to_have_text(sampling.MISSING, timeout=SLOW)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     open_tab(page, "Explain")
     expect(page.locator("#maps img:visible")).to_have_count(3)
     context.close()
