@@ -14,7 +14,6 @@ from model import pictures
 ADVICE = {
     "foreign": "please use a JPEG, PNG, WebP, AVIF, GIF or BMP",
     "raw": "please save it as a JPEG with the camera's program",
-    "slow": "please save it as a PNG",
     "large": f"please use a picture of at most {pictures.MAX_PIXELS // 1_000_000} million pixels",
     "memory": "please use a smaller picture",
     "gone": "please choose it again",

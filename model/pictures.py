@@ -17,7 +17,6 @@ from model import repairs
 MAX_PIXELS = 50_000_000  # a phone's largest photograph; Pillow takes 4 bytes a pixel, and as much again to turn it
 ENOUGH = 1280  # pixels a side, beyond which a picture may be read at a fraction of its size
 LARGE = 4_000_000  # pixels from which on at most two pictures are read at once; the largest take up to 0.8 GB each
-SLOW = 2_100_000  # pixels up to which a BMP may be compressed: Pillow decodes such a one in Python
 reading = threading.BoundedSemaphore(2)
 
 Image.init()  # once, and not from several threads
@@ -30,7 +29,7 @@ class BadPicture(ValueError):
     """A file that holds no usable picture.
 
     The message is a few words that go on from "this file is"; ``reason`` is one word: foreign, raw, damaged, large,
-    slow, gone, closed or memory.
+    gone, closed or memory.
     """
 
     def __init__(self, words: str, reason: str = "damaged"):
@@ -84,8 +83,8 @@ def decode(file: BinaryIO, enough: int, turn: bool, guess_range: bool) -> Image.
             raise BadPicture("a camera's raw file, of which only a preview can be read", "raw")
         if image.width * image.height > MAX_PIXELS:
             raise BadPicture(f"too large ({image.width:,} x {image.height:,} pixels)", "large")
-        if image.width * image.height > SLOW and any(tile.codec_name == "bmp_rle" for tile in image.tile):
-            raise BadPicture("a BMP of run lengths, too large for those", "slow")
+        if repairs.lacks_pixels(image, file, LARGE):
+            raise BadPicture("damaged or cut short")
         said, negative = repairs.said_white(image, bits), repairs.is_negative(image)
         wide = image.mode == "F" or (image.mode == "I" and image.format != "PPM")
         if wide and not guess_range:
@@ -141,8 +140,22 @@ def to_8_bit(values: np.ndarray, said: int = 0) -> np.ndarray:
             return np.round(np.arange(white + 1) * (255 / white)).astype(np.uint8)[values]
         whole, rest = np.divmod(values, 257)  # in 16 bits, for they take less memory
         return whole.astype(np.uint8) + (rest > 128)
-    values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = min(0.0, values.min()), max(0.0, values.max())
+    parts = blocks(values)
+    low = min(0.0, *(finite(part).min() for part in parts))
+    high = max(0.0, *(finite(part).max() for part in parts))
     if low == 0 and high <= 1:
         high = 1.0
-    return np.round((values - low) / (high - low) * 255).astype(np.uint8)
+    shown = np.empty(values.shape, np.uint8)
+    for part, target in zip(parts, blocks(shown), strict=True):
+        target[:] = np.round((finite(part) - low) / (high - low) * 255)
+    return shown
+
+
+def blocks(values: np.ndarray) -> list[np.ndarray]:
+    """Views of a million values each, which take little memory one after another."""
+    return np.array_split(values.reshape(-1), -(-values.size // 1_000_000))
+
+
+def finite(values: np.ndarray) -> np.ndarray:
+    """In float64; what is not finite is 0."""
+    return np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)

@@ -14,6 +14,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageChops, PngImagePlugin, UnidentifiedImageError
 
+from model.run_lengths import RunLengths
+
 PNG = b"\x89PNG\r\n\x1a\n"
 PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 ORIENTATION = {b"eXIf": (b"",), b"iTXt": (b"XML:com.adobe.xmp\0",), b"zTXt": (b"Raw profile type exif\0",)}
@@ -102,6 +104,35 @@ def open_image(file: BinaryIO, formats: list[str]) -> Image.Image:
                 areas.append(image.width * image.height)
         image.seek(areas.index(max(areas)))
     return image
+
+
+def lacks_pixels(image: Image.Image, file: BinaryIO, large: int) -> bool:
+    """Whether a file of a few bytes says that it is a large picture: its rows or its first frame fill little of it.
+
+    Args:
+        image: opened, not loaded.
+        file: which it was opened from.
+        large: pixels up to which an animation may begin with a small frame.
+    """
+    whole = image.width * image.height
+    given = sum((right - left) * (low - high) for _, (left, high, right, low), *_ in image.tile)
+    if image.format == "TIFF":
+        return given < whole
+    if image.format == "WEBP":
+        given = first_frame_of_webp(file) or whole
+    return image.format in ("GIF", "WEBP") and whole > large and 4 * given < whole
+
+
+def first_frame_of_webp(file: BinaryIO) -> int:
+    """How many pixels the first frame of an animation has; 0 where there is none."""
+    file.seek(12)
+    while len(head := file.read(8)) == 8:
+        kind, length = struct.unpack("<4sI", head)
+        if kind == b"ANMF":
+            sides = file.read(12)[6:]
+            return (1 + int.from_bytes(sides[:3], "little")) * (1 + int.from_bytes(sides[3:], "little"))
+        file.seek(length + length % 2, io.SEEK_CUR)
+    return 0
 
 
 def complete_jpeg(file: BinaryIO, enough: int | None) -> Image.Image:
@@ -196,6 +227,7 @@ def load(image: Image.Image, file: BinaryIO, said: int, enough: int | None) -> I
     wide = raw_mode(image).partition(";")[2]
     if image.format == "PPM" and (image.mode == "I" or image.tile[0].codec_name != "raw"):
         return read_netpbm(image, file)
+    image.tile = [t._replace(codec_name=RunLengths.name) if t.codec_name == "bmp_rle" else t for t in image.tile]
     try:
         image.load()
     except OSError:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import tracemalloc
 import warnings
 import zlib
 from pathlib import Path
@@ -176,6 +177,16 @@ def test_floats_and_not_a_number():
     assert read.tolist() == [[0, 128], [255, 0]]
     with pytest.raises(BadPicture, match="range is unknown"):
         read_picture(encoded(Image.fromarray(values), "TIFF"), guess_range=False)
+
+
+def test_wide_values_are_scaled_in_parts_that_take_little_memory():
+    values = np.linspace(-2, 6, 3_000_000, dtype=np.float32).reshape(1000, 3000)
+    tracemalloc.start()
+    shown = to_8_bit(values)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.array_equal(shown, np.round((values.astype(float) + 2) / 8 * 255))
+    assert peak < 3 * values.nbytes + shown.nbytes
 
 
 @pytest.mark.parametrize("constant", [-3.0, 0.0, 1.0, 70000.0])
