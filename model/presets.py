@@ -33,7 +33,8 @@ def square_pixels(picture: Image.Image, side: int) -> Tensor:
 def normalise(pixels: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
     """Pixels 0 to 255, [B, 3, H, W], to float32 of that shape, channels_last: scaled to 0..1, minus mean, over std."""
     x = pixels.float().contiguous(memory_format=torch.channels_last)
-    mean_, std_ = (torch.tensor(v, device=x.device).mul(255).view(1, 3, 1, 1) for v in (mean, std))
+    scale = (torch.tensor(v).mul(255).view(1, 3, 1, 1) for v in (mean, std))
+    mean_, std_ = (v.to(x.device, non_blocking=True) for v in scale)  # a GPU goes on with its work meanwhile
     return x.sub(mean_).div_(std_)
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 def random_flip(images: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Mirrors each picture of [B, 3, H, W] left to right with probability one half."""
-    flip = torch.rand(len(images), generator=generator).to(images.device) < 0.5
+    flip = torch.rand(len(images), generator=generator).to(images.device, non_blocking=True) < 0.5
     return torch.where(flip.view(-1, 1, 1, 1), images.flip(3), images)
 
 
@@ -24,7 +24,7 @@ def random_crop(images: Tensor, pad: int, generator: torch.Generator | None = No
     b, _, h, w = images.shape
     if pad >= min(h, w):
         raise ValueError(f"pictures of {h} x {w} pixels cannot be moved by {pad}")
-    top, left = torch.randint(0, 2 * pad + 1, (2, b, 1), generator=generator).to(images.device)
+    top, left = torch.randint(0, 2 * pad + 1, (2, b, 1), generator=generator).to(images.device, non_blocking=True)
     padded = F.pad(images, (pad,) * 4, mode="reflect").permute(0, 2, 3, 1)
     rows = top + torch.arange(h, device=images.device)  # [B, H]
     columns = left + torch.arange(w, device=images.device)  # [B, W]
@@ -37,8 +37,8 @@ def cutout(images: Tensor, size: int, generator: torch.Generator | None = None) 
     if size == 0:
         return images
     b, _, h, w = images.shape
-    y = torch.randint(0, h, (b, 1, 1), generator=generator).to(images.device)
-    x = torch.randint(0, w, (b, 1, 1), generator=generator).to(images.device)
+    y = torch.randint(0, h, (b, 1, 1), generator=generator).to(images.device, non_blocking=True)
+    x = torch.randint(0, w, (b, 1, 1), generator=generator).to(images.device, non_blocking=True)
     row = torch.arange(h, device=images.device).view(1, h, 1) - y + size // 2
     column = torch.arange(w, device=images.device).view(1, 1, w) - x + size // 2
     inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
-@torch.no_grad()
-def update_average(average: dict[str, Tensor], net: nn.Module, decay: float, step: int) -> None:
-    """Moves the averaged weights and running statistics towards the network's; a young average forgets faster."""
-    decay = min(decay, (1 + step) / (10 + step))
-    now = net.state_dict()
-    floating = [k for k, v in average.items() if v.is_floating_point()]
-    torch._foreach_lerp_([average[k] for k in floating], [now[k] for k in floating], 1 - decay)
-    for k in average.keys() - set(floating):
-        average[k].copy_(now[k])
+class Average:
+    """The averaged weights and running statistics of a network; they begin as the network's own.
+
+    Attributes:
+        tensors: {name: Tensor}, as in the network's ``state_dict``.
+    """
+
+    def __init__(self, net: nn.Module):
+        now = net.state_dict()  # these share the network's memory, and follow it
+        self.tensors = {name: tensor.clone() for name, tensor in now.items()}
+        floating = [name for name, tensor in now.items() if tensor.is_floating_point()]
+        whole = [name for name in now if name not in floating]
+        self.floating = [self.tensors[name] for name in floating], [now[name] for name in floating]
+        self.whole = [self.tensors[name] for name in whole], [now[name] for name in whole]
+
+    @torch.no_grad()
+    def update(self, decay: float, step: int) -> None:
+        """Moves the average towards the network; a young average forgets faster."""
+        decay = min(decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(*self.floating, 1 - decay)
+        torch._foreach_copy_(*self.whole)

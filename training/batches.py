@@ -27,6 +27,7 @@ class Batches:
         recipe: how to train.
         data: whose mean, std and input size count.
         train: the training pictures, on the device.
+        labels: theirs, on the CPU, where everything random is drawn.
         part: this process's slice of a global batch.
         unit: the smallest side that the network takes, in pixels.
         by_class: to draw scenes from; None where the objective has none.
@@ -35,15 +36,17 @@ class Batches:
     recipe: Recipe
     data: Dataset
     train: Split
+    labels: Tensor
     part: slice
     unit: int
     by_class: ByClass | None
 
     @classmethod
     def of(cls, recipe: Recipe, data: Dataset, train: Split, net: Network, process: int, processes: int) -> Batches:
-        by_class = ByClass(train.labels, len(data.class_names)) if recipe.objective == "ask" else None
+        labels = train.labels.cpu()
+        by_class = ByClass(labels, len(data.class_names)) if recipe.objective == "ask" else None
         unit = net.trunk.smallest_input if by_class else 1
-        return cls(recipe, data, train, slice(process, None, processes), unit, by_class)
+        return cls(recipe, data, train, labels, slice(process, None, processes), unit, by_class)
 
     def pixels(self, at_32: int) -> int:
         """A length that the recipe gives for 32 x 32 pictures, in pixels of this data set's pictures."""
@@ -57,22 +60,27 @@ class Batches:
         """The batch of a step, as the objective takes it; first pictures and labels.
 
         Args:
-            index: int64 [B], numbers of training pictures.
+            index: int64 [B], numbers of training pictures, on the CPU.
             side: of the pictures, in pixels.
             generator: what is random is drawn from it.
             number: of the step, which decides what changes from step to step.
         """
-        mixed, labels = self.recipe.mixed, self.train.labels[index]
+        mixed, labels = self.recipe.mixed, self.labels[index]
         single = self.pixels(mixed[number % len(mixed)]) if mixed else side
         images = resize(self.augment(index, generator)[self.part], single)
         images = images.contiguous(memory_format=torch.channels_last)
+        own = self.own_part(labels)
         if self.by_class is None:
-            return images, labels[self.part]
+            return images, own
         grid = GRIDS[number % len(GRIDS)]
         drawn = self.by_class.draw(index, labels, math.prod(grid), self.recipe.absent, generator)
         cells = self.augment(drawn.pictures.flatten(), generator).unflatten(0, drawn.pictures.shape)[self.part]
         scenes = self.compose(cells, grid, side)
-        return images, labels[self.part], scenes, drawn.classes[self.part], drawn.asked[self.part], grid
+        return images, own, scenes, self.own_part(drawn.classes), self.own_part(drawn.asked), grid
+
+    def own_part(self, numbers: Tensor) -> Tensor:
+        """This process's part of a batch's numbers, on the device."""
+        return numbers[self.part].to(self.train.images.device, non_blocking=True)
 
     def compose(self, cells: Tensor, grid: Grid, side: int) -> Tensor:
         """Scenes [B, 3, H, W] of pictures [B, n, 3, S, S]."""
@@ -82,7 +90,8 @@ class Batches:
     def augment(self, index: Tensor, generator: torch.Generator) -> Tensor:
         """Training pictures by number, augmented and normalised: [B, 3, S, S]."""
         r = self.recipe
-        x = normalise(self.train.images[index], self.data.mean, self.data.std)
+        images = self.train.images
+        x = normalise(images[index.to(images.device, non_blocking=True)], self.data.mean, self.data.std)
         x = random_crop(x, self.pixels(r.crop), generator)
         x = random_flip(x, generator) if r.flip else x
         return cutout(x, self.pixels(r.cutout), generator)

@@ -121,7 +121,7 @@ def our_steps(settings: Settings, data: Dataset, device: str, compiled: bool = F
     while True:
         for index in torch.randperm(len(run.batches.train), generator=generator).split(run.recipe.batch_size):
             if len(index) == run.recipe.batch_size:
-                run.step(number % run.steps, *run.batches.draw(index.to(run.device), data.input_size, generator))
+                run.step(number % run.steps, *run.batches.draw(index, data.input_size, generator))
                 number += 1
                 yield
 

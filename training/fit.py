@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from model import Info, Network
 from training import plots
-from training.average import update_average
+from training.average import Average
 from training.batches import Batches
 from training.data import Dataset, hold_out
 from training.evaluate import class_questions, draw_confusion, evaluate, measure, predict
@@ -82,17 +82,17 @@ class Run:
         self.net = build(dataclasses.replace(settings, start="") if begun else settings, data)  # the bare network
         self.batches = Batches.of(self.recipe, data, train, self.net, accelerator.process_index, self.world)
         self.check_sides()
-        average = {k: v.to(self.device, copy=True) for k, v in self.net.state_dict().items()}
         if self.world > 1:
             self.net = share_batch_statistics(self.net, self.device)
         self.net.to(self.device, memory_format=torch.channels_last)
+        self.average = Average(self.net)
         self.objective = build_objective(self.net, self.recipe, len(data.class_names))
         self.wrapped, self.optimiser = accelerator.prepare(self.objective, optimiser(self.net, self.recipe))
         self.steps_per_epoch = len(train) // self.recipe.batch_size
         self.asked_to_stop = False
         where = environment(self.device, self.world)  # now: the commit that runs, not a later one
         named = (data.name, data.fingerprint)
-        self.state = State(self.net, self.optimiser, average, named, command, where)
+        self.state = State(self.net, self.optimiser, self.average.tensors, named, command, where)
 
     @property
     def steps(self) -> int:
@@ -165,7 +165,7 @@ class Run:
         side, seed = self.batches.side(state.epoch), self.settings.seed * 100_003 + state.epoch
         torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: each process its own
         generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
-        order = torch.randperm(len(self.batches.train), generator=generator).to(self.device)
+        order = torch.randperm(len(self.batches.train), generator=generator)
         sums = torch.zeros(len(self.objective.reported), 2, device=self.device)  # sum and count of each
         first, earlier = take_up(state.partial, sums, generator, self.accelerator) if state.partial else (0, 0.0)
         state.partial = None
@@ -207,7 +207,7 @@ class Run:
             RunError: the loss or a weight is not finite, so that neither is ever saved.
         """
         sums = self.accelerator.reduce(sums.clone()).cpu()
-        if not all(v.isfinite().all() for v in (sums, *self.net.parameters())):
+        if not torch.stack([v.isfinite().all() for v in (sums.to(self.device), *self.net.parameters())]).all():
             raise RunError(f"the loss is not finite in epoch {self.state.epoch + 1}: lower the learning rate (--lr)")
         return sums
 
@@ -220,7 +220,10 @@ class Run:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16")
 
     def step(self, number: int, *batch) -> Tensor:
-        """One optimisation step on this process's slice; returns the sum and count of each reported number."""
+        """One optimisation step on this process's slice; returns the sum and count of each reported number.
+
+        Nothing here waits for the device, so that a GPU never waits for Python.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(number, self.steps)
         with self.precision():
@@ -229,9 +232,10 @@ class Run:
         self.accelerator.backward(loss)
         self.optimiser.step()
         if self.recipe.ema:
-            update_average(self.state.average, self.net, self.recipe.ema, number)
-        values = [torch.as_tensor(v, device=self.device) for name in self.objective.reported for v in reported[name]]
-        return torch.stack([v.to(loss.dtype) for v in values]).view(-1, 2)
+            self.average.update(self.recipe.ema, number)
+        values = [v for name in self.objective.reported for v in reported[name]]
+        numbers = [v if isinstance(v, Tensor) else loss.new_full((), v) for v in values]
+        return torch.stack([v.to(loss.dtype) for v in numbers]).view(-1, 2)
 
     def everyone_stops(self) -> bool:
         """Whether any process was asked to stop: all must leave at the same step."""

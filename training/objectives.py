@@ -45,7 +45,7 @@ class Drawn:
 
 
 class ByClass:
-    """The training pictures of each class, to draw from.
+    """The training pictures of each class, to draw from, on the CPU.
 
     Args:
         labels: int64 [N].
@@ -68,15 +68,15 @@ class ByClass:
             absent: share of the scenes, rounded, in which the asking picture's class is not.
             generator: on the CPU.
         """
-        device, b, classes = self.order.device, len(labels), len(self.counts)
+        b, classes = len(labels), len(self.counts)
         rank = torch.rand(b, classes, generator=generator)
         is_absent = torch.arange(b) < round(absent * b)
         is_absent = is_absent[torch.randperm(b, generator=generator)]
-        rank[torch.arange(b), labels.cpu()] = torch.where(is_absent, 2.0, -1.0)  # last of all, or first
+        rank[torch.arange(b), labels] = torch.where(is_absent, 2.0, -1.0)  # last of all, or first
         places = torch.rand(b, cells, generator=generator).argsort(1)  # the chosen class's cell is where 0 stands
-        shown = rank.argsort(1)[:, :cells].gather(1, places).to(device)
-        asked = torch.where(is_absent, -1, (places == 0).int().argmax(1)).to(device)
-        chance = torch.rand(b, cells, generator=generator, dtype=torch.float64).to(device)
+        shown = rank.argsort(1)[:, :cells].gather(1, places)
+        asked = torch.where(is_absent, -1, (places == 0).int().argmax(1))
+        chance = torch.rand(b, cells, generator=generator, dtype=torch.float64)
         number = (chance * self.counts[shown]).long()
         picture = self.order[self.first[shown] + number]
         other = self.order[self.first[shown] + (number + 1) % self.counts[shown]]

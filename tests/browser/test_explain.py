@@ -16,6 +16,7 @@ from tests.conftest import REPO
 
 LOOKS = [(1280, "light"), (390, "dark")]  # colours depend on no width, widths on no colour
 
+
 def settled(page: Page, compatibility: str) -> None:
     """Waits until the answer on the page is that of ``compatibility`` and nothing is under way."""
     expect(page.locator(f".answer[data-compatibility={compatibility}]")).to_be_visible(timeout=120_000)

@@ -14,7 +14,7 @@ import model
 from model.presets import normalise
 from training import fit
 from training.augment import cutout, random_crop, random_flip
-from training.average import update_average
+from training.average import Average
 from training.batches import Batches
 from training.data import Dataset, Split
 from training.parallel import SharedBatchNorm, accelerator
@@ -49,12 +49,13 @@ def run(tmp_path):
 @pytest.mark.parametrize(("step", "decay"), [(10_000, 0.9), (0, 0.1)])
 def test_the_average_keeps_the_decays_share_and_a_young_one_less(step, decay):
     net = nn.BatchNorm1d(1)
-    average = {k: v.clone() for k, v in net.state_dict().items()}
+    average = Average(net)
     nn.init.constant_(net.weight, 3.0)
     net.running_mean.fill_(2.0), net.num_batches_tracked.fill_(5)
-    update_average(average, net, 0.9, step)
-    assert average["weight"].item() == pytest.approx(decay * 1 + (1 - decay) * 3)
-    assert average["running_mean"].item() == pytest.approx((1 - decay) * 2) and average["num_batches_tracked"] == 5
+    average.update(0.9, step)
+    kept = average.tensors
+    assert kept["weight"].item() == pytest.approx(decay * 1 + (1 - decay) * 3)
+    assert kept["running_mean"].item() == pytest.approx((1 - decay) * 2) and kept["num_batches_tracked"] == 5
 
 
 @pytest.mark.parametrize("decay_all", [False, True])
@@ -75,6 +76,16 @@ def test_a_step_has_the_recipes_loss_and_rate(run):
     (loss, seen), _ = one.step(3, x, y).tolist()
     assert loss / seen == pytest.approx(expected, rel=1e-4) and seen == 16
     assert {g["lr"] for g in one.optimiser.param_groups} == {one.recipe.rate(3, 8)} != {one.recipe.lr}
+
+
+@pytest.mark.parametrize("objective", ["class", "ask"])
+def test_no_step_waits_for_the_device(run, objective):
+    """A number that Python reads is a wait on a GPU; so is a tensor made on the CPU that is copied blockingly."""
+    one = run(objective=objective, ema=0.9)
+    one.net.train()
+    with torch.profiler.profile() as steps:
+        one.step(3, *one.batches.draw(torch.arange(16), 32, generator(), 2))
+    assert not {event.key for event in steps.key_averages()} & {"aten::item", "aten::_local_scalar_dense"}
 
 
 @pytest.mark.parametrize(
