@@ -15,7 +15,7 @@ from training.experiments.deletion import DRAWS, Row, deletion_rows, table
 from training.intervals import Estimate
 
 DP, UNIFORM = "vgg-att3-dp-cifar10-s", "vgg-att3-uniform-cifar10-s"
-COUNT = 12
+COUNT = 5
 PLAIN = ("saliency", ""), ("Gaussian", "")
 
 
