@@ -26,9 +26,10 @@ demo: $(page) ## serve the page on http://localhost:7860 with the shipped checkp
 test: $(all) browser ## run every test, on up to four cores
 	OMP_NUM_THREADS=1 $(python) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
-lint: $(all) ## check style and format
+lint: $(all) ## check style, format and types
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
+	$(python) -m ty check --error-on-warning
 
 data: $(page) ## fetch CIFAR-10, which training, evaluation and the page's test images read
 	$(python) -c "from torchvision.datasets import CIFAR10; CIFAR10('data', download=True)"

@@ -42,9 +42,9 @@ def serve(
     checkpoints, data = checkpoints.expanduser(), data.expanduser()  # a shell leaves --data=~/data alone
     if fault := address.bind_fault(host, port):  # before anything slow is loaded
         refuse(f"Port {port} of {host} cannot be listened on ({fault}): choose another with --port.")
-    if data != DATA and (not os.path.isdir(data) or closed(data)):
+    if data != DATA and (not os.path.isdir(data) or is_closed(data)):
         refuse(f"{data} is no folder that can be read: leave --data out, or name the one with cifar-10-batches-py.")
-    if closed(checkpoints):
+    if is_closed(checkpoints):
         refuse(f"{checkpoints} may not be read by this program (user id {os.getuid()}).")
     from model.machine import limit_threads
 
@@ -72,7 +72,7 @@ def serve(
         refuse(f"Port {port} of {host} cannot be listened on: choose another with --port.")
 
 
-def closed(folder: Path) -> bool:
+def is_closed(folder: Path) -> bool:
     """Whether a folder is there that this program may not read."""
     return os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK)
 

@@ -82,7 +82,9 @@ def ask_once(
         except (PictureError, CheckpointError) as e:
             return None, untouched, panels.message(str(e))
     told = [
-        gr.skip() if before.question[i : i + 1] == (file,) else gr.Image(alt_text=f"{label}: {words.called(file)}")
+        gr.skip()
+        if before.question[i : i + 1] == (file,)
+        else gr.Image(alt_text=f"{label}: {words.picture_name(file)}")
         for i, (label, file) in enumerate(files.items())
     ]
     return before.then(question, found), told, ""

@@ -62,12 +62,12 @@ def uploaded(name: str, file: str) -> Example | None:
 def pictures_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """(name, file) of every picture; the name is the file's, without its ending where no other file has the same."""
     files = [f for f in sorted(folder.glob("*")) if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
-    named = Counter(spaced(path.stem) for path in files)
+    named = Counter(without_underscores(path.stem) for path in files)
     for path in files:
-        yield spaced(path.stem) if named[spaced(path.stem)] == 1 else path.name, path
+        yield without_underscores(path.stem) if named[without_underscores(path.stem)] == 1 else path.name, path
 
 
-def spaced(name: str) -> str:
+def without_underscores(name: str) -> str:
     return name.replace("_", " ")
 
 

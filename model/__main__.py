@@ -62,7 +62,7 @@ def export(
     if prune:
         if not isinstance(net, AttendingNetwork):
             raise CheckpointError(f"{source} is a {type(net).__name__}, which has nothing to prune")
-        net = net.pruned()
+        net = net.without_global_branch()
     if onnx:
         from model.onnx_file import write_onnx
 

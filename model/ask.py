@@ -25,7 +25,7 @@ from torch import Tensor
 
 from model.compare import Comparison
 from model.composed import Grid, cell_shares, compose
-from model.explain import check_attention, explain_pixels, explanations_of, global_features, rgb, side_of
+from model.explain import attending_network, explain_pixels, explanations_of, global_features, rgb, side_of
 from model.explanation import SIDE, Explanation
 from model.network import Network
 from model.networks.attending import AttendingNetwork
@@ -106,7 +106,7 @@ class Asked:
             return UNMOVED.format(self.asked.compatibility)
         found = self.comparison
         moved = {level: float(np.abs(found.difference(PAIR, level)).max()) for level in found.levels}
-        level = max(moved, key=moved.get)
+        level = max(moved, key=moved.__getitem__)
         if moved[level] < MOVED:
             return "The question moved no map."
         own, asked = self.own.answer, self.asked.answer
@@ -165,7 +165,7 @@ def ask(
         ValueError: the network has no trained attention, has no such class, or cannot be asked by name; or the grid
             does not fit the number of pictures.
     """
-    net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
+    net = attending_network(checkpoint)
     return ask_scene(net, read_scene(net, scene, side, grid), question)
 
 
@@ -177,13 +177,13 @@ def ask_every_class(
     Raises:
         BadPicture, CheckpointError, ValueError: as ``ask``.
     """
-    net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
+    net = attending_network(checkpoint)
     return ask_scene_every_class(net, read_scene(net, scene, side, grid))
 
 
 def read_scene(net: Network, scene: Picture | Sequence[Picture], side: int = 0, grid: Grid | None = None) -> Scene:
     """Reads a scene once, for any number of questions; for the arguments and errors see ``ask``."""
-    check_attention(net)
+    net = attending_network(net)
     side = side_of(net, side)
     pixels, square, grid = compose_scene(scene, side, grid)
     began = time.perf_counter()
@@ -196,9 +196,9 @@ def read_scene(net: Network, scene: Picture | Sequence[Picture], side: int = 0, 
 
 def ask_scene(net: AttendingNetwork, scene: Scene, question: Picture) -> Asked:
     """Asks ``net`` about a scene that it has read; for the question and errors see ``ask``."""
-    by_name = isinstance(question, str) and question in net.info.class_names
-    if by_name:
-        name, g = question, class_question(net, question)
+    by_name = False
+    if isinstance(question, str) and question in net.info.class_names:
+        by_name, name, g = True, question, class_question(net, question)
     else:
         picture = square_pixels(rgb_question(question, net), scene.side)[None]
         (own,), g = explain_pixels(net, picture), global_features(net, picture)

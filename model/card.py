@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 
 from model.datasets import dataset_title, hub_id
-from model.format import shipped
+from model.format import shipped_folder
 from model.map_kinds import MapKind
 from model.networks.attention import Equation
 
@@ -176,7 +176,7 @@ def questions(results: Mapping) -> str:
 
 def usage(name: str, architecture: str, maps: MapKind) -> str:
     """Lines that load the checkpoint: a Hub id and the name of a shipped checkpoint load by name, others by folder."""
-    where = name if "/" in name or shipped(name) else f"path/to/{name}"
+    where = name if "/" in name or shipped_folder(name) else f"path/to/{name}"
     comment = f"  # {maps.contract}" if maps.contract else ""
     lines = [
         f"from model import {architecture}",

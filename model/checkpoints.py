@@ -19,7 +19,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from model.atomic import write_atomically
-from model.format import BUNDLED, CARD, CONFIG, WEIGHTS, CheckpointError, Info, info_of, read_config, shipped
+from model.format import BUNDLED, CARD, CONFIG, WEIGHTS, CheckpointError, Info, info_of, read_config, shipped_folder
 from model.hub import fetch
 
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -70,7 +70,7 @@ def locate(where: str | Path, revision: str | None = None) -> tuple[Path, str]:
         folder = Path(os.path.expanduser(where))
         if folder.is_dir():
             return folder, folder.resolve().name
-        if folder := shipped(str(where)):
+        if folder := shipped_folder(str(where)):
             return folder, folder.name
     except OSError as e:
         raise CheckpointError(f"{where} cannot be opened: {e.strerror or e}") from e

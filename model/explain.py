@@ -18,7 +18,6 @@ from PIL import Image
 from torch import Tensor
 
 from model.explanation import SIDE, Explanation, Level
-from model.map_kinds import ATTENTION
 from model.network import Network
 from model.networks.attending import AttendingNetwork, Explained
 from model.networks.layers import LARGEST_INPUT
@@ -57,13 +56,12 @@ def explain(
         CheckpointError: there is no such checkpoint, or it cannot be read.
         ValueError: the network has no trained attention or is in training mode, or does not take this side.
     """
-    net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
-    check_attention(net)
+    net = attending_network(checkpoint)
     side = side_of(net, side)
-    picture = rgb(picture)
+    image = rgb(picture)
     g = None if question is None else global_features(net, square_pixels(rgb(question), side)[None])
-    (found,) = explain_pixels(net, square_pixels(picture, side)[None], g)
-    return dataclasses.replace(found, square=crop_square(picture, SIDE))
+    (found,) = explain_pixels(net, square_pixels(image, side)[None], g)
+    return dataclasses.replace(found, square=crop_square(image, SIDE))
 
 
 def explain_pixels(net: AttendingNetwork, pixels: Tensor, question: Tensor | None = None) -> list[Explanation]:
@@ -79,7 +77,7 @@ def explain_pixels(net: AttendingNetwork, pixels: Tensor, question: Tensor | Non
     Raises:
         ValueError: as ``explain``, or ``question`` is not of g's shape.
     """
-    check_attention(net)
+    net = attending_network(net)
     began = time.perf_counter()
     with torch.inference_mode():
         out = net.explain_logits(network_input(net, pixels), question=question)
@@ -124,12 +122,19 @@ def global_features(net: AttendingNetwork, pixels: Tensor) -> Tensor | None:
         return net.features(network_input(net, pixels))[1]
 
 
-def check_attention(net: Network) -> None:
-    """Raises ValueError unless ``net`` has trained attention and is in evaluation mode."""
-    if net.map_kind is not ATTENTION:
+def attending_network(checkpoint: str | Path | Network) -> AttendingNetwork:
+    """The network of a checkpoint, or the network itself.
+
+    Raises:
+        CheckpointError: there is no such checkpoint, or it cannot be read.
+        ValueError: the network has no trained attention, or is in training mode.
+    """
+    net = checkpoint if isinstance(checkpoint, Network) else Network.from_pretrained(checkpoint)
+    if not isinstance(net, AttendingNetwork):
         raise ValueError(f"{net.name or type(net).__name__} has no trained attention, so there is nothing to explain")
     if net.training:
         raise ValueError("the network is in training mode; call net.eval() first")
+    return net
 
 
 def side_of(net: Network, side: int = 0) -> int:

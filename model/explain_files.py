@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,10 +29,11 @@ from PIL import Image
 from torch import Tensor
 
 from model.atomic import write_atomically
-from model.explain import check_attention, explain_pixels, side_of
+from model.explain import attending_network, explain_pixels, side_of
 from model.explanation import SIDE, Explanation
 from model.machine import granted_cores
 from model.network import Network
+from model.networks.attending import AttendingNetwork
 from model.pictures import FORMATS, BadPicture, read_picture
 from model.presets import crop_square, square_pixels
 from model.render import jpeg
@@ -109,7 +111,7 @@ def explain_files(
         OSError: it cannot be written.
         ValueError: see ``explain``.
     """
-    check_attention(net)
+    net = attending_network(net)
     side = side_of(net, side)
     settings = describe(net, files, side, pictures)
     begin(out, settings, resume, rank)
@@ -207,7 +209,7 @@ def read_ahead(
 
 
 def write_shard(
-    net: Network,
+    net: AttendingNetwork,
     files: Sequence[Path],
     target: Path,
     side: int,
@@ -217,10 +219,11 @@ def write_shard(
     done: Callable[[int], object],
 ) -> list[dict]:
     """Explains the files of one shard, writes it, and returns its lines."""
-    lines, maps = [], {level: [] for level in net.levels}
+    lines: list[dict] = []
+    maps: dict[str, list[np.ndarray]] = {level: [] for level in net.levels}
     for some in read_ahead(files, side, batch, pictures, pool):
-        good = [one for one in some if not one.error]
-        answers = iter(explain_pixels(net, torch.stack([one.pixels for one in good])) if good else ())
+        pixels = [one.pixels for one in some if one.pixels is not None]
+        answers = iter(explain_pixels(net, torch.stack(pixels)) if pixels else ())
         for one in some:
             if one.error:
                 lines.append({"file": str(one.file), "error": one.error})
@@ -234,10 +237,10 @@ def write_shard(
             del answer["seconds"]  # of a whole batch
             lines.append({"file": str(one.file), **answer})
         done(len(some))
-    held = {level: np.stack(parts) for level, parts in maps.items() if parts}
+    arrays: dict[str, Any] = {level: np.stack(parts) for level, parts in maps.items() if parts}
     buffer = io.BytesIO()
     names = [line["file"] for line in lines if "error" not in line]
-    np.savez(buffer, files=np.array(names, str), **held)
+    np.savez(buffer, files=np.array(names, str), **arrays)
     write_atomically(target.with_suffix(".npz"), buffer.getvalue())
     write_atomically(target, "".join(json.dumps(line) + "\n" for line in lines).encode())
     return lines

@@ -90,7 +90,18 @@ class Explanation:
 
     @property
     def answer(self) -> str:
-        return max(self.probabilities, key=self.probabilities.get)
+        return max(self.probabilities, key=self.probabilities.__getitem__)
+
+    @property
+    def canvas(self) -> Image.Image:
+        """The square that maps are drawn on.
+
+        Raises:
+            ValueError: the result was made from pixels alone, so there is none.
+        """
+        if self.square is None:
+            raise ValueError("this result was made without a picture to draw on: explain the picture itself")
+        return self.square
 
     @property
     def maps(self) -> dict[str, np.ndarray]:
@@ -130,7 +141,7 @@ class Explanation:
         """Each level's map over the square, {level: RGB picture of ``SIDE`` pixels}."""
         view = view or View()
         scales = limits(self.maps, view)
-        return {level: overlay(self.square, a, scales[level], view) for level, a in self.maps.items()}
+        return {level: overlay(self.canvas, a, scales[level], view) for level, a in self.maps.items()}
 
     def files(self, view: View | None = None, more: Mapping | None = None) -> dict[str, bytes]:
         """The files that ``save`` writes, {name: content}: square, network's input, overlays, raw maps, manifest.json.
@@ -140,7 +151,7 @@ class Explanation:
             more: further entries of the manifest.
         """
         view = view or View()
-        files = {"square.png": png(self.square), "seen.png": png(self.seen)}
+        files = {"square.png": png(self.canvas), "seen.png": png(self.seen)}
         for level, drawn in self.overlays(view).items():
             files[f"{level}.png"] = png(drawn)
             files[f"{level}.npy"] = npy(self.maps[level])
@@ -164,11 +175,12 @@ class Explanation:
 
         Raises:
             OSError: the folder cannot be written.
+            ValueError: see ``canvas``.
         """
-        folder = Path(folder)
+        folder, files = Path(folder), self.files(view)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)  # of another picture, perhaps
-        for name, content in self.files(view).items():
+        for name, content in files.items():
             write_atomically(folder / name, content)
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeGuard
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 BUNDLED = Path(__file__).resolve().parent.parent / "assets" / "checkpoints"
@@ -40,7 +41,7 @@ class Info:
     results: Mapping = field(default_factory=dict)
 
 
-def shipped(name: str) -> Path | None:
+def shipped_folder(name: str) -> Path | None:
     """The folder of the checkpoint that ships under this name; None where there is none.
 
     Raises:
@@ -49,15 +50,15 @@ def shipped(name: str) -> Path | None:
     return BUNDLED / name if (BUNDLED / name).is_dir() else None
 
 
-def three_numbers(value: object) -> bool:
+def three_numbers(value: object) -> TypeGuard[list[float]]:
     return isinstance(value, list) and len(value) == 3 and all(map(moderate, value))
 
 
-def moderate(value: object) -> bool:
+def moderate(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and abs(value) < 1e6  # which NaN is not
 
 
-def fraction(value: object) -> bool:
+def fraction(value: object) -> TypeGuard[float]:
     return moderate(value) and 0 <= value <= 1
 
 
@@ -118,5 +119,6 @@ def read_config(folder: Path) -> dict:
 
 def info_of(config: dict) -> Info:
     """The ``Info`` part of a config.json."""
-    fields = {f.name: config[f.name] for f in dataclasses.fields(Info) if f.name in config}
-    return Info(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+    found = {f.name: config[f.name] for f in dataclasses.fields(Info) if f.name in config}
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    return Info(**fields)

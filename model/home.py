@@ -17,5 +17,6 @@ class AtHome(TyperGroup):
 
 def at_home(argument: str) -> str:
     """An argument with a leading ``~``, behind ``--option=`` too, replaced by the home folder."""
-    option, path = re.fullmatch(r"(--?[\w-]+=)?(.*)", argument, re.DOTALL).groups(default="")
-    return option + os.path.expanduser(path)
+    option = re.match(r"--?[\w-]+=", argument)
+    start = option.end() if option else 0
+    return argument[:start] + os.path.expanduser(argument[start:])

@@ -57,7 +57,8 @@ def find_cached(repo: str, revision: str | None) -> Path | None:
         files = [try_to_load_from_cache(repo, name, revision=revision) for name in (CONFIG, WEIGHTS)]
     except HFValidationError as e:
         raise CheckpointError(f"there is no folder {repo}, and that is no name for a repository on the Hub") from e
-    return Path(files[0]).parent if all(isinstance(file, str) for file in files) else None
+    cached = [Path(file) for file in files if isinstance(file, str)]
+    return cached[0].parent if len(cached) == len(files) else None
 
 
 def check_reachable(repo: str, revision: str | None, seconds: float) -> None:
@@ -91,12 +92,12 @@ def refusal(e: Exception, repo: str, revision: str | None) -> str:
 
     if isinstance(e, NoRevision):
         return f"{repo} on the Hub has no revision {revision}"
-    status = e.response.status_code if isinstance(e, HfHubHTTPError) else 0
-    if status == 401 and get_token():
+    token, status = get_token(), e.response.status_code if isinstance(e, HfHubHTTPError) else 0
+    if status == 401 and token:
         return (
             f"the Hub does not accept {token_source()}: run `hf auth login` again, or remove it to read what is public"
         )
-    if (get_token() and not get_token().isascii()) or isinstance(e, UnicodeEncodeError):
+    if (token and not token.isascii()) or isinstance(e, UnicodeEncodeError):
         return f"{token_source()} is not a token: it has letters that no token has"
     if isinstance(e, RepositoryNotFoundError) or status in (401, 403, 404):
         return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,8 @@ from model.checkpoints import load, locate, save, save_card_and_config
 from model.format import CheckpointError, Info, read_config
 from model.map_kinds import NO_MAPS, MapKind
 from model.networks.attention import Equation
+
+N = TypeVar("N")
 
 
 class Stage(NamedTuple):
@@ -156,5 +158,5 @@ def kind_of(config: Mapping, among: type[Network] = Network) -> type[Network] | 
     return {c.__name__: c for c in all_subclasses(among) - {Network}}.get(config["architecture"])
 
 
-def all_subclasses(cls: type) -> set[type]:
+def all_subclasses(cls: type[N]) -> set[type[N]]:
     return {cls, *(s for c in cls.__subclasses__() for s in all_subclasses(c))}

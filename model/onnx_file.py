@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from model.atomic import write_atomically
-from model.explain import check_attention
+from model.explain import attending_network
+from model.network import Network
 from model.networks.attending import AttendingNetwork
 from model.networks.layers import LARGEST_INPUT
 from model.presets import normalise
@@ -39,21 +40,21 @@ class Graph(nn.Module):
 
     def forward(self, picture: Tensor, g: Tensor | None = None) -> tuple[Tensor, ...]:
         local_features, own = self.net.features(normalise(picture, self.net.info.mean, self.net.info.std))
-        asked = own if g is None else torch.where(g.isnan(), own, g)  # the default of g is NaN
+        asked = own if g is None or own is None else torch.where(g.isnan(), own, g)  # the default of g is NaN
         attention = self.net.attention_maps(local_features, asked)
         terms = self.net.level_terms(local_features, attention)
         outputs = (self.net.bias + sum(terms.values()), *attention.values(), *terms.values(), self.net.bias)
-        return outputs if g is None else (*outputs, own)
+        return outputs if g is None or own is None else (*outputs, own)
 
 
-def write_onnx(net: AttendingNetwork, file: Path) -> None:
+def write_onnx(net: Network, file: Path) -> None:
     """Writes ``net`` as one ONNX file, whose folder is made if it does not exist.
 
     Raises:
         ValueError: the network has no trained attention, or the packages onnx and onnxscript are not installed.
         OSError: the file cannot be written.
     """
-    check_attention(net)
+    net = attending_network(net)
     try:
         import onnx
         import onnxscript  # noqa: F401 - torch's exporter uses it
@@ -66,8 +67,7 @@ def write_onnx(net: AttendingNetwork, file: Path) -> None:
     shapes: dict = {"picture": {0: batch, 2: height, 3: width}}
     outputs = ["logits", *(f"map_{level}" for level in net.levels), *(f"terms_{level}" for level in net.levels), "bias"]
     if net.uses_global:
-        channels = net.global_branch.fc1.out_features
-        examples.append(torch.full((2, channels), torch.nan))
+        examples.append(torch.full((2, net.g_channels), torch.nan))
         shapes["g"] = {0: batch}
         outputs.append("own_g")
     with warnings.catch_warnings():
@@ -83,11 +83,14 @@ def write_onnx(net: AttendingNetwork, file: Path) -> None:
             output_names=outputs,
             verbose=False,
         )
+    assert program is not None  # dynamo always gives one
     for node in program.model.graph:
         node.metadata_props.clear()  # the lines of code that it comes from, with this machine's folders
     graph = program.model_proto
     if net.uses_global:
-        default = onnx.helper.make_tensor("g", onnx.TensorProto.FLOAT, [1, channels], [float("nan")] * channels)
+        default = onnx.helper.make_tensor(
+            "g", onnx.TensorProto.FLOAT, [1, net.g_channels], [float("nan")] * net.g_channels
+        )
         graph.graph.initializer.append(default)  # makes the input optional
         next(i for i in graph.graph.input if i.name == "g").type.tensor_type.shape.dim[0].dim_param = "questions"
     told = {"name": net.name or "", "compatibility": net.compatibility, "class_names": json.dumps(net.info.class_names)}

@@ -96,7 +96,7 @@ def cam(net: VGGGAP, pictures: Tensor, classes: Tensor) -> Tensor:
         return net.cam(conv13, classes).relu()
 
 
-def to_side(maps: Tensor, side: tuple[int, int]) -> Tensor:
+def to_side(maps: Tensor, side: tuple[int, ...]) -> Tensor:
     """Maps [B, h, w] brought to [B, H, W] bilinearly, as the page draws them."""
     if maps.shape[1:] == side:
         return maps
@@ -114,10 +114,10 @@ def ranks(maps: Tensor, seed: int = 0) -> Tensor:
     return order.argsort(dim=1).view(maps.shape).to(maps.device)
 
 
-def blurred(pixels: Tensor) -> Tensor:
+def blur(pixels: Tensor) -> Tensor:
     """Pixels [B, 3, H, W] under a Gaussian whose sigma is an eighth of the shorter side: colours stay, shapes go."""
     sigma = min(pixels.shape[2:]) / 8
-    return gaussian_blur(pixels, 2 * int(2.5 * sigma) + 1, sigma)
+    return gaussian_blur(pixels, [2 * int(2.5 * sigma) + 1], [sigma])
 
 
 def delete(pictures: Tensor, maps: Tensor, shares: Sequence[float], seed: int = 0) -> Tensor:
@@ -138,9 +138,9 @@ def delete(pictures: Tensor, maps: Tensor, shares: Sequence[float], seed: int = 
     if wrong := [share for share in shares if not 0 <= share <= 1]:
         raise ValueError(f"shares must be from 0 to 1, not {wrong[0]}")
     pixels = unit_pixels(pictures)
-    blur, place = blurred(pixels), ranks(to_side(maps, pixels.shape[2:]), seed)[:, None]  # [B, 1, H, W]
+    softened, place = blur(pixels), ranks(to_side(maps, pixels.shape[2:]), seed)[:, None]  # [B, 1, H, W]
     highest = [round(share * place[0].numel()) for share in shares]
-    return torch.stack([torch.where(place < count, blur, pixels) for count in highest], 1)
+    return torch.stack([torch.where(place < count, softened, pixels) for count in highest], 1)
 
 
 def deletion(

@@ -53,7 +53,7 @@ def enlarge(values: np.ndarray, size: tuple[int, int], smooth: bool) -> np.ndarr
     return np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, kind))
 
 
-def kept(values: np.ndarray, keep: float) -> np.ndarray:
+def highest_share(values: np.ndarray, keep: float) -> np.ndarray:
     """The highest positions that together hold ``keep`` per cent of the sum: [H, W] to bool [H, W].
 
     All positions as high as the lowest of them are among them.
@@ -82,7 +82,7 @@ def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, floa
     colours = Image.fromarray(shade.clip(0, 255).round().astype(np.uint8))
     colours.putpalette(PALETTE)
     drawn = Image.blend(square, colours.convert("RGB"), view.opacity)  # Pillow blends in a fraction of numpy's time
-    mask = kept(values, view.keep)
+    mask = highest_share(values, view.keep)
     if mask.all():
         return drawn
     pixels = np.where(mask[..., None], np.asarray(drawn), 60 + 0.4 * grey(np.asarray(square, np.float32)))

@@ -13,13 +13,16 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageChops, PngImagePlugin, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from model.run_lengths import RunLengths
 
 PNG = b"\x89PNG\r\n\x1a\n"
 PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 ORIENTATION = {b"eXIf": (b"",), b"iTXt": (b"XML:com.adobe.xmp\0",), b"zTXt": (b"Raw profile type exif\0",)}
-NUMBERS = re.compile(rb"[\s\d]*")
+NO_NUMBERS = re.compile(rb"[^\s\d]")
 COMMENT = re.compile(rb"#[^\r\n]*")
 PAGES = 64  # of a TIFF that are looked at
 END_OF_JPEG = b"\xff\xd9"
@@ -74,19 +77,19 @@ def taken_by_pillow(kind: bytes, content: bytes) -> bool:
 
 def is_raw(image: Image.Image, file: BinaryIO) -> bool:
     """Whether it is a camera's raw file: a TIFF in which only a preview can be read."""
-    if image.format != "TIFF":
+    if not isinstance(image, TiffImageFile):
         return False
     file.seek(8)
     canon = file.read(2) == b"CR"
     return canon or not RAW.isdisjoint(image.tag_v2) or (is_preview(image) and SUB_PAGES in image.tag_v2)
 
 
-def is_preview(image: Image.Image) -> bool:
+def is_preview(image: TiffImageFile) -> bool:
     """Whether a page of a TIFF says that it is another one at a smaller size."""
     return bool(image.tag_v2.get(REDUCED, 0) & 1) or image.tag_v2.get(OLD_KIND) == 2
 
 
-def open_image(file: BinaryIO, formats: list[str]) -> Image.Image:
+def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFile:
     """Opens a file at its first frame; a TIFF that begins with a preview, at its largest page."""
     file.seek(0)
     try:
@@ -96,7 +99,7 @@ def open_image(file: BinaryIO, formats: list[str]) -> Image.Image:
         if file.read(len(PNG)) == PNG:  # which says that it is one
             raise ValueError("a damaged PNG") from None
         raise
-    if image.format == "TIFF" and is_preview(image):
+    if isinstance(image, TiffImageFile) and is_preview(image):
         areas = []
         with contextlib.suppress(EOFError):
             for page in range(PAGES):
@@ -162,7 +165,7 @@ def complete_jpeg(file: BinaryIO, enough: int | None) -> Image.Image:
 
 def lacks_scans(content: bytes, image: Image.Image) -> bool:
     """Whether a progressive JPEG ends before its last refinement: some coefficient lacks its lowest bits."""
-    if "progressive" not in image.info:
+    if not isinstance(image, JpegImageFile) or "progressive" not in image.info:
         return False
     lacking = dict.fromkeys(((part, k) for part in range(image.layers) for k in range(64)), 1)
     start = content.rfind(b"\xff\xc2")  # where the frame begins; a thumbnail comes before
@@ -177,7 +180,7 @@ def lacks_scans(content: bytes, image: Image.Image) -> bool:
 
 def drop_empty_alpha(image: Image.Image) -> Image.Image:
     """Without an alpha channel that the writer left at 0 everywhere and a reader of that format may pass over."""
-    unsaid = image.format == "BMP" or (image.format == "TIFF" and EXTRA not in image.tag_v2)
+    unsaid = image.format == "BMP" or (isinstance(image, TiffImageFile) and EXTRA not in image.tag_v2)
     if image.mode == "RGBA" and unsaid and image.getchannel("A").getextrema() == (0, 0):
         return image.convert("RGB")
     return image
@@ -190,14 +193,14 @@ def said_white(image: Image.Image, bits: int) -> int:
         image: opened, not loaded.
         bits: as ``without_extras`` says.
     """
-    if image.format == "TIFF" and image.mode == "I;16":
+    if isinstance(image, TiffImageFile) and image.mode == "I;16":
         bits = min(image.tag_v2.get(BITS, (16,)))
     return (1 << bits) - 1 if bits and bits < 16 else 0
 
 
 def is_negative(image: Image.Image) -> bool:
     """Whether 0 is white, for values of more than 8 bits; Pillow turns the others round."""
-    return image.format == "TIFF" and image.mode[0] in "IF" and image.tag_v2.get(INVERTED) == 0
+    return isinstance(image, TiffImageFile) and image.mode[0] in "IF" and image.tag_v2.get(INVERTED) == 0
 
 
 def white_value(highest: int, said: int) -> int:
@@ -209,13 +212,13 @@ def white_value(highest: int, said: int) -> int:
     return next(white for white in (said, 255, 4095, 65535) if white and highest <= white)
 
 
-def raw_mode(image: Image.Image) -> str:
+def raw_mode(image: ImageFile) -> str:
     """How the decoder takes the file's bytes, such as "RGB;16B"; "" where it decides by itself."""
     args = image.tile[0].args if image.tile else ""
     return args if isinstance(args, str) else str(args[0]) if args else ""
 
 
-def load(image: Image.Image, file: BinaryIO, said: int, enough: int | None) -> Image.Image:
+def load(image: ImageFile, file: BinaryIO, said: int, enough: int | None) -> Image.Image:
     """Decodes the pixels of an opened file.
 
     Args:
@@ -239,13 +242,13 @@ def load(image: Image.Image, file: BinaryIO, said: int, enough: int | None) -> I
     return drop_empty_alpha(image)
 
 
-def stretch(image: Image.Image, file: BinaryIO, said: int) -> Image.Image:
+def stretch(image: ImageFile, file: BinaryIO, said: int) -> Image.Image:
     """Colours of 16 bits, of which Pillow keeps the high bytes, by the range that they use."""
-    highest = max(high for _, high in image.getextrema()[:3])
+    highest = max(int(np.asarray(band).max()) for band in image.split()[:3])
     white = white_value(highest << 8, said)
     if white == 65535:
         return image
-    low = open_image(file, [image.format])
+    low = open_image(file, [image.format or ""])
     low.tile = [tile._replace(args=with_other_byte(tile.args)) for tile in low.tile]
     low.load()
     bands = list(image.split())
@@ -255,15 +258,15 @@ def stretch(image: Image.Image, file: BinaryIO, said: int) -> Image.Image:
     return Image.merge(image.mode, bands)
 
 
-def with_other_byte(args: str | tuple) -> str | tuple:
+def with_other_byte(args: str | tuple | None) -> str | tuple:
     """A decoder's arguments, such that it takes the low bytes of 16-bit values for the high ones."""
-    raw, *rest = (args,) if isinstance(args, str) else args
+    raw, *rest = (args,) if isinstance(args, str) else args or ("",)
     kind, _, wide = raw.partition(";")
     raw = f"{kind};{OTHER_BYTE[wide]}"
     return raw if isinstance(args, str) else (raw, *rest)
 
 
-def read_netpbm(image: Image.Image, file: BinaryIO) -> Image.Image:
+def read_netpbm(image: ImageFile, file: BinaryIO) -> Image.Image:
     """A PPM, PGM or PBM whose values Pillow reads one by one, in Python; in 8 bits.
 
     Raises:
@@ -271,7 +274,7 @@ def read_netpbm(image: Image.Image, file: BinaryIO) -> Image.Image:
     """
     _, _, start, args = image.tile[0]
     bands = 3 if image.mode == "RGB" else 1
-    count, highest = image.width * image.height * bands, 65535 if isinstance(args, str) else args[-1]
+    count, highest = image.width * image.height * bands, args[-1] if isinstance(args, tuple) else 65535
     file.seek(start)
     if image.tile[0].codec_name != "ppm_plain":
         kind = np.dtype(">u2" if highest > 255 else "u1")
@@ -280,7 +283,7 @@ def read_netpbm(image: Image.Image, file: BinaryIO) -> Image.Image:
         highest, digits = 1, COMMENT.sub(b"", file.read()).translate(None, string.whitespace.encode())
         values = b"1"[0] - np.frombuffer(digits[:count], np.uint8)  # 1 is black; other characters give more than 1
     else:
-        numbers = NUMBERS.match(COMMENT.sub(b" ", file.read())).group()  # up to a second picture, say
+        numbers = NO_NUMBERS.split(COMMENT.sub(b" ", file.read()), 1)[0]  # up to a second picture, say
         values = np.fromstring(numbers, np.int32, sep=" ")[:count]
     if len(values) < count or values.max() > highest:
         raise ValueError("values are missing or too high")

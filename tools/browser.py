@@ -43,7 +43,7 @@ def wait_until_served(address: str, server: subprocess.Popen, seconds: float = 1
 
 
 @contextmanager
-def served() -> Iterator[str]:
+def serve_page() -> Iterator[str]:
     """The address of the page, served on a free port with the shipped checkpoints for as long as the context lasts."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
@@ -66,7 +66,7 @@ def page_in_chromium() -> Iterator[tuple[str, Browser]]:
     """
     if not Path(CHROMIUM).exists():
         sys.exit(f"{CHROMIUM} is missing: apt-get install chromium")
-    with served() as address, sync_playwright() as playwright:
+    with serve_page() as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield address, browser
         browser.close()

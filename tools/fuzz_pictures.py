@@ -95,7 +95,7 @@ def seeds() -> list[tuple[str, bytes]]:
     return made
 
 
-def damaged(content: bytes, draw: random.Random, others: list[bytes]) -> bytes:
+def damage(content: bytes, draw: random.Random, others: list[bytes]) -> bytes:
     """The file after one to eight random changes, most of them near its head."""
     data = bytearray(content)
     for _ in range(draw.choice((1, 1, 1, 2, 3, 8))):
@@ -125,7 +125,7 @@ def damaged(content: bytes, draw: random.Random, others: list[bytes]) -> bytes:
 
 def make(number: int, good: list[tuple[str, bytes]]) -> bytes:
     draw = random.Random(number)
-    return damaged(good[number % len(good)][1], draw, [content for _, content in good])
+    return damage(good[number % len(good)][1], draw, [content for _, content in good])
 
 
 def peak() -> float:

@@ -13,12 +13,12 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 
-def named(file: Path) -> list[str]:
+def list_names(file: Path) -> list[str]:
     """The packages that a requirements file names, and those of the files that it includes."""
     names = []
     for line in file.read_text("utf-8").splitlines():
         if included := re.match(r"-r (\S+)", line):
-            names += named(file.parent / included[1])
+            names += list_names(file.parent / included[1])
         elif line and line[0] not in "#-":
             names.append(Requirement(line.partition("#")[0].strip()).name)
     return names
@@ -51,7 +51,7 @@ def licence(metadata) -> str:
 
 
 def main() -> None:
-    for name, (version, said) in licences([n for file in sys.argv[1:] for n in named(Path(file))]).items():
+    for name, (version, said) in licences([n for file in sys.argv[1:] for n in list_names(Path(file))]).items():
         print(f"{name:28} {version:14} {said or 'not said'}")
 
 

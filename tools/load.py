@@ -150,7 +150,7 @@ def run_all(function: Callable[[int], None], count: int) -> None:
 
 
 @contextmanager
-def served(command: list[str]) -> Iterator[tuple[int, int]]:
+def serve(command: list[str]) -> Iterator[tuple[int, int]]:
     """(port, process id) of a server that runs meanwhile."""
     port = free_port()
     server = subprocess.Popen(command, cwd=REPO, env={**os.environ, "GRADIO_SERVER_PORT": str(port)})
@@ -273,7 +273,7 @@ def main() -> None:
         f"{processor()}, {granted_cores()} cores granted; Python {sys.version.split()[0]}, torch {torch.__version__}.\n"
     )
     itself = [sys.executable, "-m", "tools.load", "--serve-nothing"]
-    with served([sys.executable, "-m", "app"]) as (port, page), served(itself) as (empty, _):
+    with serve([sys.executable, "-m", "app"]) as (port, page), serve(itself) as (empty, _):
         show_rates({"nothing": empty, "numbers": port, "pictures": port}, page, arguments.seconds, pictures)
         if arguments.soak:
             soak(port, page, arguments.soak, pictures)

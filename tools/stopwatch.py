@@ -26,7 +26,7 @@ DRAWN = """([maps, count, old]) => {
 }"""
 
 
-def waited(page: Page, act: Callable[[], None], maps: str = MAPS) -> float:
+def measure_wait(page: Page, act: Callable[[], None], maps: str = MAPS) -> float:
     """Milliseconds from an action until all the maps are other pictures, loaded."""
     old = [image.evaluate("image => image.src") for image in page.locator(maps).all()]
     began = time.perf_counter()
@@ -81,7 +81,7 @@ def main() -> None:
             for _ in range(ROUNDS + 1):
                 if name == "compatibility, a new answer":
                     other_picture()
-                times.append(waited(page, act))
+                times.append(measure_wait(page, act))
                 page.wait_for_timeout(500)
             report(name, times[1:])
         page.get_by_role("tab", name="Ask", exact=True).click()
@@ -90,7 +90,7 @@ def main() -> None:
         for name, buttons in (("Ask, a picture of the scene asks", pictures), ("Ask, a class by name", classes)):
             times = []
             for i in range((ROUNDS + 1) * (buttons.count() > 1)):
-                times.append(waited(page, buttons.nth(i % buttons.count()).click, ASKED))
+                times.append(measure_wait(page, buttons.nth(i % buttons.count()).click, ASKED))
                 page.wait_for_timeout(500)
             if times:  # else no checkpoint takes a class by name
                 report(name, times[1:])

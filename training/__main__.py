@@ -82,7 +82,7 @@ def fit(
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
     if scale_scores not in (None, *SCALES):
         raise ValueError(f"scale-scores must be {', '.join(SCALES)}, not {scale_scores!r}")
-    chosen = registry.named(recipe, dataset, arch).with_changes(changes)
+    chosen = registry.find_recipe(recipe, dataset, arch).with_changes(changes)
     place, folder = accelerator(device), RunFolder(out)
     # What a run began with: its machine may have had another choice than this one.
     taken = folder.read_settings().get("precision") if resume and folder.begun and precision == "auto" else None

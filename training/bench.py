@@ -28,7 +28,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from training.data import Dataset, Split
 from training.parallel import accelerator
 from training.provenance import environment
-from training.recipes.registry import named
+from training.recipes.registry import find_recipe
 from training.run_folder import RunFolder
 from training.settings import Settings
 from training.start import build, choose_precision, optimiser
@@ -183,7 +183,7 @@ def bench(
     if compiled and place.type == "cpu" and not shutil.which(compiler):
         raise ValueError(f"torch.compile needs a C++ compiler on a CPU, and there is no {compiler} here")
     chosen = choose_precision(place)
-    recipe = dataclasses.replace(named("fast", data.name, arch), stages=((0, 1),))
+    recipe = dataclasses.replace(find_recipe("fast", data.name, arch), stages=((0, 1),))
     settings = Settings(arch=arch, dataset=data.name, recipe=recipe, width=width, precision="float32")
     runs = {
         (step, p): our_steps(dataclasses.replace(settings, precision=p), data, device, compiled=step != "ours")

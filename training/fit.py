@@ -179,13 +179,13 @@ class Run:
                 sums += self.step(number, *self.batches.draw(index, side, generator, number))
                 last = i + 1 == self.steps_per_epoch
                 if i % 10 == 9 or last:
-                    means = self.means(self.reduced(sums))
+                    means = self.means(self.reduce(sums))
                     bar.update((i + 1) * size - bar.n)
                     bar.set_postfix(loss=f"{means['loss']:.3f}", error=f"{100 * means['error']:.1f} %")
                 stop = self.everyone_stops()
                 if not last and (stop or (save_every and (i + 1) % save_every == 0)):
                     taken = time.perf_counter() - began
-                    state.partial = part_way(i + 1, taken, self.reduced(sums), generator, self.device)
+                    state.partial = part_way(i + 1, taken, self.reduce(sums), generator, self.device)
                     state.save(self.folder, self.accelerator)
                     state.partial = None
                     if stop:
@@ -200,7 +200,7 @@ class Run:
             "images_per_second": round(total / seconds, 1),
         }
 
-    def reduced(self, sums: Tensor) -> Tensor:
+    def reduce(self, sums: Tensor) -> Tensor:
         """The sums of all processes, on the CPU.
 
         Raises:

@@ -28,7 +28,7 @@ def wilson(error: float, n: int) -> tuple[float, float]:
     return round(max(0.0, centre - half), 6), round(min(1.0, centre + half), 6)
 
 
-def bootstrap_known(values: Tensor) -> Estimate | None:
+def bootstrap_numbers(values: Tensor) -> Estimate | None:
     """As ``bootstrap``, of [N] without NaN; None where nothing else is there."""
     known = values[~values.isnan()]
     return bootstrap(known) if len(known) else None

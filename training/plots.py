@@ -36,13 +36,13 @@ def canvas(labels: Sequence[str] = (), **size) -> Iterator[tuple]:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        short = [shortened(label) for label in labels]
+        short = [shorten(label) for label in labels]
         families, lacking = fonts(set("".join(short)))
         matplotlib.rcParams["font.family"] = families
         yield Figure(layout="constrained", **size), [str(k) for k in range(len(short))] if lacking else short
 
 
-def shortened(label: str) -> str:
+def shorten(label: str) -> str:
     """In one line of at most ``LONGEST`` letters, all of which can be drawn."""
     line = "".join(letter if letter.isprintable() else " " for letter in label)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."

@@ -128,11 +128,11 @@ def gather(run: Path, net: Network) -> dict[str, bytes]:
     with plots.extra(MAPS):
         maps = draw_maps(net, pixels)
     if SETTINGS in files:
-        files[SETTINGS] = published(files[SETTINGS])
+        files[SETTINGS] = remove_places(files[SETTINGS])
     return {**files, MAPS: maps} if maps else files
 
 
-def published(settings: bytes) -> bytes:
+def remove_places(settings: bytes) -> bytes:
     """settings.json without the places of its data set and of the checkpoint that the run started from.
 
     Raises:

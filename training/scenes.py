@@ -103,10 +103,10 @@ def ask_scenes(
             elif question == CLASS and own is not None:
                 g = by_class[labels].to(own)
             found[question].append(net.explain_features(local_features, g))
-    return {question: joined(answers, scenes.grid) for question, answers in found.items()}
+    return {question: join(answers, scenes.grid) for question, answers in found.items()}
 
 
-def joined(parts: list[Explained], grid: Grid) -> Answers:
+def join(parts: list[Explained], grid: Grid) -> Answers:
     """Answers to batches as one."""
     shares = {k: torch.cat([cell_shares(part.attention[k].cpu(), grid) for part in parts]) for k in parts[0].attention}
     return Answers(shares, torch.cat([part.logits.float().cpu() for part in parts]))

@@ -63,10 +63,10 @@ def split_rows(explanation: Explanation) -> str:
     rows = "".join(
         f'<tr><th scope="row">{name}</th><td class="bar signed">'
         f'<i style="left:{zero + min(0.0, 100 * t / span):.2f}%;width:{abs(100 * t / span):.2f}%"></i>'
-        f'<b style="left:{zero:.2f}%"></b></td><td>{words.signed(t, plus=True)}</td></tr>'
+        f'<b style="left:{zero:.2f}%"></b></td><td>{words.with_sign(t, plus=True)}</td></tr>'
         for name, t in terms.items()
     )
-    logit = words.signed(explanation.logit, plus=True)
+    logit = words.with_sign(explanation.logit, plus=True)
     total = f'<tr class="total"><th scope="row">logit</th><td>their sum</td><td>{logit}</td></tr>'
     return f'<table class="bars" aria-label="The logit as the sum of a term for each level">{rows}{total}</table>'
 
@@ -85,7 +85,7 @@ def card(level: Level, logit: float, scale: tuple[float, float], view: render.Vi
 <dl><div><dt>Grid</dt><dd>{h} × {w}</dd></div>
 <div><dt>Peak</dt><dd>{level.peak_x_uniform:.1f} × uniform</dd></div>
 <div><dt>Entropy</dt><dd>{level.entropy:.2f}</dd></div>
-<div><dt>Logit</dt><dd>{words.signed(level.logit, plus=True)}{share}</dd></div></dl>{shown}"""
+<div><dt>Logit</dt><dd>{words.with_sign(level.logit, plus=True)}{share}</dd></div></dl>{shown}"""
 
 
 def colour_bar(scale: tuple[float, float]) -> str:

@@ -71,13 +71,13 @@ def alt(name: str, level: Level, whose: str = "") -> str:
     return f"Attention of {name}{whose and f' ({whose})'} over the picture: {highlights(level)}"
 
 
-def signed(number: float, plus: bool = False) -> str:
+def with_sign(number: float, plus: bool = False) -> str:
     """Two decimals, with a minus sign as wide as the digits; ``plus`` gives positive ones a sign too."""
     return minus(f"{round(number, 2) + 0.0:{'+' if plus else ''}.2f}")  # + 0.0: no minus before a zero
 
 
 def correlation(r: float | None) -> str:
-    return "undefined, as a map is even" if r is None else signed(r)
+    return "undefined, as a map is even" if r is None else with_sign(r)
 
 
 def minus(number: str) -> str:
@@ -96,11 +96,11 @@ def test_picture(index: int, label: str) -> str:
 
 def about_picture(file: str) -> str:
     """A sentence with the label of a test picture, read from its name; empty for other pictures."""
-    found = re.fullmatch(r"test picture (\d+) labelled (.+)", called(file))
+    found = re.fullmatch(r"test picture (\d+) labelled (.+)", picture_name(file))
     return f"Test picture {found[1]}, labelled {found[2]}." if found else ""
 
 
-def called(file: str) -> str:
+def picture_name(file: str) -> str:
     """The name of the picture in a file."""
     return Path(file).stem.replace("_", " ")
 

@@ -38,7 +38,7 @@ class Gate:
             return await refusal(413, self.too_large)(scope, receive, send)
         came = 0
 
-        async def counted() -> Message:
+        async def count_and_receive() -> Message:
             nonlocal came
             message = await receive()
             came += len(message.get("body", b""))
@@ -46,7 +46,7 @@ class Gate:
                 raise HTTPException(413, self.too_large)
             return message
 
-        await self.app(scope, counted, send)
+        await self.app(scope, count_and_receive, send)
 
 
 def refusal(status: int, sentence: str) -> JSONResponse:

@@ -21,16 +21,16 @@ def on_gpu(function: Callable) -> Callable:
         return function
 
     @spaces.GPU
-    def lent(*values):
+    def call_on_gpu(*values):
         try:
             return function(*values), None
         except ValueError as e:  # a refusal: of an error that is raised there, only the name would come back
             return None, e
 
-    def asked(*values):
-        answer, refusal = lent(*values)
+    def call(*values):
+        answer, refusal = call_on_gpu(*values)
         if refusal is not None:
             raise refusal
         return answer
 
-    return asked
+    return call

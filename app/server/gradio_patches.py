@@ -47,7 +47,7 @@ def refuse_in_a_sentence(page: gr.Blocks) -> None:
     take = page.preprocess_data
 
     @functools.wraps(take)
-    async def taken(*args: Any, **kwargs: Any) -> list:
+    async def take_or_refuse(*args: Any, **kwargs: Any) -> list:
         try:
             return await take(*args, **kwargs)
         except gr.Error:
@@ -56,7 +56,7 @@ def refuse_in_a_sentence(page: gr.Blocks) -> None:
             foreseen = isinstance(e, ValueError)  # pydantic's and gradio's refusals are; anything else is logged
             raise gr.Error(UNTAKEN, print_exception=not foreseen) from e
 
-    page.preprocess_data = taken
+    page.preprocess_data = take_or_refuse
 
 
 def wrong_argument(request: Request, e: Exception) -> JSONResponse:
@@ -93,7 +93,7 @@ def no_room(request: Request, e: OSError) -> JSONResponse:
 # test_a_picture_inside_is_as_limited_as_an_upload and test_only_what_is_documented_is_public
 
 
-def unopened(self: gr.Image, data: Any) -> str | bytes | None:
+def take_unopened(self: gr.Image, data: Any) -> str | bytes | None:
     """The path of an upload, or the content of a ``data:`` URL that a program sent to an endpoint.
 
     The endpoints' inputs are invisible; what a visitor sees takes uploads alone, whose names and times the page uses.
@@ -134,7 +134,7 @@ def example(self: gr.Image) -> dict:
     return {"path": "cat.png", "meta": {"_type": "gradio.FileData"}}
 
 
-def altered(component: type, name: str, **methods: Callable) -> type:
+def alter(component: type, name: str, **methods: Callable) -> type:
     """A component with other methods.
 
     A class statement would run gradio's metaclass, which writes a .pyi beside this file: a server may not be allowed
@@ -145,10 +145,10 @@ def altered(component: type, name: str, **methods: Callable) -> type:
     )
 
 
-Upload = altered(
+Upload = alter(
     gr.Image,
     "Upload",
-    preprocess=unopened,
+    preprocess=take_unopened,
     async_move_resource_to_block_cache=uploads_only,
     example_payload=example,
 )
@@ -159,7 +159,7 @@ Upload = altered(
 # came. What takes the value says what becomes of one that is not there.
 # tests/browser/test_checkpoints.py: test_a_choice_made_before_the_new_choices_came_is_no_error
 
-Switch = altered(gr.Radio, "Switch", preprocess=lambda self, value: value)
+Switch = alter(gr.Radio, "Switch", preprocess=lambda self, value: value)
 
 
 def as_text(*components: gr.components.Component) -> None:

@@ -31,16 +31,36 @@ class Explained(NamedTuple):
     bias: Tensor  # [K]
 
 
+class LevelTrunk(nn.Module):
+    """From images to the local features of every available level, {level: [B, C, H, W]}.
+
+    Attributes:
+        channels: {level: C}.
+        smallest_input: the smallest side of an image that it takes, in pixels.
+    """
+
+    channels: dict[str, int]
+    smallest_input: int
+
+
+class QuestionBranch(nn.Module):
+    """From the last available level's features to g, [B, C]; its last layer is ``fc1``."""
+
+    fc1: nn.Linear
+
+
 class AttendingNetwork(Network):
     """The base of AttentionVGG and ResNet164Attention. The class is read from attended local features alone.
 
-    A subclass names the available levels and makes the trunk and the global branch. The trunk returns
-    {level: [B, C, H, W]} and has ``channels``, {level: C}. For the arguments see ``AttentionVGG``.
+    A subclass names the available levels and makes the trunk and the global branch. For the arguments see
+    ``AttentionVGG``.
     """
 
     map_kind = ATTENTION
     available: ClassVar[Mapping[str, str]]  # level: its title, in depth order; the global branch starts from the last
     head_dropout: ClassVar[float]
+    global_branch: QuestionBranch | None
+    class_questions: Tensor | None
 
     def __init__(
         self,
@@ -90,15 +110,14 @@ class AttendingNetwork(Network):
         self.add_heads(channels, self.head_dropout * dropout)
         branch = self.make_global_branch(width, dropout) if global_branch else None
         self.add_global_branch(branch, channels, 0.5 * dropout)
-        asks = branch.fc1.out_features if class_questions else 0
-        self.register_buffer("class_questions", torch.zeros(num_classes, asks) if asks else None)
+        self.register_buffer("class_questions", torch.zeros(num_classes, self.g_channels) if class_questions else None)
 
-    def make_trunk(self, width: float, dropout: float, input_size: int) -> nn.Module:
-        """Makes the module from images to the local features of every available level."""
+    def make_trunk(self, width: float, dropout: float, input_size: int) -> LevelTrunk:
+        """Makes the trunk."""
         raise NotImplementedError
 
-    def make_global_branch(self, width: float, dropout: float) -> nn.Module:
-        """Makes the module from the last available level's features to g; its last layer is ``fc1``."""
+    def make_global_branch(self, width: float, dropout: float) -> QuestionBranch:
+        """Makes the global branch."""
         raise NotImplementedError
 
     def add_heads(self, channels: dict[str, int], dropout: float) -> None:
@@ -113,16 +132,20 @@ class AttendingNetwork(Network):
         else:
             self.classifier = nn.ModuleDict({k: nn.Linear(c, num_classes) for k, c in channels.items()})
 
-    def add_global_branch(self, branch: nn.Module | None, channels: dict[str, int], dropout: float) -> None:
+    def add_global_branch(self, branch: QuestionBranch | None, channels: dict[str, int], dropout: float) -> None:
         """Adds the global branch, and a BN-ReLU-Dropout-Linear from g to each level of another width."""
         self.project = nn.ModuleDict()
         self.global_branch = branch
         if branch is None:
             return
-        g_channels = branch.fc1.out_features
         for k, c in channels.items():
-            if c != g_channels:
-                self.project[k] = norm_relu_dropout(g_channels, dropout).append(nn.Linear(g_channels, c))
+            if c != self.g_channels:
+                self.project[k] = norm_relu_dropout(self.g_channels, dropout).append(nn.Linear(self.g_channels, c))
+
+    @property
+    def g_channels(self) -> int:
+        """C of the global feature g; 0 without a global branch."""
+        return self.global_branch.fc1.out_features if self.global_branch else 0
 
     @property
     def equation(self) -> Equation:
@@ -136,7 +159,7 @@ class AttendingNetwork(Network):
         local_features, g = self.features(images)
         return local_features, self.explain_features(local_features, g).logits
 
-    def pruned(self) -> AttendingNetwork:
+    def without_global_branch(self) -> AttendingNetwork:
         """A copy without the global branch, whose outputs are exactly equal.
 
         Raises:
@@ -155,7 +178,7 @@ class AttendingNetwork(Network):
         Raises:
             ValueError: no map depends on g under this compatibility, or the shape does not fit.
         """
-        shape = [self.arguments["num_classes"], self.global_branch.fc1.out_features] if self.uses_global else None
+        shape = [self.arguments["num_classes"], self.g_channels] if self.uses_global else None
         if shape != list(questions.shape):
             raise ValueError(f"class questions of shape {list(questions.shape)} do not fit; this network takes {shape}")
         net = copy.deepcopy(self)
@@ -175,7 +198,8 @@ class AttendingNetwork(Network):
             ValueError: ``images`` is not floating-point [B, 3, H, W], or too small for the trunk.
         """
         local_features = self.trunk(images)
-        g = self.global_branch(local_features[[*self.available][-1]]) if self.uses_global else None
+        branch = self.global_branch if self.uses_global else None
+        g = branch(local_features[[*self.available][-1]]) if branch else None
         return {level: local_features[level] for level in self.levels}, g
 
     def attention_maps(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> dict[str, Tensor]:
@@ -201,7 +225,7 @@ class AttendingNetwork(Network):
         """What each level adds to each logit, {level: [B, K]}, without the bias."""
         h = self.level_vectors(local_features, attention)
         if isinstance(self.classifier, nn.ModuleDict):
-            return {k: nn.functional.linear(h[k], self.classifier[k].weight) for k in h}
+            return {k: nn.functional.linear(h[k], self.classifier.get_parameter(f"{k}.weight")) for k in h}
         parts = self.classifier.weight.split([h[k].shape[1] for k in h], dim=1)
         return {k: nn.functional.linear(h[k], w) for k, w in zip(h, parts, strict=True)}
 
@@ -213,7 +237,7 @@ class AttendingNetwork(Network):
     def bias(self) -> Tensor:
         """The part of the logits [K] that no level accounts for."""
         if isinstance(self.classifier, nn.ModuleDict):
-            return sum(layer.bias for layer in self.classifier.values())
+            return torch.stack([self.classifier.get_parameter(f"{k}.bias") for k in self.levels]).sum(0)
         return self.classifier.bias
 
     def explain_logits(self, images: Tensor, question: Tensor | None = None) -> Explained:

@@ -76,11 +76,11 @@ class Parametrised(nn.Module):
         self.u = nn.Conv2d(channels, 1, kernel_size=1)
         # The author draws u with std sqrt(2), which puts all weight on a few points. 1/sqrt(C) starts near uniform.
         draw_weights(self.u.weight, 1 / math.sqrt(channels))
-        nn.init.zeros_(self.u.bias)
+        nn.init.zeros_(self.u.get_parameter("bias"))
 
     def forward(self, local_features: Tensor, global_feature: Tensor | None) -> Tensor:
         with no_autocast(local_features):
-            weight, bias = wide(self.u.weight), wide(self.u.bias)
+            weight, bias = wide(self.u.weight), wide(self.u.get_parameter("bias"))
             c = nn.functional.conv2d(wide(local_features), weight, bias).squeeze(1)
             if global_feature is None:
                 return c

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from model.map_kinds import CAM, PROGRESSIVE
 from model.network import Network
 from model.networks.attention import Parametrised, attend, inner, sigmoid_gate, spatial_softmax
-from model.networks.layers import check_images, norm_relu_dropout, scaled
+from model.networks.layers import check_images, norm_relu_dropout, scale_channels
 from model.networks.vgg import CHANNELS, GlobalBranch, Trunk, conv_layer, pool_after_conv7, smallest_of
 
 
@@ -46,7 +46,7 @@ class VGG(Network):
         self.trunk = nn.Sequential()
         for name, layer in layers:
             self.trunk.add_module(name, layer)
-        channels = scaled(CHANNELS[12], width)
+        channels = scale_channels(CHANNELS[12], width)
         self.dropout = nn.Dropout(0.5 * dropout)
         self.fc1 = nn.Linear(channels, channels)
         self.norm = norm_relu_dropout(channels, 0.5 * dropout)
@@ -95,7 +95,7 @@ class VGGGAP(Network):
     def __init__(self, num_classes: int = 10, width: float = 1.0, dropout: float = 1.0, input_size: int = 32):
         super().__init__(num_classes=num_classes, width=width, dropout=dropout, input_size=input_size)
         self.trunk = Trunk(width, dropout, input_size)
-        self.classifier = nn.Linear(scaled(CHANNELS[12], width), num_classes)
+        self.classifier = nn.Linear(scale_channels(CHANNELS[12], width), num_classes)
 
     def features_and_logits(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         conv13 = self.trunk(images)["conv13"]  # [B, 512, 8, 8]
@@ -139,7 +139,7 @@ class VGGPAN(Network):
     def __init__(self, num_classes: int = 10, width: float = 1.0, dropout: float = 1.0, input_size: int = 32):
         super().__init__(num_classes=num_classes, width=width, dropout=dropout, input_size=input_size)
         self.trunk = Trunk(width, dropout, input_size)
-        channels = scaled(CHANNELS[12], width)
+        channels = scale_channels(CHANNELS[12], width)
         self.score = nn.ModuleDict({level: Parametrised(channels) for level in ("conv10", "conv13")})
         first_pools = {"conv10": 4, "conv13": 2}
         self.global_branch = nn.ModuleDict({k: GlobalBranch(width, dropout, pool) for k, pool in first_pools.items()})

@@ -10,7 +10,7 @@ VECTOR_EPS = 1e-3  # of BatchNorm on vectors; the author's is 1e-5, but every sh
 LARGEST_INPUT = 1024  # pixels; the page resizes uploads to this side, so a wrong config.json must not ask for more
 
 
-def scaled(channels: int, width: float) -> int:
+def scale_channels(channels: int, width: float) -> int:
     """A channel count of the paper at another width, at least 1."""
     return max(1, round(channels * width))
 
@@ -30,7 +30,7 @@ class ConvBNReLU(nn.Sequential):
     def __init__(self, c_in: int, c_out: int, dropout: float = 0.0):
         conv = nn.Conv2d(c_in, c_out, kernel_size=3, padding=1)
         draw_weights(conv.weight, math.sqrt(2 / (9 * c_out)))  # the author's
-        nn.init.zeros_(conv.bias)
+        nn.init.zeros_(conv.get_parameter("bias"))
         super().__init__(conv, nn.BatchNorm2d(c_out, eps=1e-3), nn.ReLU(inplace=True), nn.Dropout(dropout))
 
 

@@ -13,8 +13,8 @@ import math
 from torch import Tensor, nn
 
 from model.network import Network, Stage
-from model.networks.attending import AttendingNetwork
-from model.networks.layers import ConvBNReLU, check_images, check_input_size, draw_weights, scaled
+from model.networks.attending import AttendingNetwork, LevelTrunk, QuestionBranch
+from model.networks.layers import ConvBNReLU, check_images, check_input_size, draw_weights, scale_channels
 
 LEVELS = ("stage2", "stage3")
 SMALLEST_INPUT = 8  # two strides of 2 must leave stage 3 a grid of at least 2 x 2
@@ -57,7 +57,13 @@ class Bottleneck(nn.Module):
         return self.residual(h) + (x if self.shortcut is None else self.shortcut(h))
 
 
-class ResNetTrunk(nn.Module):
+def stage(c_in: int, channels: int, stride: int) -> nn.Sequential:
+    """18 blocks: [B, c_in, H, W] to [B, 4 * channels, H / stride, W / stride]."""
+    others = (Bottleneck(4 * channels, channels, 1) for _ in range(BLOCKS - 1))
+    return nn.Sequential(Bottleneck(c_in, channels, stride), *others)
+
+
+class ResNetTrunk(LevelTrunk):
     """The first convolution and three stages of 18 blocks; returns the outputs of stages 2 and 3.
 
     Raises:
@@ -68,15 +74,12 @@ class ResNetTrunk(nn.Module):
         super().__init__()
         check_input_size(input_size, SMALLEST_INPUT)
         self.smallest_input = SMALLEST_INPUT
-        c = scaled(16, width)
+        c = scale_channels(16, width)
         self.conv1 = convolution(3, c, 3)
-        for number, stride in ((1, 1), (2, 2), (3, 2)):
-            channels = scaled(16, width) * 2 ** (number - 1)
-            first = Bottleneck(c, channels, stride)
-            c = 4 * channels
-            others = (Bottleneck(c, channels, 1) for _ in range(BLOCKS - 1))
-            self.add_module(f"stage{number}", nn.Sequential(first, *others))
-        self.channels = {"stage2": c // 2, "stage3": c}
+        self.stage1 = stage(c, c, 1)
+        self.stage2 = stage(4 * c, 2 * c, 2)
+        self.stage3 = stage(8 * c, 4 * c, 2)
+        self.channels = {"stage2": 8 * c, "stage3": 16 * c}
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         check_images(images, SMALLEST_INPUT)
@@ -113,7 +116,7 @@ class ResNet164(Network):
         return self.norm(self.trunk(images)["stage3"]).mean((2, 3))
 
 
-class ResNetGlobalBranch(nn.Module):
+class ResNetGlobalBranch(QuestionBranch):
     """From stage 3's output [B, 256, 8, 8] to the global feature g [B, 256], without ReLU."""
 
     def __init__(self, channels: int, dropout: float):
@@ -152,10 +155,10 @@ class ResNet164Attention(AttendingNetwork):
     @property
     def stages(self) -> list[Stage]:
         width, side = self.arguments["width"], self.input_size
-        rows = [Stage("the first convolution", str(scaled(16, width)), side, "")]
+        rows = [Stage("the first convolution", str(scale_channels(16, width)), side, "")]
         for number, grid in ((1, side), (2, math.ceil(side / 2)), (3, math.ceil(side / 4))):
             gives = "gives local features" if f"stage{number}" in self.levels else ""
-            rows.append(Stage(f"stage {number}", str(4 * scaled(16, width) * 2 ** (number - 1)), grid, gives))
+            rows.append(Stage(f"stage {number}", str(4 * scale_channels(16, width) * 2 ** (number - 1)), grid, gives))
         if self.global_branch:
             last = str(self.trunk.channels["stage3"])
             rows.append(Stage("a 3 × 3 convolution", last, math.ceil(side / 8), "pool; linear: the global feature g"))

@@ -13,8 +13,8 @@ import math
 from torch import Tensor, nn
 
 from model.network import Stage
-from model.networks.attending import AttendingNetwork
-from model.networks.layers import ConvBNReLU, check_images, check_input_size, scaled
+from model.networks.attending import AttendingNetwork, LevelTrunk, QuestionBranch
+from model.networks.layers import ConvBNReLU, check_images, check_input_size, scale_channels
 
 LEVELS = ("conv7", "conv10", "conv13")
 CHANNELS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512, 512, 512)  # conv1 to conv15
@@ -24,8 +24,8 @@ SMALLEST_INPUT = 8  # two poolings by 2 must leave conv13 a grid of at least 2 x
 
 def conv_layer(number: int, width: float, dropout: float) -> ConvBNReLU:
     """The layer conv<number>, 1 to 15, with the paper's channels times ``width`` and dropout rate times ``dropout``."""
-    c_in = 3 if number == 1 else scaled(CHANNELS[number - 2], width)
-    return ConvBNReLU(c_in, scaled(CHANNELS[number - 1], width), DROPOUT.get(number, 0.0) * dropout)
+    c_in = 3 if number == 1 else scale_channels(CHANNELS[number - 2], width)
+    return ConvBNReLU(c_in, scale_channels(CHANNELS[number - 1], width), DROPOUT.get(number, 0.0) * dropout)
 
 
 def smallest_of(input_size: int) -> int:
@@ -43,7 +43,7 @@ def pool_after_conv7(input_size: int) -> int:
     return 5 if input_size == 80 else 2
 
 
-class Trunk(nn.Module):
+class Trunk(LevelTrunk):
     """conv1 to conv13, shared by every network of the family; returns the local features of the three levels.
 
     Args:
@@ -62,7 +62,7 @@ class Trunk(nn.Module):
             self.add_module(f"conv{i}", conv_layer(i, width, dropout))
         self.pool7 = nn.MaxPool2d(pool_after_conv7(input_size), ceil_mode=True)
         self.pool10 = nn.MaxPool2d(2, ceil_mode=True)
-        self.channels = {level: scaled(CHANNELS[int(level[4:]) - 1], width) for level in LEVELS}
+        self.channels = {level: scale_channels(CHANNELS[int(level[4:]) - 1], width) for level in LEVELS}
 
     def layers(self, x: Tensor, first: int, last: int) -> Tensor:
         for i in range(first, last + 1):
@@ -77,7 +77,7 @@ class Trunk(nn.Module):
         return {"conv7": conv7, "conv10": conv10, "conv13": conv13}
 
 
-class GlobalBranch(nn.Module):
+class GlobalBranch(QuestionBranch):
     """conv14, conv15 and FC-1: from conv13's features [B, 512, 8, 8] to the global feature g [B, 512], without ReLU.
 
     Args:
@@ -93,7 +93,7 @@ class GlobalBranch(nn.Module):
         self.conv15 = conv_layer(15, width, dropout)
         self.pool15 = nn.AdaptiveMaxPool2d(1)  # at 32 x 32 exactly the paper's 2 x 2 pool
         self.dropout = nn.Dropout(0.5 * dropout)
-        channels = scaled(CHANNELS[-1], width)
+        channels = scale_channels(CHANNELS[-1], width)
         self.fc1 = nn.Linear(channels, channels)
 
     def forward(self, conv13: Tensor) -> Tensor:
@@ -135,7 +135,9 @@ class AttentionVGG(AttendingNetwork):
             if first > 13 and not self.global_branch:
                 break
             layers = f"conv{first}" + (f" to conv{last}" if last > first else "")
-            channels = ", ".join(str(scaled(CHANNELS[i - 1], self.arguments["width"])) for i in range(first, last + 1))
+            channels = ", ".join(
+                str(scale_channels(CHANNELS[i - 1], self.arguments["width"])) for i in range(first, last + 1)
+            )
             gives = f"conv{last} gives local features; " if f"conv{last}" in self.levels else ""
             then = "pool" if pool else "pool; linear: the global feature g"
             rows.append(Stage(layers, channels, side, gives + then))

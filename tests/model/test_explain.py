@@ -46,6 +46,13 @@ def network(lively):
     return build
 
 
+def test_a_result_without_a_picture_cannot_be_drawn(network, picture, tmp_path):
+    (found,) = explain_pixels(network(), square_pixels(picture, 32)[None])
+    for draw in (found.overlays, lambda: found.save(tmp_path)):
+        with pytest.raises(ValueError, match="this result was made without a picture to draw on"):
+            draw()
+
+
 @pytest.mark.parametrize("compatibility", ["dp", "pc", "additive", "uniform"])
 def test_the_answer_is_the_networks_own(network, picture, compatibility):
     net = network(compatibility)

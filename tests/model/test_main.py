@@ -57,7 +57,7 @@ def test_a_pruned_checkpoint_answers_exactly_the_same(name, saved, tmp_path, pic
 
 def test_pruning_keeps_precision_layout_and_the_network_itself():
     net = AttentionVGG(compatibility="pc", width=1 / 16).to(torch.float64, memory_format=torch.channels_last).eval()
-    before, pruned = {*net.state_dict()}, net.pruned()
+    before, pruned = {*net.state_dict()}, net.without_global_branch()
     kernel = pruned.trunk.conv2[0].weight
     assert kernel.dtype == torch.float64 and kernel.is_contiguous(memory_format=torch.channels_last)
     assert kernel.data_ptr() != net.trunk.conv2[0].weight.data_ptr() and not pruned.training
@@ -67,7 +67,7 @@ def test_pruning_keeps_precision_layout_and_the_network_itself():
 def test_pruning_drops_a_quarter_of_the_papers_network():
     with torch.device("meta"):
         net = AttentionVGG(compatibility="pc")
-        counts = [sum(p.numel() for p in n.parameters()) for n in (net, net.pruned())]
+        counts = [sum(p.numel() for p in n.parameters()) for n in (net, net.without_global_branch())]
     assert 0.25 < 1 - counts[1] / counts[0] < 0.26
 
 

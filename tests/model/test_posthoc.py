@@ -10,7 +10,7 @@ from captum.attr import LayerGradCam
 from torch.nn.functional import interpolate
 
 import model
-from model.posthoc import blurred, cam, delete, deletion, grad_cam, moved_deletion, random_deletion, ranks, saliency
+from model.posthoc import blur, cam, delete, deletion, grad_cam, moved_deletion, random_deletion, ranks, saliency
 from model.presets import network_input
 
 ATTENDING = ["vgg-att3-concat-dp", "vgg-att2-indep-pc", "vgg-att1-concat-additive"]
@@ -182,16 +182,16 @@ def test_delete_blurs_the_highest_pixels_and_no_other(photos):
     moved = (changed != clean).any(1)
     assert moved.sum((1, 2)).tolist() == [16, 16]
     assert moved[0, :4, :4].float().mean() > 0.7 and moved[1, -4:, -4:].float().mean() > 0.7  # bilinear rounds corners
-    assert torch.equal(changed[moved[:, None].expand_as(changed)], blurred(clean)[moved[:, None].expand_as(changed)])
-    assert torch.equal(delete(photos, maps, [0, 1]), torch.stack([clean, blurred(clean)], 1))
+    assert torch.equal(changed[moved[:, None].expand_as(changed)], blur(clean)[moved[:, None].expand_as(changed)])
+    assert torch.equal(delete(photos, maps, [0, 1]), torch.stack([clean, blur(clean)], 1))
 
 
 def test_blurring_keeps_the_mean_colour_and_flattens(photos):
     clean = photos / 255
-    assert torch.allclose(blurred(clean).mean((2, 3)), clean.mean((2, 3)), atol=0.05)
-    assert blurred(clean).std() < 0.3 * clean.std()
+    assert torch.allclose(blur(clean).mean((2, 3)), clean.mean((2, 3)), atol=0.05)
+    assert blur(clean).std() < 0.3 * clean.std()
     flat = torch.full((1, 3, 8, 12), 0.25)
-    assert torch.allclose(blurred(flat), flat)
+    assert torch.allclose(blur(flat), flat)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
@@ -216,7 +216,7 @@ class Linear(model.Network):
 def test_deletion_falls_as_a_linear_model_says(photos):
     """Deleting a pixel changes this logit by a known amount, so the order of the true amounts must fall fastest."""
     clean = photos[:1] / 255
-    difference = normalised(clean) - normalised(blurred(clean))
+    difference = normalised(clean) - normalised(blur(clean))
     weight = 4 * difference / (difference**2).sum()
     net = Linear(weight, 2 - (weight * normalised(clean)).sum())  # the logit goes from 2 to -2
     loss = (weight * difference).sum(1)  # [1, 16, 16]: by what each pixel's deletion lowers it

@@ -9,12 +9,14 @@ import torch
 from training import data
 from training.fit import Run
 from training.parallel import accelerator
-from training.recipes.registry import named
+from training.recipes.registry import find_recipe
 from training.run_folder import RunFolder
 from training.settings import Settings
 
 torch.set_num_threads(1)
-recipe = dataclasses.replace(named("fast", "cifar10", ""), stages=((16, 1),), batch_size=32, objective=sys.argv[2])
+recipe = dataclasses.replace(
+    find_recipe("fast", "cifar10", ""), stages=((16, 1),), batch_size=32, objective=sys.argv[2]
+)
 settings = Settings(arch="vgg-att3-concat-dp", dataset="cifar10", recipe=recipe, width=0.125, limit=256)
 pictures, place = data.load("cifar10", sys.argv[1]), accelerator("cpu")
 torch.set_default_dtype(torch.float64)  # of the weights

@@ -14,7 +14,7 @@ from model.table import multiply_adds
 from training.__main__ import main
 from training.bench import Pictures, Speed, our_steps, table
 from training.data import Split, load
-from training.recipes.registry import named
+from training.recipes.registry import find_recipe
 from training.settings import Settings
 
 REPO = Path(__file__).resolve().parents[2]
@@ -100,7 +100,7 @@ def test_the_textbooks_pictures_are_normalised_and_whole():
 def test_what_is_called_compiled_is_compiled(data_dir, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
-    recipe = named("fast", "cifar10", "vgg-gap")
+    recipe = find_recipe("fast", "cifar10", "vgg-gap")
     settings = Settings(arch="vgg-gap", dataset="cifar10", recipe=recipe, width=WIDTH, precision="float32")
     pictures = load("cifar10", data_dir)
     next(our_steps(settings, pictures, "cpu"))

@@ -382,12 +382,14 @@ def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path,
     from training import fit, start
     from training.data import load
     from training.parallel import accelerator
-    from training.recipes.registry import named
+    from training.recipes.registry import find_recipe
     from training.run_folder import RunFolder
     from training.settings import Settings
 
     monkeypatch.setattr(start, "start_from", lambda *_: pytest.fail("it was looked for"))
-    settings = Settings("vgg-att1-concat-pc", "cifar10", named("fast", "cifar10", ""), width=0.03125, start="gone")
+    settings = Settings(
+        "vgg-att1-concat-pc", "cifar10", find_recipe("fast", "cifar10", ""), width=0.03125, start="gone"
+    )
     run = fit.Run(settings, load("cifar10", data_dir), RunFolder(tmp_path), accelerator("cpu"), begun=True)
     assert run.settings.start == "gone" and isinstance(run.net, model.AttentionVGG)
 
@@ -398,7 +400,7 @@ def test_a_run_may_start_from_a_pruned_checkpoint(tmp_path):
 
     torch.manual_seed(0)
     first, second = (model.build("vgg-att1-concat-pc", width=0.03125) for _ in range(2))
-    first.pruned().save_pretrained(tmp_path)
+    first.without_global_branch().save_pretrained(tmp_path)
     fresh = second.classifier.weight.clone()
     start_from(second, str(tmp_path))
     assert torch.equal(second.trunk.conv1[0].weight, first.trunk.conv1[0].weight)

@@ -10,7 +10,7 @@ from training.__main__ import app
 from training.data import Dataset, Split
 from training.recipes import Recipe, paper
 from training.recipes.reading import parse_milestones, parse_numbers, parse_sides, parse_stages
-from training.recipes.registry import named
+from training.recipes.registry import find_recipe
 from training.start import build
 
 
@@ -51,7 +51,7 @@ def test_milestones_of_another_form_are_refused(text):
 
 
 def test_digits_are_not_mirrored_by_our_recipe():
-    assert named("fast", "cifar10", "vgg").flip and not named("fast", "svhn", "vgg").flip
+    assert find_recipe("fast", "cifar10", "vgg").flip and not find_recipe("fast", "svhn", "vgg").flip
 
 
 def test_weights_and_sides_are_read_or_refused():
@@ -70,15 +70,15 @@ def test_milestones_are_read():
 
 
 def test_the_papers_recipe():
-    cifar = named("paper", "cifar10", "vgg-att3-concat-pc")
+    cifar = find_recipe("paper", "cifar10", "vgg-att3-concat-pc")
     assert (cifar.lr, cifar.batch_size, cifar.epochs, cifar.weight_decay) == (0.1, 128, 300, 5e-4)
     assert cifar.decay_all and cifar.flip and cifar.crop == 0 and cifar.dropout == 1 and cifar.ema == 0
     assert [cifar.rate(epoch, 300) for epoch in (0, 23, 24, 48, 49)] == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025])
     assert cifar.rate(298, 300) == pytest.approx(0.1 / 2**11) and cifar.rate(299, 300) == pytest.approx(0.1 / 2**12)
-    assert named("paper", "svhn", "vgg").lr == 0.01
+    assert find_recipe("paper", "svhn", "vgg").lr == 0.01
     for arch in ("vgg", "resnet164"):
-        assert named("paper", "cifar10", arch).flip and not named("paper", "svhn", arch).flip
-    cub = named("paper", "cub", "vgg-att2-concat-pc")
+        assert find_recipe("paper", "cifar10", arch).flip and not find_recipe("paper", "svhn", arch).flip
+    cub = find_recipe("paper", "cub", "vgg-att2-concat-pc")
     assert cub.epochs == 320 and [round(cub.rate(e, 320), 4) for e in (28, 29, 59, 89, 119)] == [
         0.01,
         0.02,
@@ -86,7 +86,7 @@ def test_the_papers_recipe():
         0.02,
         0.01,
     ]
-    resnet = named("paper", "cifar100", "resnet164")
+    resnet = find_recipe("paper", "cifar100", "resnet164")
     assert resnet.nesterov and resnet.crop == 4 and resnet.batch_size == 64 and resnet.epochs == 200
     assert [resnet.rate(e, 200) for e in (158, 159)] == pytest.approx([0.1 * 0.2**2, 0.1 * 0.2**3])
 

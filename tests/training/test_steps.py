@@ -19,7 +19,7 @@ from training.batches import Batches
 from training.data import Dataset, Split
 from training.parallel import SharedBatchNorm, accelerator
 from training.recipes import Recipe
-from training.recipes.registry import named
+from training.recipes.registry import find_recipe
 from training.run_folder import RunError, RunFolder
 from training.settings import Settings
 from training.start import optimiser, start_from
@@ -39,7 +39,9 @@ def run(tmp_path):
     noise = Dataset("cifar10", split, split, tuple("abcdefghij"), (0.5,) * 3, (0.25,) * 3)
 
     def make(seed=0, holdout=0, **changes) -> fit.Run:
-        recipe = dataclasses.replace(named("fast", "cifar10", ""), **{"stages": ((0, 2),), "batch_size": 16} | changes)
+        recipe = dataclasses.replace(
+            find_recipe("fast", "cifar10", ""), **{"stages": ((0, 2),), "batch_size": 16} | changes
+        )
         settings = Settings("vgg-att1-concat-pc", "cifar10", recipe, width=1 / 32, seed=seed, holdout=holdout)
         return fit.Run(settings, noise, RunFolder(tmp_path), accelerator("cpu"))
 

@@ -74,7 +74,7 @@ def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split,
     return train, test, names
 
 
-def composed(name: str) -> str:
+def compose_accents(name: str) -> str:
     """A name in which an accent is part of its letter, however the file system stores it."""
     return unicodedata.normalize("NFC", name)
 
@@ -89,7 +89,7 @@ def folders(path: Path) -> dict[str, list[Path]]:
     found = {}
     for folder in sorted(path.iterdir() if path.is_dir() else []):
         if folder.is_dir() and not is_left_behind(folder.name):
-            found.setdefault(composed(folder.name), []).append(folder)
+            found.setdefault(compose_accents(folder.name), []).append(folder)
     return dict(sorted(found.items()))
 
 
@@ -160,7 +160,7 @@ def read_split(path: Path, names: tuple[str, ...], size: int) -> tuple[Split, li
     for label, name in enumerate(names):
         found = [f for place in places.get(name, []) for f in place.rglob("*") if f.is_file()]
         found = [f for f in found if not any(map(is_left_behind, f.relative_to(path).parts))]
-        files += sorted(found, key=lambda file: [composed(part) for part in file.parts])
+        files += sorted(found, key=lambda file: [compose_accents(part) for part in file.parts])
         labels += [label] * len(found)
     images, kept, bad = read_all(lambda i: crop_square(read_picture(files[i]), size), len(files), size, path.name)
     for i, reason in bad.items():
@@ -178,7 +178,7 @@ def choose_test(files: list[Path], labels: list[int], path: Path, seed: int) -> 
 
     def rank(i: int) -> float:
         digest = hashlib.sha256(
-            b"%d/%s" % (seed, os.fsencode(composed(files[i].relative_to(path).as_posix())))
+            b"%d/%s" % (seed, os.fsencode(compose_accents(files[i].relative_to(path).as_posix())))
         ).digest()
         return int.from_bytes(digest[:8], "big") / 2**64
 

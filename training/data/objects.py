@@ -73,7 +73,7 @@ def box_in_square(
     return tuple(v / side for v in part), inside / whole if whole > 0 else 0.0
 
 
-def covered(box: tuple[float, float, float, float], side: int) -> Tensor:
+def cover(box: tuple[float, float, float, float], side: int) -> Tensor:
     """How much of each pixel of [side, side] a box covers that is given in shares of the side."""
     low, high = torch.arange(side) / side, torch.arange(1, side + 1) / side
     along = [(high.clamp(max=b) - low.clamp(min=a)).clamp(min=0) * side for a, b in (box[0::2], box[1::2])]
@@ -107,12 +107,12 @@ def birds(data_dir: Path, side: int) -> tuple[Objects, Objects]:
         taken = [i for i in of_split if boxes[i][1] >= LEAST_LEFT]
         if not taken:
             raise DataError("CUB-200-2011 must hold birds of both its splits, inside the middle of their photographs")
-        coverage = torch.stack([covered(boxes[i][0], side) for i in taken])
+        coverage = torch.stack([cover(boxes[i][0], side) for i in taken])
         splits.append(Objects(images[taken], coverage, ("bird",) * len(taken), len(of_split) - len(taken)))
     return tuple(splits)
 
 
-def illustrated(side: int) -> Objects:
+def illustrations(side: int) -> Objects:
     """The ten scenes of assets/examples, at the network's input size."""
     images, coverage = [], []
     for name in scenes.SCENES:
@@ -136,7 +136,7 @@ def photographs(data_dir: Path, side: int) -> Objects:
     return Objects(resize_all(whole.images[fold], side), coverage, names)
 
 
-def segmented(data_dir: Path, side: int) -> Objects:
+def masked_photographs(data_dir: Path, side: int) -> Objects:
     """The photographs of data/coseg with their pixel masks; classes are called as in CIFAR-10 where it has them.
 
     Raises:
@@ -176,7 +176,7 @@ def segmented(data_dir: Path, side: int) -> Objects:
 
 def birds_and_scenes(data_dir: Path, side: int) -> tuple[Objects, dict[str, Objects]]:
     train, test = birds(data_dir, side)
-    return train, {"birds": test, "scenes": illustrated(side)}
+    return train, {"birds": test, "scenes": illustrations(side)}
 
 
 def one(kind: str, read: Callable[[Path, int], Objects]) -> Callable[[Path, int], tuple[Objects, dict[str, Objects]]]:
@@ -188,4 +188,4 @@ def one(kind: str, read: Callable[[Path, int], Objects]) -> Callable[[Path, int]
 
 
 # name: (data_dir, side) to the pictures on which thresholds are chosen, and those that are measured, by what they are
-OBJECTS = {"birds": birds_and_scenes, "stl10": one("stl10", photographs), "coseg": one("coseg", segmented)}
+OBJECTS = {"birds": birds_and_scenes, "stl10": one("stl10", photographs), "coseg": one("coseg", masked_photographs)}

@@ -253,8 +253,8 @@ def table(rows: list[Row], singles: list[SingleRow]) -> str:
             "|---|---|---|---|---|---|--:|",
         ]
         for row in some:
-            cells = [f"`{row.checkpoint}`", row.question, f"{row.method} {row.level}".strip(), written(row.share)]
-            cells += [written(row.named, 100), written(row.absent_named, 100)]
+            cells = [f"`{row.checkpoint}`", row.question, f"{row.method} {row.level}".strip(), interval_text(row.share)]
+            cells += [interval_text(row.named, 100), interval_text(row.absent_named, 100)]
             cells.append("" if row.auroc is None else f"{row.auroc:.3f}")
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
@@ -265,7 +265,7 @@ def table(rows: list[Row], singles: list[SingleRow]) -> str:
     return "\n".join(lines)
 
 
-def written(e: Estimate | None, times: int = 1) -> str:
+def interval_text(e: Estimate | None, times: int = 1) -> str:
     """An estimate with its interval; ``times`` 100 writes per cent."""
     if e is None:
         return ""

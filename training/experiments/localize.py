@@ -47,7 +47,7 @@ from training.data import DataError
 from training.data.objects import OBJECTS, Objects
 from training.experiments.map_scores import auc, best_threshold, is_blank, mass_inside, overlap, peak_inside
 from training.experiments.network_maps import Key, network_maps, plain_maps
-from training.intervals import Estimate, bootstrap, bootstrap_known
+from training.intervals import Estimate, bootstrap, bootstrap_numbers
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def measure(name: str, net: Network | None, side: int, choosing: Objects, shown:
                 mass=bootstrap(mass),
                 beyond=bootstrap(mass - gaussian),
                 pointing=bootstrap(peak_inside(m, objects.coverage)),
-                auc=bootstrap_known(auc(m, objects.coverage)),
+                auc=bootstrap_numbers(auc(m, objects.coverage)),
                 iou=bootstrap(overlap(m, objects.coverage, chosen[method, level])),
                 threshold=round(chosen[method, level], 4),
             )

@@ -24,7 +24,7 @@ from model.networks.attention import correlation
 from model.presets import network_input
 from training.data import Dataset
 from training.evaluate import check_classes
-from training.intervals import Estimate, bootstrap, bootstrap_known
+from training.intervals import Estimate, bootstrap, bootstrap_numbers
 
 BATCH = 250
 
@@ -108,8 +108,8 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
             pictures=len(a),
             peak=bootstrap(a.amax((1, 2)) * positions),
             entropy=bootstrap(-torch.xlogy(a, a).sum((1, 2)) / math.log(positions)),
-            common=bootstrap_known(correlation(a, a.mean(0, keepdim=True).expand_as(a))),
-            asked=bootstrap_known(torch.cat(asked[level])) if asked[level] else None,
+            common=bootstrap_numbers(correlation(a, a.mean(0, keepdim=True).expand_as(a))),
+            asked=bootstrap_numbers(torch.cat(asked[level])) if asked[level] else None,
             changed=changed / len(a) if asked[level] else None,
         )
         rows.append(row)
@@ -124,12 +124,12 @@ def table(rows: list[Row]) -> str:
         "|---|---|---|---|---|---|--:|",
     ]
     for row in rows:
-        cells = [f"{row.level}, {row.grid[0]} x {row.grid[1]}", written(row.peak, 2)]
-        cells += [written(e, 3) for e in (row.entropy, row.common, row.asked)]
+        cells = [f"{row.level}, {row.grid[0]} x {row.grid[1]}", interval_text(row.peak, 2)]
+        cells += [interval_text(e, 3) for e in (row.entropy, row.common, row.asked)]
         cells.append("" if row.changed is None else f"{100 * row.changed:.1f} %")
         lines.append(f"| `{row.checkpoint}` | {' | '.join(cells)} |")
     return "\n".join([*lines, "", f"{rows[0].pictures:,} test pictures; in brackets: 95 % intervals."])
 
 
-def written(e: Estimate | None, digits: int) -> str:
+def interval_text(e: Estimate | None, digits: int) -> str:
     return "" if e is None else f"{e.mean:.{digits}f} ({e.low:.{digits}f} to {e.high:.{digits}f})"

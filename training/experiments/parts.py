@@ -181,7 +181,7 @@ def table(rows: list[Row]) -> str:
             cells = []
             for level in levels:
                 row = of[name, level, part]
-                cells += [written(row.times, "{:.2f}"), written(row.beyond, "{:+.2f}")]
+                cells += [interval_text(row.times, "{:.2f}"), interval_text(row.beyond, "{:+.2f}")]
             gaussian = of["", GAUSSIAN, part]
             cells.append(f"{gaussian.times.mean:.2f}")
             lines.append(f"| {part} | {gaussian.pictures:,} | {' | '.join(cells)} |")
@@ -189,5 +189,5 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines).rstrip()
 
 
-def written(e: Estimate, form: str) -> str:
+def interval_text(e: Estimate, form: str) -> str:
     return f"{form.format(e.mean)} ({form.format(e.low)} to {form.format(e.high)})"

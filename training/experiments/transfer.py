@@ -57,12 +57,12 @@ class Row:
 @torch.no_grad()
 def embed(net: Network, images: Tensor) -> np.ndarray:
     """What the network's classifier reads of every picture of uint8 [N, 3, H, W]: float32 [N, D]."""
-    batches = images.tensor_split(math.ceil(len(images) / BATCH))  # alike in size: untrained() averages over them
+    batches = images.tensor_split(math.ceil(len(images) / BATCH))  # alike in size: build_untrained() averages over them
     parts = [net.embed(network_input(net, x)).float().cpu() for x in batches]
     return torch.cat(parts).numpy()
 
 
-def untrained(net: Network, images: Tensor) -> Network:
+def build_untrained(net: Network, images: Tensor) -> Network:
     """The network with random weights, its BatchNorms with the statistics of ``images`` uint8 [N, 3, H, W]."""
     torch.manual_seed(0)
     fresh = type(net)(**net.arguments).to(net.device, memory_format=torch.channels_last)
@@ -139,7 +139,7 @@ def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[P
         rows.append(row)
 
     for name, net in nets.items():
-        fresh = untrained(net, data.train.images)
+        fresh = build_untrained(net, data.train.images)
         for features, kind in {"trained": net, "untrained": fresh}.items():
             add(name, features, *(embed(kind, split.images) for split in (data.train, data.test)))
     add("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))

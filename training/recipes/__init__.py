@@ -1,7 +1,7 @@
 """Recipes: every choice of a training run in one frozen object, saved with the run.
 
-``fast`` and ``paper`` are one file each; ``registry.named("fast", dataset, arch)`` gives the one for a data set and a
-network.
+``fast`` and ``paper`` are one file each; ``registry.find_recipe("fast", dataset, arch)`` gives the recipe for a data
+set and a network.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from training.recipes import Recipe, fast, paper
 RECIPES = {"fast": fast.recipe, "paper": paper.recipe}
 
 
-def named(name: str, dataset: str, arch: str) -> Recipe:
+def find_recipe(name: str, dataset: str, arch: str) -> Recipe:
     """The recipe of that name for a data set and a network.
 
     Raises:

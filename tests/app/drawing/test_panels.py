@@ -21,8 +21,10 @@ def test_the_answer_states_the_explanations_numbers(networks, picture):
     five = sorted(found.probabilities.items(), key=lambda item: -item[1])[:5]
     assert " ".join(f"{name} {panels.per_cent(p)}" for name, p in five) in said
     assert "Its test error is 10.0 %" in said
-    terms = [f"{name} {words.signed(level.logit, plus=True)}" for name, level in found.levels.items()]
-    total = f"bias {words.signed(found.logit_bias, plus=True)} logit their sum {words.signed(found.logit, plus=True)}"
+    terms = [f"{name} {words.with_sign(level.logit, plus=True)}" for name, level in found.levels.items()]
+    total = (
+        f"bias {words.with_sign(found.logit_bias, plus=True)} logit their sum {words.with_sign(found.logit, plus=True)}"
+    )
     assert " ".join([*terms, total]) in said
 
 
@@ -32,7 +34,7 @@ def test_each_card_states_its_levels_numbers(networks, picture):
     for name, level in found.levels.items():
         h, w = level.grid
         peak, entropy = level.attention.max() * h * w, level.entropy
-        logit = words.signed(level.logit, plus=True)
+        logit = words.with_sign(level.logit, plus=True)
         numbers = f"Grid {h} × {w} Peak {peak:.1f} × uniform Entropy {entropy:.2f} Logit {logit}"
         assert numbers in read(panels.card(level, found.logit, scales[name], View()))
         share = "(50 %)" if level.logit > 0 else "(−50 %)"

@@ -137,7 +137,7 @@ def test_equation_is_that_of_the_network():
 
 @pytest.mark.parametrize("number, said", [(-0.004, "+0.00"), (0.004, "+0.00"), (-0.006, "−0.01"), (1.5, "+1.50")])
 def test_no_nought_has_a_minus_sign(number, said):
-    assert words.signed(number, plus=True) == said
+    assert words.with_sign(number, plus=True) == said
 
 
 def test_what_the_network_knows_is_named_where_that_is_short(networks, picture):
@@ -154,13 +154,13 @@ def test_class_names_cannot_inject(networks, picture):
 
 
 def test_numbers_have_a_minus_sign_as_wide_as_digits(networks, picture):
-    assert [words.signed(t, plus=True) for t in (-1.234, 0, 2)] == ["−1.23", "+0.00", "+2.00"]
+    assert [words.with_sign(t, plus=True) for t in (-1.234, 0, 2)] == ["−1.23", "+0.00", "+2.00"]
     found = networks.explain(picture, next(iter(networks.families)), "dp")
     assert "-" not in re.sub("<[^>]*>", "", panels.split_rows(found))
 
 
 def test_a_pictures_name_is_its_files():
-    assert words.called("/tmp/a/" + words.file_name("cheetah (photo)")) == "cheetah (photo)"
+    assert words.picture_name("/tmp/a/" + words.file_name("cheetah (photo)")) == "cheetah (photo)"
     of_the_test_set = words.file_name(words.test_picture(17, "cat"))
     assert words.about_picture(of_the_test_set) == "Test picture 17, labelled cat."
     assert words.about_picture("frog.png") == ""

@@ -15,7 +15,16 @@ from model.posthoc import to_side
 from tools import scenes
 from training.__main__ import main
 from training.data import DataError
-from training.data.objects import OBJECTS, Objects, birds, box_in_square, covered, illustrated, photographs, segmented
+from training.data.objects import (
+    OBJECTS,
+    Objects,
+    birds,
+    box_in_square,
+    cover,
+    illustrations,
+    masked_photographs,
+    photographs,
+)
 from training.data.photos import TEST_FOLD
 from training.data.stl10 import read_masks, read_photographs
 from training.experiments.localize import localize, table
@@ -136,11 +145,11 @@ def test_boxes_are_cut_and_scaled_with_the_photograph(box, size, expected, left)
 
 
 def test_a_box_covers_pixels_by_area():
-    coverage = covered((0.25, 0.5, 0.625, 1.0), 4)  # columns 1 and half of 2, rows 2 and 3
+    coverage = cover((0.25, 0.5, 0.625, 1.0), 4)  # columns 1 and half of 2, rows 2 and 3
     expected = torch.zeros(4, 4)
     expected[2:, 1], expected[2:, 2] = 1.0, 0.5
     assert torch.allclose(coverage, expected)
-    assert covered((0.1, 0.2, 0.7, 0.9), 32).mean().item() == pytest.approx(0.6 * 0.7)
+    assert cover((0.1, 0.2, 0.7, 0.9), 32).mean().item() == pytest.approx(0.6 * 0.7)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +195,7 @@ def test_a_damaged_photograph_is_named_in_one_sentence(cub, tmp_path):
 
 @pytest.fixture(scope="module")
 def drawn():
-    return illustrated(16)
+    return illustrations(16)
 
 
 def test_scenes_have_their_masks(drawn):
@@ -218,19 +227,19 @@ def test_photographs_with_pixel_masks_are_cut_with_them(tmp_path):
         pixels[10:30, left : left + 20], mask[10:30, left : left + 20] = (230, 20, 20), True
         Image.fromarray(pixels).save(tmp_path / f"coseg/images/Aero/{number}.jpg", quality=95)
         Image.fromarray(mask).save(tmp_path / f"coseg/masks/Aero/{number}.png")
-    found = segmented(tmp_path, 20)
+    found = masked_photographs(tmp_path, 20)
     assert (found.names, found.left_out) == (("airplane", "airplane"), 1)
     red = found.images[:, 0].float() - found.images[:, 1].float()
     assert (red / 210 - found.coverage).abs().mean() < 0.04 and found.coverage.mean() == 0.25
     Image.new("1", (4, 4)).save(tmp_path / "coseg/masks/Aero/0.png")
     with pytest.raises(DataError, match="1 of the 3 photographs of coseg are damaged, the first is 0.jpg"):
-        segmented(tmp_path, 20)
+        masked_photographs(tmp_path, 20)
     with pytest.raises(DataError, match="there are no photographs with masks"):
-        segmented(tmp_path / "none", 20)
+        masked_photographs(tmp_path / "none", 20)
 
 
 def test_real_photographs_with_pixel_masks(coseg_dir):
-    found = segmented(coseg_dir, 32)
+    found = masked_photographs(coseg_dir, 32)
     assert len(found.images) + found.left_out == 498 and {"airplane", "horse", "bus"} <= set(found.names)
     assert 0.05 < found.coverage.mean() < 0.6
 

@@ -13,7 +13,7 @@ from model.presets import normalise
 from training import data
 from training.__main__ import app
 from training.data import DataError, Dataset, Split
-from training.experiments.transfer import embed, probe, table, transfer, untrained
+from training.experiments.transfer import build_untrained, embed, probe, table, transfer
 
 STATISTICS = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.2, 0.2)}
 
@@ -62,7 +62,7 @@ def test_embed_is_the_networks_own(net):
 def test_untrained_has_other_weights_and_the_pictures_own_statistics(net):
     data = made_up(250)
     kept = {k: v.clone() for k, v in net.state_dict().items()}
-    fresh = untrained(net, data.train.images)
+    fresh = build_untrained(net, data.train.images)
     assert all(torch.equal(v, kept[k]) for k, v in net.state_dict().items())
     assert not fresh.training and not torch.equal(fresh.trunk.conv1[0].weight, net.trunk.conv1[0].weight)
     with torch.no_grad():
