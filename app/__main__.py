@@ -22,7 +22,7 @@ DATA = BUNDLED.parent.parent / "data"
 
 def serve(
     host: Annotated[
-        str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on; :: is every one of IPv6.")
+        str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on; :: is every IPv6 address.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", min=1, max=65535, help="Port to listen on.")] = 7860,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; by default cuda where there is one.")] = "",
@@ -41,11 +41,11 @@ def serve(
 
     checkpoints, data = checkpoints.expanduser(), data.expanduser()  # a shell leaves --data=~/data alone
     if fault := address.bind_fault(host, port):  # before anything slow is loaded
-        refuse(f"Port {port} of {host} cannot be listened on ({fault}): choose another with --port.")
+        refuse(f"Cannot listen on port {port} of {host} ({fault}): choose another with --port.")
     if data != DATA and (not os.path.isdir(data) or is_closed(data)):
-        refuse(f"{data} is no folder that can be read: leave --data out, or name the one with cifar-10-batches-py.")
+        refuse(f"{data} is not a folder that can be read: leave out --data, or name the one with cifar-10-batches-py.")
     if is_closed(checkpoints):
-        refuse(f"{checkpoints} may not be read by this program (user id {os.getuid()}).")
+        refuse(f"This program (user id {os.getuid()}) may not read {checkpoints}.")
     from model.machine import limit_threads
 
     limit_threads()
@@ -69,7 +69,7 @@ def serve(
     try:
         ui.launch(page, host, port)
     except OSError:
-        refuse(f"Port {port} of {host} cannot be listened on: choose another with --port.")
+        refuse(f"Cannot listen on port {port} of {host}: choose another with --port.")
 
 
 def is_closed(folder: Path) -> bool:
@@ -116,7 +116,7 @@ def load_networks(checkpoints: Path, wanted: str, warm: bool) -> tuple[str, Netw
         fault = first_line(e)
     if wanted or device == "cpu":
         refuse(f"The device {device} cannot be used here ({fault}): leave --device out, or say --device cpu.")
-    typer.echo(f"The CPU is used, as {device} cannot be ({fault}).", err=True)
+    typer.echo(f"Using the CPU: {device} cannot be used ({fault}).", err=True)
     return load_networks(checkpoints, "cpu", warm)
 
 

@@ -203,7 +203,7 @@ class Networks:
             raise CheckpointError(f"There is no such checkpoint; there are: {', '.join(self.families)}.")
         if len(there) < 2:
             raise CheckpointError(
-                "This checkpoint has weights for one compatibility only, so there is nothing to set beside it."
+                "This checkpoint has weights for one compatibility only, so there is nothing to compare."
             )
         return Comparison({name: self.explain(picture, family, name, side=side) for name in there})
 

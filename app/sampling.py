@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from app.networks import Networks
 from model import Network
 from model.datasets import dataset_title
 from model.presets import crop_square, network_input, to_pixels
+
+if TYPE_CHECKING:
+    from torchvision.datasets import CIFAR10
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
 DATASET = "cifar10"
@@ -51,7 +55,7 @@ class CifarTest:
     folder: Path = FOLDER
 
     @cached_property
-    def split(self):
+    def split(self) -> CIFAR10:
         """torchvision's CIFAR10.
 
         Raises:
@@ -235,7 +239,7 @@ def answers(networks: Networks, net: Network, tests: CifarTest, order: np.ndarra
             yield Named(index, tests.label(index), net.info.class_names[k], p, picture)
 
 
-def whole(value, least: int, most: int, what: str) -> int:
+def whole(value: object, least: int, most: int, what: str) -> int:
     """A whole number as programs and visitors may send it.
 
     Raises:

@@ -42,11 +42,13 @@ def names() -> None:
 def export(
     source: Annotated[str, typer.Argument(help="A checkpoint folder, the name of a shipped one, or a Hub id.")],
     destination: Annotated[Path, typer.Argument(help="The new checkpoint's folder, or the ONNX file.")],
-    prune: Annotated[bool, typer.Option("--prune", help="pc, uniform: leave the global branch out.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="pc, uniform: leave out the global branch, which changes no answer.")
+    ] = False,
     dtype: Annotated[Precision, typer.Option(help="The precision to store weights in.")] = Precision.float32,
     onnx: Annotated[bool, typer.Option("--onnx", help="Write one ONNX file instead, in float32.")] = False,
 ) -> None:
-    """Write a checkpoint again: pruned, in half precision, or as an ONNX file."""
+    """Write a checkpoint in another form: pruned, in half precision, or as an ONNX file."""
     import torch
 
     from model import AttendingNetwork, CheckpointError, Network
@@ -118,11 +120,11 @@ def explain(
 
 @app.command()
 def bench(
-    checkpoint: Annotated[str, typer.Option(help="Whose network is measured.")] = "vgg-att3-dp-cifar10-s",
-    count: Annotated[int, typer.Option(min=64, help="Pictures of 32 x 32 pixels, as PNG files.")] = 1024,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each way is timed, in turn.")] = 5,
+    checkpoint: Annotated[str, typer.Option(help="The network to measure.")] = "vgg-att3-dp-cifar10-s",
+    count: Annotated[int, typer.Option(min=64, help="Number of pictures: PNG files of 32 x 32 pixels.")] = 1024,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each of the two is timed, in turn.")] = 5,
 ) -> None:
-    """Measure `explain` against decoding the files and running the bare network, one after the other."""
+    """Compare the speed of `explain` with decoding the files and then running the bare network."""
     from model.bench import measure
 
     print(measure(checkpoint, count, rounds))

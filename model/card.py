@@ -93,7 +93,9 @@ def front_matter(name: str, config: Mapping) -> str:
         measured = [result]
     for result in measured:
         if not DATASET_TYPE.fullmatch(result.dataset_type) or not result.dataset_name or not name.strip():
-            raise ValueError(f"the Hub takes no card of {name!r} and of the data set {dataset!r}: rename them")
+            raise ValueError(
+                f"the Hub does not accept the names {name!r} and {dataset!r} of checkpoint and data set: rename them"
+            )
     data = ModelCardData(
         library_name="pytorch",
         pipeline_tag="image-classification",
@@ -122,8 +124,8 @@ def measurement(results: Mapping, dataset: str) -> str:
             low, high = (100 * v for v in results["interval"])
             text += f" (95 % interval {low:.2f} to {high:.2f})"
         text += (
-            ": one view of each image, weights in float32, measured once, after the last epoch. "
-            "The test images chose nothing."
+            ": one view of each image, computed in float32, after the last epoch. "
+            "No setting was chosen on the test images."
         )
         if "calibration" in results:
             text += f" Expected calibration error: {100 * results['calibration']:.2f} %."

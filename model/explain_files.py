@@ -162,9 +162,9 @@ def begin(out: Path, settings: dict, resume: bool, rank: int) -> None:
         if not resume:
             raise FolderError(f"{out} is not empty; go on with --resume, or name a new folder")
         if before is None:
-            raise FolderError(f"{out} is not empty, and holds nothing that could be gone on with")
+            raise FolderError(f"{out} is not empty, and holds no run to go on with")
         if other := [name for name in settings if before.get(name) != settings[name]]:
-            raise FolderError(f"{out} was begun with other {', '.join(other)}; name a new folder")
+            raise FolderError(f"{out} holds a run with other {', '.join(other)}; name a new folder")
     write_atomically(file, (json.dumps(settings, indent=1) + "\n").encode())
 
 

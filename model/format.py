@@ -113,7 +113,7 @@ def read_config(folder: Path) -> dict:
     ):
         raise CheckpointError(f"{name}: {CONFIG} does not describe one of our networks")
     if wrong := [key for key, fits in FITS.items() if key in config and not fits(config[key])]:
-        raise CheckpointError(f"{name}: {CONFIG} has something else than expected under {', '.join(wrong)}")
+        raise CheckpointError(f"{name}: {CONFIG} has unexpected values under {', '.join(wrong)}")
     return config
 
 

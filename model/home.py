@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 from typer.core import TyperGroup
 
@@ -11,7 +12,7 @@ from typer.core import TyperGroup
 class AtHome(TyperGroup):
     """Commands in whose arguments ``~/runs`` and ``--out=~/runs`` lie in the home folder."""
 
-    def parse_args(self, ctx, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [at_home(argument) for argument in args])
 
 

@@ -56,7 +56,7 @@ def find_cached(repo: str, revision: str | None) -> Path | None:
     try:
         files = [try_to_load_from_cache(repo, name, revision=revision) for name in (CONFIG, WEIGHTS)]
     except HFValidationError as e:
-        raise CheckpointError(f"there is no folder {repo}, and that is no name for a repository on the Hub") from e
+        raise CheckpointError(f"there is no folder {repo}, and a repository on the Hub cannot have that name") from e
     cached = [Path(file) for file in files if isinstance(file, str)]
     return cached[0].parent if len(cached) == len(files) else None
 

@@ -117,7 +117,7 @@ def ranks(maps: Tensor, seed: int = 0) -> Tensor:
 def blur(pixels: Tensor) -> Tensor:
     """Pixels [B, 3, H, W] under a Gaussian whose sigma is an eighth of the shorter side: colours stay, shapes go."""
     sigma = min(pixels.shape[2:]) / 8
-    return gaussian_blur(pixels, [2 * int(2.5 * sigma) + 1], [sigma])
+    return gaussian_blur(pixels, [2 * int(2.5 * sigma) + 1] * 2, [sigma] * 2)
 
 
 def delete(pictures: Tensor, maps: Tensor, shares: Sequence[float], seed: int = 0) -> Tensor:

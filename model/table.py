@@ -37,7 +37,7 @@ the global feature: see [README](../README.md#how-attention-is-computed).
 Then the head: `concat`, one linear layer over all attended vectors; `indep`, one for each level, their logits summed.
 Last the compatibility: `dp` <l, g> / sqrt(C), or undivided as published, or times a learnt factor (`scale_scores`);
 `pc` <u, l + g>; `additive` (ours) <u, tanh(W l + V g + b)>, W and V to C / 4 channels; `uniform` (a control) every
-position alike.
+position the same.
 
 A compatibility of your own is a module in [attention.py](../model/networks/attention.py) that makes scores [B, H, W] of
 local features [B, C, H, W] and g [B, C], and a row of `COMPATIBILITIES` below it: its name, its label on the page, its
@@ -51,7 +51,7 @@ formula, and whether it uses g. Then every name above can be built with it, and 
 - `resnet164`: the stride of a stage is in its first 1 x 1 convolution, and the first block's shortcut starts after the
   shared BN-ReLU, both as in the author's code. Attention reads the stages' raw outputs.
 - BatchNorm on vectors (heads, projections of g, the two linear layers of `vgg`) has eps 1e-3, as that on maps; the
-  author's has 1e-5. The shipped checkpoints learnt with 1e-3.
+  author's has 1e-5. The shipped checkpoints were trained with 1e-3.
 - At 80 x 80 (`input_size=80`, CUB-200 in the paper) the pool after conv7 is 5 x 5, as the author's att2 and progressive
   attention have it, so that all maps behind it keep the sizes below. Two differ there: conv7's map in att3 is 80 x 80
   (the author's is brought to 32 x 32), and `vgg` (the author's pools by 2 after conv7, after conv12 too, and by 3 at

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageMetadata, PackageNotFoundError, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -43,7 +43,7 @@ def licences(names: list[str]) -> dict[str, tuple[str, str]]:
     return dict(sorted(found.items()))
 
 
-def licence(metadata) -> str:
+def licence(metadata: PackageMetadata) -> str:
     """A package's licence in a few words; "" where it says none."""
     classes = [c.rpartition(" :: ")[2] for c in metadata.get_all("Classifier", []) if c.startswith("License ::")]
     said = metadata.get("License-Expression") or ", ".join(classes) or metadata.get("License") or ""

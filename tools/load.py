@@ -172,7 +172,7 @@ def serve_nothing() -> None:
 
     from app.inputs import picture_input
 
-    def nothing(image, pictures):
+    def nothing(image: object, pictures: object) -> dict:
         return {}
 
     with gr.Blocks() as page:

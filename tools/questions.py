@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -76,7 +77,7 @@ def number_cells(axes: Axes, asked: Asked) -> None:
         axes.text(x, y, f"{100 * share:.0f} %", color="white", weight="bold", fontsize=9, va="bottom", bbox=box)
 
 
-def main(folder=BUNDLED) -> None:
+def main(folder: Path = BUNDLED) -> None:
     """Writes the figure in both colours."""
     scene = [REPO / "assets" / "examples" / f"{name}.png" for name in SCENE]
     try:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from model.datasets import DATASETS
 from model.home import AtHome
 from training.recipes import Recipe
 
@@ -21,8 +22,9 @@ Checkpoints = Annotated[list[str], typer.Argument(help="Runs, checkpoint folders
 DataDir = Annotated[Path, typer.Option(help="Where the data are.")]
 SplitSeed = Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on the last line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
 Pictures = Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")]
+INPUT_SIZE = f"{', '.join(k for k, v in DATASETS.items() if v.resizable)}: side in pixels; 0 is the data set's own."
 SCALES = {"yes": True, "no": False, "learnt": "learnt"}
 app = typer.Typer(
     cls=AtHome, add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks."
@@ -48,26 +50,37 @@ def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 def fit(
     out: Annotated[Path, typer.Option(help="The run's folder.")],
     arch: Annotated[str, typer.Option(help="Which network, by name: python -m model list.")] = "vgg-att3-concat-dp",
-    dataset: Annotated[str, typer.Option(help="cifar10, cifar100, svhn, cub or folder:PATH.")] = "cifar10",
+    dataset: Annotated[str, typer.Option(help=f"{', '.join(DATASETS)}:PATH.")] = "cifar10",
     data_dir: DataDir = Path("data"),
-    recipe: Annotated[str, typer.Option(help="fast or paper; the options below change one thing of it each.")] = "fast",
+    recipe: Annotated[
+        str, typer.Option(help="fast or paper. Each option from --stages on changes one of its settings.")
+    ] = "fast",
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
-    scale_scores: Annotated[str | None, typer.Option(help="dp, divided by sqrt(channels): yes, no or learnt.")] = None,
+    scale_scores: Annotated[
+        str | None,
+        typer.Option(help="dp: divide scores by sqrt(channels): yes, no or learnt. Default: yes; paper: no."),
+    ] = None,
     start: Annotated[
-        str, typer.Option(help="A checkpoint to start from; the classifier too, if the classes agree.")
+        str, typer.Option(help="A checkpoint to start from. Its classifier is kept if the classes are the same.")
     ] = "",
-    seed: Annotated[int, typer.Option(min=0, max=2**31)] = 0,
-    input_size: Annotated[int, typer.Option(min=0, help="cub and folder: side in pixels; 0 is the default.")] = 0,
-    split_seed: Annotated[int, typer.Option(min=0, help="Chooses held-out pictures, and a folder's test split.")] = 0,
-    holdout: Annotated[int, typer.Option(min=0, help="Training pictures to hold out and choose settings by.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Decides everything that is random.")] = 0,
+    input_size: Annotated[int, typer.Option(min=0, help=INPUT_SIZE)] = 0,
+    split_seed: Annotated[
+        int, typer.Option(min=0, help="Chooses held-out pictures, and a folder's test pictures.")
+    ] = 0,
+    holdout: Annotated[
+        int, typer.Option(min=0, help="Number of training pictures to set aside, to choose settings by.")
+    ] = 0,
     limit: Annotated[int, typer.Option(min=0, help="Number of training pictures, drawn at random; 0 is all.")] = 0,
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
     device: Device = "auto",
-    save_every: Annotated[int, typer.Option(min=0, help="Save the state after this many steps, too.")] = 0,
+    save_every: Annotated[
+        int, typer.Option(min=0, help="Also save the state every so many steps; 0: after each epoch only.")
+    ] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     **changes: Any,
 ) -> None:
-    """Train a network from scratch; the checkpoint in --out is that of the last epoch."""
+    """Train a network. The checkpoint in --out is that of the last epoch."""
     from model.card import front_matter
     from training import data
     from training.fit import Run, Stopped
@@ -121,16 +134,16 @@ def fit(
 
 @app.command()
 def evaluate(
-    checkpoint: Annotated[str, typer.Argument(help="A run, a checkpoint folder, or a Hub id.")],
-    dataset: Annotated[str, typer.Option(help="Which data; default: those it was trained on.")] = "",
+    checkpoint: Annotated[str, typer.Argument(help="A run, a checkpoint folder, a shipped name, or a Hub id.")],
+    dataset: Annotated[str, typer.Option(help="The data set; default: the one it was trained on.")] = "",
     data_dir: DataDir = Path("data"),
     split_seed: SplitSeed = None,
-    confusion: Annotated[Path | None, typer.Option(help="Draw the confusion matrix as a PNG there.")] = None,
+    confusion: Annotated[Path | None, typer.Option(help="Draw the confusion matrix into this PNG file.")] = None,
     save: Annotated[bool, typer.Option("--save", help="Keep the result in the checkpoint's config and card.")] = False,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure a checkpoint's error on the whole test split, per class, and its calibration."""
+    """Measure a checkpoint's error on all test pictures, in total and by class, and its calibration."""
     from training import evaluate as measuring
     from training.experiments import run
 
@@ -163,7 +176,7 @@ def compare(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Do two networks of one data set differ? Their errors on the same test pictures, paired."""
+    """Compare the errors of two or more networks on the same test pictures."""
     from training.experiments.run import experiment
 
     if len(set(checkpoints)) < 2:
@@ -180,7 +193,7 @@ def deletion(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure whether networks miss the pixels that their maps highlight."""
+    """Blur the pixels that a map highlights, and measure how far the answer's probability falls."""
     from training.experiments.run import experiment
 
     experiment("deletion", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures)
@@ -195,7 +208,7 @@ def maps(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure how sharp maps are, and how far the picture, and another picture's question, moves them."""
+    """Measure how sharp maps are, and how much they change with the picture and with the question."""
     from training.experiments.run import experiment
 
     experiment("maps", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures)
@@ -205,7 +218,7 @@ def maps(
 def ask(
     checkpoints: Checkpoints,
     scenes: Annotated[int, typer.Option(min=2, help="How many scenes of each kind.")] = 1000,
-    posthoc: Annotated[int, typer.Option(min=1, help="How many of them for Grad-CAM, saliency and CAM.")] = 1000,
+    posthoc: Annotated[int, typer.Option(min=1, help="How many of these for Grad-CAM, saliency and CAM.")] = 1000,
     pictures: Annotated[int, typer.Option(min=1, help="How many single test pictures.")] = 10000,
     save: Annotated[bool, typer.Option("--save", help="Add the results to each checkpoint's config and card.")] = False,
     data_dir: DataDir = Path("data"),
@@ -213,7 +226,7 @@ def ask(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Ask composed scenes for one of the pictures in them: how much of each map lies there, what is answered."""
+    """Ask composed scenes for one of their pictures: how much of the map lies on it, and what is answered."""
     from training.experiments.run import experiment
 
     options = {"scenes": scenes, "posthoc": posthoc, "pictures": pictures, "save": save}
@@ -231,7 +244,7 @@ def robustness(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure errors, and how far maps move, on adversarial pictures."""
+    """Measure errors, and how much maps change, on adversarial pictures."""
     from training.experiments.robustness import check_attack, parse_epsilons
     from training.experiments.run import experiment
 
@@ -248,7 +261,7 @@ def transfer(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Train a linear classifier for other data on frozen features, beside untrained ones and pixels."""
+    """Classify another data set by a linear layer on frozen features; beside untrained features and pixels."""
     from training.experiments.run import experiment
 
     experiment("transfer", checkpoints, data_dir, split_seed, device, as_json, dataset)
@@ -258,8 +271,10 @@ def transfer(
 def push(
     run: Annotated[Path, typer.Argument(help="A run or checkpoint folder.")],
     repo: Annotated[str, typer.Argument(help="Where to, as user/repo.")],
-    private: Annotated[bool, typer.Option("--private", help="A new repository is private.")] = False,
-    overwrite_readme: Annotated[bool, typer.Option("--overwrite-readme", help="Replace its card.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    overwrite_readme: Annotated[
+        bool, typer.Option("--overwrite-readme", help="Replace a card that is already there.")
+    ] = False,
 ) -> None:
     """Publish a checkpoint on the Hugging Face Hub, in one commit."""
     from training.push import push as publish
@@ -271,8 +286,12 @@ def push(
 def localize(
     checkpoints: Checkpoints,
     dataset: Annotated[str, typer.Option(help="birds (and scenes), stl10 or coseg.")] = "birds",
-    side: Annotated[list[int], typer.Option(help="Pixels; may be given several times; default: its own.")] = [],  # noqa: B006
-    parts: Annotated[bool, typer.Option("--parts", help="Attention on each part of CUB's birds instead.")] = False,
+    side: Annotated[
+        list[int], typer.Option(help="Side in pixels; may be given several times; default: the network's own.")
+    ] = [],  # noqa: B006
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Measure attention on each part of CUB's birds instead.")
+    ] = False,
     data_dir: Annotated[Path, typer.Option(help="Where CUB_200_2011, stl10_binary or coseg is.")] = Path("data"),
     device: Device = "auto",
     as_json: AsJson = False,
@@ -298,13 +317,13 @@ def bench(
     arch: Annotated[str, typer.Option(help="Which network.")] = "vgg-att3-concat-dp",
     width: Annotated[float, typer.Option(help="Multiplies every channel count.")] = 0.25,
     data_dir: Annotated[Path, typer.Option(help="Where CIFAR-10 is.")] = Path("data"),
-    steps: Annotated[int, typer.Option(min=1, help="Steps a round.")] = 8,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each, alternating.")] = 5,
-    workers: Annotated[int, typer.Option(min=0, help="The textbook loader's processes.")] = 2,
-    compiled: Annotated[bool, typer.Option("--compiled", help="Ours through torch.compile, too.")] = False,
+    steps: Annotated[int, typer.Option(min=1, help="Steps in a round.")] = 8,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each step, in turn.")] = 5,
+    workers: Annotated[int, typer.Option(min=0, help="Processes of the textbook loader.")] = 2,
+    compiled: Annotated[bool, typer.Option("--compiled", help="Also time ours under torch.compile.")] = False,
     device: Device = "auto",
 ) -> None:
-    """Measure our training step beside a textbook step, on the same network in the same run."""
+    """Time our training step beside a textbook step, on the same network in the same run."""
     from training import bench as benchmark
     from training import data
 
@@ -315,7 +334,7 @@ def bench(
 
 @app.command()
 def report() -> None:
-    """Write the tables of README.md and docs/results.md anew, from the shipped checkpoints."""
+    """Write the tables of README.md and docs/results.md again, from the shipped checkpoints."""
     from training.report import report as write
 
     for file in write():

@@ -17,7 +17,7 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
@@ -62,7 +62,7 @@ class Speed:
 class Pictures(TorchDataset):
     """Single pictures through per-picture transforms, as textbooks have it."""
 
-    def __init__(self, split: Split, mean, std):
+    def __init__(self, split: Split, mean: Sequence[float], std: Sequence[float]):
         from torchvision.transforms import v2
 
         self.split = split

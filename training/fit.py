@@ -250,7 +250,7 @@ class Run:
         """
         terminals = [fd for fd in (1, 2) if os.isatty(fd)]
 
-        def ask(number: int, _) -> None:
+        def ask(number: int, _: object) -> None:
             self.asked_to_stop = True
             if number == signal.SIGINT:
                 signal.signal(number, signal.default_int_handler)

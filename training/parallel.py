@@ -36,7 +36,7 @@ def accelerator(device: str) -> Accelerator:
     if fault and device == "cuda":
         raise ValueError(f"the CUDA device cannot be used ({fault})")
     if fault:
-        print(f"note: the CPU is used, as the CUDA device cannot be ({fault})", file=sys.stderr, flush=True)
+        print(f"note: using the CPU, because the CUDA device cannot be used ({fault})", file=sys.stderr, flush=True)
         device = "cpu"
     limit_threads()
     # Under pc nothing depends on the global branch, so its parameters stay without a gradient.
@@ -75,11 +75,11 @@ class SumOverProcesses(torch.autograd.Function):
     """Sums a tensor over all processes; its gradient is that of all processes' losses."""
 
     @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:
+    def forward(ctx: object, x: Tensor) -> Tensor:
         return SumOverProcesses.backward(ctx, x)
 
     @staticmethod
-    def backward(ctx, x: Tensor) -> Tensor:
+    def backward(ctx: object, x: Tensor) -> Tensor:
         total = x.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total

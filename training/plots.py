@@ -6,6 +6,10 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # matplotlib takes a second
+    from matplotlib.figure import Figure
 
 LONGEST = 24  # letters of a label
 
@@ -75,7 +79,7 @@ def characters(file: str) -> set[int]:
         return set()
 
 
-def png(figure) -> bytes:
+def png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

@@ -101,7 +101,9 @@ def check_name(repo: str) -> None:
     except HFValidationError:
         valid = False
     if not valid:
-        raise PushError(f"{repo!r} is no name for a repository: say user/name, in letters, digits, '-', '_' and '.'")
+        raise PushError(
+            f"{repo!r} is not the name of a repository: write user/name, in letters, digits, '-', '_' and '.'"
+        )
 
 
 def read_run(run: Path) -> Network:

@@ -14,7 +14,7 @@ from app.examples import Example
 from model import render
 from model.ask import Asked, ClassAsked
 from model.composed import Grid
-from model.explanation import Level
+from model.explanation import Explanation, Level
 
 FIRST = 12  # classes shown at once; the rest are folded away
 LIKELY = 0.5  # a class below it is drawn as absent
@@ -117,7 +117,7 @@ def answer(found: Asked, names: Sequence[str], asker: str, explanation: str) -> 
 <div class="levels">{rest}</div><p class="note">{escape(found.note)} {LEGEND}</p></div>"""
 
 
-def bars(title: str, explanation) -> str:
+def bars(title: str, explanation: Explanation) -> str:
     return f"<section><h3>{title}</h3>{panels.probability_rows(explanation)}</section>"
 
 

@@ -90,8 +90,8 @@ def checkpoints(networks: Networks) -> str:
     made = "".join(training_item(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
 <p>Test error: the share of all test images that the network misclassifies, as measured and stored with its weights. If
-two intervals overlap widely, the errors do not say which network is better. Attention has lowered the error only if it
-is clearly lower than that of a control that was trained as long. The controls: uniform weighs all positions alike,
+two intervals overlap widely, the errors do not say which network is better. Attention helped only if the error is
+clearly lower than that of a control that was trained equally long. The controls: uniform weighs all positions alike,
 vgg-gap averages its last layer, vgg-global classifies g alone. Width multiplies every channel count; 1 is the
 paper's.</p>
 {table("The checkpoints", COLUMNS, rows)}

@@ -20,7 +20,7 @@ from app.server.gpu import on_gpu
 from app.server.gradio_patches import as_text
 from app.site import Site
 
-START = "Click pictures to compose a scene, one to four of them: the answer comes here."
+START = "Click one to four pictures to compose a scene. The answer appears here."
 CLICKED = Path(__file__).with_name("ask.js").read_text("utf-8")
 FIRST_SCENE = ("deer", "automobile", "frog", "ship")
 FIRST = 2  # the picture of the first scene that is asked for
@@ -201,8 +201,8 @@ def add_endpoint(site: Site) -> None:
             question: a picture that asks with its global feature; or leave it out and say about.
             about: the name of a class that asks, by the mean global feature of its training pictures.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s-ask, or a family: vgg-att3-cifar10-s-ask.
-            compatibility: dp, pc or additive; under pc no question moves anything. Leave it out where checkpoint names
-                one; of a family, the one with the lowest error then answers.
+            compatibility: dp, pc or additive; under pc no question moves anything. Without it, a
+                checkpoint answers with its own, and a family with that of the lowest error.
             side: in pixels, at which the network reads each picture; 0 is its own.
 
         Returns:
@@ -211,10 +211,10 @@ def add_endpoint(site: Site) -> None:
             Pearson's r of both maps by level (null where a map is even); note, in words what the question changed.
         """
         if (question is None) == (not about):
-            raise PictureError("A question is needed, and one alone: a picture as question, or a class as about.")
+            raise PictureError("Send one question: either a picture as question, or the name of a class as about.")
         net = site.networks.network(checkpoint, compatibility)
         if about and about not in net.info.class_names:
-            raise PictureError(f"{about[:80]} is none of the classes: {', '.join(net.info.class_names)}.")
+            raise PictureError(f"{about[:80]} is not one of the classes: {', '.join(net.info.class_names)}.")
         if not takes_names(net) and about:
             raise PictureError("This checkpoint cannot be asked for a class by name: send a picture as question.")
         seen = look(site.networks, [given(image)], checkpoint, compatibility, side)

@@ -192,8 +192,8 @@ def add_endpoint(site: Site) -> None:
         Args:
             image: the picture, as gradio_client's handle_file gives it; its centred square is used.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
-            compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive. Leave it out where
-                checkpoint names one; of a family, the one with the lowest error then answers.
+            compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive. Without it,
+                a checkpoint answers with its own, and a family with that of the lowest error.
             side: in pixels, at which the network reads the picture; 0 is its own. A larger side gives finer maps.
             pictures: false leaves the pictures out, which takes a fraction of the time.
 

@@ -25,12 +25,12 @@ KINDS = {
     CAM: ("CAM", "VGG-GAP's features, weighted for its class"),
 }
 CAUTION = (
-    "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels lie scattered, and "
-    "those of a map in patches. The same map moved elsewhere is as patchy, and differs in place alone. Even a map that "
-    "points nowhere beats about half of its moves. A map that points to the middle beats most of them if the object "
-    "stands there. One map is always the best of several, and this is a single picture: compare with care. Blurred: by "
-    "a Gaussian whose sigma is an eighth of the picture's side. Moved: shifted by at least a quarter of the side; what "
-    "leaves on one side comes back on the other."
+    "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels are scattered; "
+    "the pixels of a map lie in patches. The moved map has the same patches in another place. Even a map that points "
+    "nowhere beats about half of its moves. A map that points to the middle beats most of them if the object is there. "
+    "One map is always the best of several, and this is a single picture: compare with care. Blurred: by a Gaussian "
+    "whose sigma is an eighth of the picture's side. Moved: shifted by at least a quarter of the side; what leaves on "
+    "one side comes back on the other."
 )
 
 
@@ -83,9 +83,9 @@ def furthest(found: Others) -> str:
     if fall >= moved:
         return "Here no map's pixels matter more than those of the same map moved elsewhere."
     return (
-        f"Here the place of <b>{title_of(found, name)[0]}</b> matters most: {panels.per_cent(fall)} are left on "
-        f"average, and {panels.per_cent(moved)} when the map is moved elsewhere. {found.attending.steeper[name]} of "
-        f"{DRAWS} moves cost less."
+        f"Here the place of <b>{title_of(found, name)[0]}</b> matters most: the probability falls to "
+        f"{panels.per_cent(fall)} on average, and to {panels.per_cent(moved)} when the map is moved elsewhere. "
+        f"{found.attending.steeper[name]} of {DRAWS} moves cost less."
     )
 
 
@@ -105,7 +105,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
     if name == CAM:
         error = "" if checked.test_error is None else f" (test error {100 * checked.test_error:.1f} %)"
         whose = (
-            f'<p class="whose">Another network, VGG-GAP{error}: it says <b>{escape(checked.answer)}</b> '
+            f'<p class="whose">Another network, VGG-GAP{error}: its answer is <b>{escape(checked.answer)}</b>, '
             f"{panels.per_cent(checked.probability)}; map and lines are its own.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>

@@ -151,9 +151,9 @@ def test_api(client, networks, picture, picture_file, compatibility, by_name):  
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({}, "A question is needed"),
-        ({"about": "frog", "question": True}, "A question is needed"),
-        ({"about": "unicorn"}, "unicorn is none of the classes: airplane, "),
+        ({}, "Send one question: either"),
+        ({"about": "frog", "question": True}, "Send one question: either"),
+        ({"about": "unicorn"}, "unicorn is not one of the classes: airplane, "),
         ({"about": "frog", "compatibility": "additive"}, "There are no weights for that"),
         ({"about": "frog", "side": 5000}, "Side must be 0 or a whole number"),
     ],

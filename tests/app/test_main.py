@@ -120,7 +120,7 @@ def test_a_card_that_does_not_compute_leaves_the_page_on_the_cpu(served, monkeyp
     result, networks = served()
     assert result.exit_code == 0 and "on cpu" in result.stdout
     assert networks.network(FAMILY, "dp").device.type == "cpu"
-    assert result.stderr.startswith("The CPU is used, as cuda cannot be (") and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("Using the CPU: cuda cannot be used (") and result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA error: no kernel image\nCompile with"), torch.OutOfMemoryError()])

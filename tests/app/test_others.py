@@ -134,7 +134,7 @@ def test_html_has_every_number(found):
     assert np.allclose(shown, 100 * np.array(lines), atol=0.051)
     assert [name for name, _ in rows][:11:2] == [*LEVELS, "Saliency", "Grad-CAM", "random pixels"]
     assert [name for name, _ in rows][1:10:2] == [f"{name}, moved" for name, _ in rows[:10:2]]
-    assert f"it says <b>{found.gap.answer}</b>" in html and "Another network, VGG-GAP" in html
+    assert f"its answer is <b>{found.gap.answer}</b>" in html and "Another network, VGG-GAP" in html
     assert "mean of 10 draws" in html and "mean of 10 moves" in html and "because" not in html
 
 
@@ -170,7 +170,7 @@ MOVED = {"conv7": (0.9, 0.31), SALIENCY: (0.9, 0.72), GRAD_CAM: (0.9, 0.6)}
 
 def test_the_furthest_below_itself_moved_is_named_where_there_is_one():
     html = draw(made_up(FALLS, MOVED))
-    assert "the place of <b>Grad-CAM</b> matters most: 50.0 % are left on average, and 60.0 % when the map is" in html
+    assert "<b>Grad-CAM</b> matters most: the probability falls to 50.0 % on average, and to 60.0 % when" in html
     assert "7 of 10 moves cost less" in html
     assert "no map's pixels matter more than those of the same map moved" in draw(made_up(MOVED, FALLS))
 

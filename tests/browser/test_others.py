@@ -66,7 +66,7 @@ def assert_shows(page: Page, said: dict) -> None:
         lines += [cam["fall"], cam["moved"], said["cam"]["random"]]
         names += [f"CAM, of VGG-GAP's {said['cam']['class']}", "CAM, moved", "random pixels, VGG-GAP"]
         answers.append(said["cam"]["class"])
-        assert f"it says {said['cam']['class']}" in page.locator(".others .whose").inner_text()
+        assert f"its answer is {said['cam']['class']}" in page.locator(".others .whose").inner_text()
     else:
         assert page.locator(".others .absent").inner_text() == said["note"]
     shown = rows(page)

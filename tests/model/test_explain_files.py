@@ -94,13 +94,13 @@ def test_a_run_that_was_stopped_goes_on_where_it_stopped(net, files, tmp_path):
 
 def test_only_the_same_run_goes_on(net, files, tmp_path):
     explain_files.explain_files(net, files, tmp_path / "out")
-    with pytest.raises(FolderError, match="was begun with other side;"):
+    with pytest.raises(FolderError, match="holds a run with other side;"):
         explain_files.explain_files(net, files, tmp_path / "out", side=48, resume=True)
-    with pytest.raises(FolderError, match="was begun with other files, sha256_of_file_names;"):
+    with pytest.raises(FolderError, match="holds a run with other files, sha256_of_file_names;"):
         explain_files.explain_files(net, files[1:], tmp_path / "out", resume=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("")
-    with pytest.raises(FolderError, match="holds nothing that could be gone on with"):
+    with pytest.raises(FolderError, match="holds no run to go on with"):
         explain_files.explain_files(net, files, tmp_path / "mine", resume=True)
 
 

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from model.datasets import DATASETS
 from training.__main__ import app
 from training.recipes import Recipe
 
@@ -32,6 +33,11 @@ def test_commands_are_documented():
 def test_a_documented_command_is_understood(line):
     name, *arguments = shlex.split(line)
     COMMANDS[name].make_context(name, arguments)  # an unknown option, or a value of another kind, raises
+
+
+def test_every_data_set_is_listed_by_help():
+    (says,) = (option.help for option in COMMANDS["fit"].params if option.name == "dataset")
+    assert says == ", ".join(DATASETS) + ":PATH."
 
 
 def test_every_field_of_a_recipe_is_an_option():

@@ -18,7 +18,7 @@ def card(monkeypatch):
 
 def test_a_card_that_does_not_compute_leaves_training_on_the_cpu(card, capsys):
     assert accelerator("auto").device.type == "cpu"
-    assert capsys.readouterr().err.startswith("note: the CPU is used, as the CUDA device cannot be (")
+    assert capsys.readouterr().err.startswith("note: using the CPU, because the CUDA device cannot be used (")
 
 
 def test_a_card_that_was_asked_for_is_refused_with_the_reason(card):

@@ -212,7 +212,7 @@ def test_a_connection_that_stays_cut_leaves_nothing_and_a_later_push_is_whole(hu
 
 @pytest.mark.parametrize("name", ["tiny", "user/tiny/x", "user/a b", "user/-a", "../tiny", "user/", "", "user/a--b"])
 def test_a_bad_name_is_refused_before_any_call(hub, run, name):
-    assert "is no name for a repository" in refusal(run, name)
+    assert "is not the name of a repository" in refusal(run, name)
     assert not hub.requests
 
 

@@ -50,5 +50,5 @@ def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: in
         title = unicodedata.normalize("NFC", Path(name[7:]).expanduser().resolve().name)
         name = "folder:" + "".join(letter if letter.isprintable() else " " for letter in title)
     if not min(std):
-        raise DataError(f"all training pictures of {name} are of one and the same colour")
+        raise DataError(f"all training pictures of {name} have one and the same colour")
     return Dataset(name, train, test, class_names, mean, std, *more_tests)

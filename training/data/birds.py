@@ -56,7 +56,7 @@ def cub_records(root: Path) -> tuple[list[Bird], tuple[str, ...]]:
             f"from https://www.vision.caltech.edu/datasets/cub_200_2011/) into {root.parent}"
         ) from e
     except (OSError, ValueError, KeyError) as e:  # unreadable; not numbers or not in pairs; not in every list
-        raise DataError(f"the lists of CUB-200-2011 in {root} are damaged: put them there again") from e
+        raise DataError(f"the lists of CUB-200-2011 in {root} are damaged: copy them there again") from e
     return birds, tuple(classes[k].split(".", 1)[-1].replace("_", " ") for k in present)
 
 

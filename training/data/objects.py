@@ -51,7 +51,9 @@ class Objects:
         """
         kept = [i for i, name in enumerate(self.names) if name in known]
         if not kept:
-            raise DataError(f"not all networks know a class of these pictures ({', '.join(sorted(set(self.names)))})")
+            raise DataError(
+                f"no class of these pictures is known to all networks ({', '.join(sorted(set(self.names)))})"
+            )
         if len(kept) == len(self.names):
             return self
         names, left_out = tuple(self.names[i] for i in kept), self.left_out + len(self.names) - len(kept)

@@ -69,7 +69,7 @@ def read_photographs(data_dir: Path) -> Photographs:
             f"fold_indices.txt, from https://cs.stanford.edu/~acoates/stl10/) into {data_dir}"
         ) from e
     except (ValueError, RuntimeError) as e:
-        raise DataError(f"the files of STL-10 in {folder} are damaged: put them there again") from e
+        raise DataError(f"the files of STL-10 in {folder} are damaged: copy them there again") from e
     return Photographs(torch.from_numpy(np.ascontiguousarray(pixels)), torch.from_numpy(labels), names, folds)
 
 
@@ -85,7 +85,7 @@ def read_masks(data_dir: Path) -> Tensor:
     except FileNotFoundError as e:
         raise DataError(f"there are no object masks of STL-10: {file} is missing") from e
     except ValueError as e:
-        raise DataError(f"{file} is damaged: put it there again") from e
+        raise DataError(f"{file} is damaged: copy it there again") from e
 
 
 def resize_all(images: Tensor, side: int, mode: str = "bicubic") -> Tensor:

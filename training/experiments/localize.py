@@ -138,7 +138,7 @@ def check(name: str, net: Network, dataset: str) -> None:
     if missing := set(scenes.SCENES) - set(net.info.class_names):
         raise DataError(f"{name} does not know the class {min(missing)}: use a checkpoint trained on CIFAR-10")
     if dataset == "stl10" and "stl10" in f"{net.info.dataset} {net.info.recipe.get('start')}":
-        raise DataError(f"{name} was trained on photographs of STL-10 that would be measured")
+        raise DataError(f"{name} was trained on some of the photographs of STL-10 that would be measured")
 
 
 def measure(name: str, net: Network | None, side: int, choosing: Objects, shown: dict[str, Objects]) -> Iterator[Row]:

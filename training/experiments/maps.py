@@ -78,7 +78,7 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
         DataError: the classes of ``data`` are not those of the network.
     """
     if net.map_kind is not ATTENTION:
-        raise ValueError(f"{name} is a {type(net).__name__}, whose attention, if any, is not the paper's")
+        raise ValueError(f"{name} is a {type(net).__name__}, and this command measures the paper's attention only")
     check_classes(net, data)
     some = data.test.draw(pictures)
     if len(some) < 2:

@@ -20,70 +20,80 @@ def setting(
     high: float | None = None,
     read: Callable[[str], Any] | None = None,
 ) -> Any:
-    """A field of a recipe that is an option of the command line, too.
+    """A field of a recipe that is also an option of the command line.
 
     Args:
-        default: its value where nothing is said; ``MISSING`` where every recipe says it.
-        help: what it is.
+        default: its value; ``MISSING`` where every recipe must give one.
+        help: what it means.
         low, high: the least and the greatest value on the command line.
-        read: makes the value of what is typed, where that is no plain number or word.
+        read: turns what is typed into the value, where that is more than a number or a word.
     """
     return field(default=default, metadata={"help": help, "low": low, "high": high, "read": read})
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train: each field with what it means, which ``fit --help`` prints.
+    """How to train. ``fit --help`` prints what each field means.
 
-    All lengths in pixels are for pictures of 32 x 32, and scaled for others.
+    Lengths in pixels are for pictures of 32 x 32; they are scaled for others.
     """
 
     name: str
     stages: tuple[tuple[int, int], ...] = setting(
-        MISSING, "Pixels x epochs in turn, such as 16x4,24x3,32x3. A side of 0 is the pictures' own.", read=parse_stages
+        MISSING,
+        "Side in pixels x epochs, in turn, such as 16x4,24x3,32x3. A side of 0 is the pictures' own.",
+        read=parse_stages,
     )
     batch_size: int = setting(128, "Pictures in a step, over all processes together.", low=2)
-    lr: float = setting(0.1, "Peak learning rate of a one-cycle schedule; with milestones, the first rate.")
-    warmup: float = setting(0.0, "Share of the steps in which a one-cycle rate rises; then it falls to 0.", 0, 1)
+    lr: float = setting(0.1, "Highest learning rate of the one-cycle schedule; with --milestones, the first rate.")
+    warmup: float = setting(0.0, "One-cycle: share of the steps in which the rate rises; then it falls to 0.", 0, 1)
     milestones: tuple[tuple[int, float], ...] = setting(
         (),
-        "Epoch:factor, such as 60:0.2,120:0.2: from that epoch on (counted from 0) the rate is multiplied; none is "
-        "one-cycle.",
+        "Epoch:factor, such as 60:0.2,120:0.2. From that epoch on, counted from 0, the rate is multiplied by the "
+        "factor. none: the one-cycle schedule.",
         read=parse_milestones,
     )
-    momentum: float = setting(0.9, "Of SGD, in PyTorch's terms: no dampening.", 0, 0.999)
+    momentum: float = setting(0.9, "Momentum of SGD, without dampening.", 0, 0.999)
     nesterov: bool = setting(False, "Nesterov momentum.")
-    weight_decay: float = setting(5e-4, "L2 penalty.", 0)
-    decay_all: bool = setting(False, "Penalise biases and norms too, not only convolutions and linear layers.")
-    label_smoothing: float = setting(0.0, "Mass taken from the right class and spread over all.", 0, 0.9)
-    ema: float = setting(0.0, "Decay of the averaged weights in a step; 0 keeps the raw weights.", 0, 0.99999)
+    weight_decay: float = setting(5e-4, "Weight of the L2 penalty.", 0)
+    decay_all: bool = setting(
+        False, "Also penalise biases and norms, not only the weights of convolutions and linear layers."
+    )
+    label_smoothing: float = setting(0.0, "Probability taken from the right class and spread over all classes.", 0, 0.9)
+    ema: float = setting(0.0, "Decay of the running average of the weights in a step; 0: no average.", 0, 0.99999)
     dropout: float = setting(1.0, "Multiplies the paper's dropout rates.", 0, 1.9)
-    flip: bool = setting(True, "Mirror half of the pictures.")
-    crop: int = setting(0, "Move each picture by up to this many pixels, reflecting at the border.", 0)
-    cutout: int = setting(0, "Side in pixels of the square that is blanked in each picture.", 0)
+    flip: bool = setting(True, "Mirror half of the pictures, at random.")
+    crop: int = setting(0, "Shift each picture at random by up to this many pixels, reflected at the border.", 0)
+    cutout: int = setting(0, "Side in pixels of a square that is blanked in each picture; 0: none.", 0)
     author_init: bool = setting(False, "Draw the first weights as the author's code does.")
-    objective: str = setting("class", "What a step minimises: class; or ask, which trains questions too.")
-    absent: float = setting(0.1, "ask: share of the scenes that do not show what is asked for.", 0, 1)
+    objective: str = setting(
+        "class", "What is trained: class, to classify; or ask, to answer questions about scenes too."
+    )
+    absent: float = setting(0.1, "ask: share of the scenes that do not show the class asked for.", 0, 1)
     single: float = setting(1.0, "ask: weight of the loss of single pictures.", 0)
     locate: tuple[float, ...] = setting(
-        (0.3, 0.1), "ask: weights of the loss of where the map lies, from the last level back.", read=parse_numbers
+        (0.3, 0.1),
+        "ask: weights of the loss that draws maps to the picture asked for, from the last level back.",
+        read=parse_numbers,
     )
     mixed: tuple[int, ...] = setting(
-        (), "ask: sides of the single pictures, step by step in turn, such as 32,32,48.", read=parse_sides
+        (),
+        "ask: sides at which single pictures are read, in turn from step to step, such as 32,32,48.",
+        read=parse_sides,
     )
 
     def with_changes(self, changes: Mapping[str, Any]) -> Recipe:
-        """This recipe with what was given on the command line; None changes nothing.
+        """This recipe with the values of the command line; None changes nothing.
 
         Raises:
             ValueError: a value is not of the form that is needed, or does not go with the others.
         """
-        given = {name: value for name, value in changes.items() if value is not None}
+        values = {name: value for name, value in changes.items() if value is not None}
         for each in fields(self):
-            if each.name in given and each.metadata["read"]:
-                given[each.name] = each.metadata["read"](given[each.name])
-        changed = replace(self, **given)
-        if changed.milestones and given.get("warmup"):
+            if each.name in values and each.metadata["read"]:
+                values[each.name] = each.metadata["read"](values[each.name])
+        changed = replace(self, **values)
+        if changed.milestones and values.get("warmup"):
             raise ValueError("there is no warm-up where milestones set the learning rate: add --milestones none")
         return changed
 

@@ -94,5 +94,5 @@ def test_what_was_measured_is_kept_with_the_checkpoint(data_dir, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     config["results"]["ask"][0]["shares"]["conv13"] = "much"
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match="something else than expected under results"):
+    with pytest.raises(CheckpointError, match="unexpected values under results"):
         Network.from_pretrained(folder)

@@ -70,7 +70,7 @@ def test_the_command(cifar10, monkeypatch):
     assert "6 test pictures" in done.output
     assert re.search(r"^Measured on .+ CPU, \d+ threads; Python 3\.\d+\.\d+, torch [\w.+]+; commit ", done.output, re.M)
     refused = CliRunner().invoke(app, ["maps", "vgg-gap-cifar10-s"])
-    assert "vgg-gap-cifar10-s is a VGGGAP, whose attention, if any, is not the paper's" in str(refused.exception)
+    assert "is a VGGGAP, and this command measures the paper's attention only" in str(refused.exception)
 
 
 def test_table():
