@@ -1,4 +1,4 @@
-"""For torch.hub: every shipped checkpoint by its name, every architecture by its, and ``explain``.
+"""For torch.hub: every shipped checkpoint and every architecture by its name, and ``explain``.
 
 net = torch.hub.load("path/to/this/folder", "vgg-att3-dp-cifar10-s-long", source="local")     # with its weights
 net = torch.hub.load("path/to/this/folder", "vgg-att3-concat-dp", source="local", num_classes=100)   # fresh

@@ -1,4 +1,4 @@
-"""Ask, as the page and its API put it: a scene composed of pictures, a question, and what all questions share."""
+"""Ask for the page and its API: a scene composed of pictures, a question, and what all questions share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's public endpoints: they ask what the page asks, and refuse in sentences."""
+"""The page's public endpoints: the same questions as on the page, and errors of one sentence."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def small_square(path: Path) -> str:
     """A 72-pixel square as a data URI.
 
     Raises:
-        PictureError: the file is no picture that can be read.
+        PictureError: the file is not a picture that can be read.
     """
     square: Image.Image = crop_square(read_picture(path, enough=72), 72)
     buffer = io.BytesIO()

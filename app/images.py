@@ -1,4 +1,4 @@
-"""Uploaded files: ``model.pictures`` reads them, here are the words with which one is refused."""
+"""Uploaded files: read by ``model.pictures``, and refused here in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What visitors choose with: picture, example, checkpoint, compatibility; and how other tabs begin as Explain is."""
+"""The page's inputs: picture, example, checkpoint and compatibility. Other tabs start with Explain's choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: a reader, or a killed program, never leaves half of one."""
+"""Writes files whole or not at all: no reader sees half a file, and no killed program leaves one."""
 
 from __future__ import annotations
 

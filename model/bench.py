@@ -1,4 +1,4 @@
-"""How fast `explain` goes through files, beside decoding them and running the bare network, in one run."""
+"""How fast `explain` goes through files, compared with decoding them and running the bare network, in one run."""
 
 from __future__ import annotations
 

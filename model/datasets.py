@@ -1,4 +1,4 @@
-"""What the data sets are called, and what a page, a card and training must know of each before it is read.
+"""The data sets: their names, and what page, card and training must know of each before it is read.
 
 To add a data set: a file ``training/data/<source>.py`` whose ``load(name, data_dir, size, seed)`` returns its training
 split, its test split and its class names (and, where there are more test sets, {title: split}); and a row here.

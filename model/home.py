@@ -1,4 +1,4 @@
-"""``~`` in a path, which a shell leaves alone after "=" and within quotes."""
+"""Expands ``~`` in paths where a shell does not: after "=" and within quotes."""
 
 from __future__ import annotations
 

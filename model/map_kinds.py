@@ -1,4 +1,4 @@
-"""The kinds of maps. Each network says which its own are."""
+"""The kinds of maps. Each network says which kind it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a decoder refuses or misreads though every pixel is there, put right before or after it decodes."""
+"""Mends files that a decoder refuses or misreads although every pixel is there."""
 
 from __future__ import annotations
 

@@ -83,13 +83,15 @@ def fit(
     """Train a network. The checkpoint in --out is that of the last epoch."""
     from model.card import front_matter
     from training import data
-    from training.fit import Run, Stopped
+    from training.fit import Run
     from training.parallel import accelerator
     from training.provenance import command_line
     from training.recipes import registry
     from training.run_folder import RunFolder
     from training.settings import Settings
     from training.start import choose_precision
+    from training.stopping import Stopped
+    from training.stopping import Stopped
 
     if precision not in ("auto", "float32", "bf16"):
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
@@ -125,7 +127,7 @@ def fit(
     with folder.open(settings, resume) if place.is_main_process else nullcontext():
         if resume:
             run.state.resume(folder, place)
-        run.stop_on_signals()
+        run.stop.listen()
         try:
             run.fit(show=sys.stderr.isatty(), save_every=save_every)
         except Stopped:

@@ -132,7 +132,7 @@ def save(checkpoint: str, net: Network, measured: Measured) -> None:
     """Keeps what was measured in the checkpoint's config and card.
 
     Raises:
-        CheckpointError: the checkpoint is no folder that can be written.
+        CheckpointError: the checkpoint is not a folder that can be written.
     """
     as_stored = {"rounded_before": True} if "rounded_to" in net.info.results else {}
     net.add_results(locate(checkpoint)[0], {**measured.summary(), **as_stored})

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import os
-import signal
 import time
 
 import torch
@@ -34,10 +32,7 @@ from training.scenes import measure_held_out_scenes
 from training.settings import Settings
 from training.start import build, optimiser
 from training.state import State, part_way, take_up
-
-
-class Stopped(Exception):
-    """The run was asked to stop (SIGTERM, Ctrl-C, a closed terminal) and has saved its state."""
+from training.stopping import Stop, Stopped
 
 
 class Run:
@@ -89,10 +84,122 @@ class Run:
         self.objective = build_objective(self.net, self.recipe, len(data.class_names))
         self.wrapped, self.optimiser = accelerator.prepare(self.objective, optimiser(self.net, self.recipe))
         self.steps_per_epoch = len(train) // self.recipe.batch_size
-        self.asked_to_stop = False
+        self.stop = Stop(accelerator)
         where = environment(self.device, self.world)  # now: the commit that runs, not a later one
         named = (data.name, data.fingerprint)
         self.state = State(self.net, self.optimiser, self.average.tensors, named, command, where)
+
+    def fit(self, show: bool = True, save_every: int = 0) -> None:
+        """Trains to the recipe's last epoch, then measures the test split, once, unless pictures were held out.
+
+        Args:
+            show: draw a progress bar on stderr.
+            save_every: number of steps after which the state is saved, besides at the end of each epoch.
+
+        Raises:
+            Stopped: asked to; the state is saved.
+            RunError: the loss is not finite, or the folder can no longer be written.
+        """
+        main, state = self.accelerator.is_main_process, self.state
+        while state.epoch < self.recipe.epochs:
+            row = self.train_epoch(show and main, save_every)
+            state.epoch += 1
+            state.history.append(row)
+            if main:
+                net = self.averaged_network()
+                best = self.settings.holdout > 0 and self.measure_held_out(net, row)
+                self.folder.save_checkpoint(net, best)
+                self.folder.save_history(state.history)
+                print(describe(row, self.recipe.epochs), flush=True)
+            state.save(self.folder, self.accelerator)
+            if self.stop.everyone() and state.epoch < self.recipe.epochs:
+                raise Stopped
+        if main:
+            self.finish()
+        self.accelerator.wait_for_everyone()
+
+    def train_epoch(self, show: bool, save_every: int) -> dict:
+        """One pass over the training pictures, or what is left of it; returns the row for metrics.jsonl.
+
+        Raises:
+            Stopped: asked to; the state is saved.
+            RunError: the loss is not finite.
+        """
+        state, size, total = self.state, self.recipe.batch_size, self.steps_per_epoch * self.recipe.batch_size
+        side, seed = self.batches.side(state.epoch), self.settings.seed * 100_003 + state.epoch
+        torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: each process its own
+        generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
+        order = torch.randperm(len(self.batches.train), generator=generator)
+        sums = torch.zeros(len(self.objective.reported), 2, device=self.device)  # sum and count of each
+        first, earlier = take_up(state.partial, sums, generator, self.accelerator) if state.partial else (0, 0.0)
+        state.partial = None
+        began = time.perf_counter() - earlier
+        self.wrapped.train()
+        title = f"epoch {state.epoch + 1}/{self.recipe.epochs} at {side} px"
+        with tqdm(total=total, initial=first * size, desc=title, unit="img", disable=not show, leave=False) as bar:
+            for i in range(first, self.steps_per_epoch):
+                number = state.epoch * self.steps_per_epoch + i
+                index = order[i * size : (i + 1) * size]
+                sums += self.step(number, *self.batches.draw(index, side, generator, number))
+                last = i + 1 == self.steps_per_epoch
+                if i % 10 == 9 or last:
+                    means = self.means(self.reduce(sums))
+                    bar.update((i + 1) * size - bar.n)
+                    bar.set_postfix(loss=f"{means['loss']:.3f}", error=f"{100 * means['error']:.1f} %")
+                stop = self.stop.everyone()
+                if not last and (stop or (save_every and (i + 1) % save_every == 0)):
+                    taken = time.perf_counter() - began
+                    state.partial = part_way(i + 1, taken, self.reduce(sums), generator, self.device)
+                    state.save(self.folder, self.accelerator)
+                    state.partial = None
+                    if stop:
+                        raise Stopped
+        seconds = time.perf_counter() - began
+        return {
+            "epoch": state.epoch + 1,
+            "side": side,
+            "lr": self.optimiser.param_groups[0]["lr"],
+            **{f"train_{name}": round(mean, 6) for name, mean in means.items()},
+            "seconds": round(seconds, 2),
+            "images_per_second": round(total / seconds, 1),
+        }
+
+    def step(self, number: int, *batch) -> Tensor:
+        """One optimisation step on this process's slice; returns the sum and count of each reported number.
+
+        Nothing here waits for the device, so that a GPU never waits for Python.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.rate(number, self.steps)
+        with self.precision():
+            loss, reported = self.wrapped(*batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        self.optimiser.step()
+        if self.recipe.ema:
+            self.average.update(self.recipe.ema, number)
+        values = [v for name in self.objective.reported for v in reported[name]]
+        numbers = [v if isinstance(v, Tensor) else loss.new_full((), v) for v in values]
+        return torch.stack([v.to(loss.dtype) for v in numbers]).view(-1, 2)
+
+    def reduce(self, sums: Tensor) -> Tensor:
+        """The sums of all processes, on the CPU.
+
+        Raises:
+            RunError: the loss or a weight is not finite, so that neither is ever saved.
+        """
+        sums = self.accelerator.reduce(sums.clone()).cpu()
+        if not torch.stack([v.isfinite().all() for v in (sums.to(self.device), *self.net.parameters())]).all():
+            raise RunError(f"the loss is not finite in epoch {self.state.epoch + 1}: lower the learning rate (--lr)")
+        return sums
+
+    def means(self, sums: Tensor) -> dict[str, float]:
+        """The mean of each reported number, from sums and counts."""
+        pairs = zip(self.objective.reported, sums.tolist(), strict=True)
+        return {name: total / max(1, count) for name, (total, count) in pairs}
+
+    def precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16")
 
     @property
     def steps(self) -> int:
@@ -153,146 +260,6 @@ class Run:
             },
         )
         return net.to(memory_format=torch.channels_last).eval()
-
-    def train_epoch(self, show: bool, save_every: int) -> dict:
-        """One pass over the training pictures, or what is left of it; returns the row for metrics.jsonl.
-
-        Raises:
-            Stopped: asked to; the state is saved.
-            RunError: the loss is not finite.
-        """
-        state, size, total = self.state, self.recipe.batch_size, self.steps_per_epoch * self.recipe.batch_size
-        side, seed = self.batches.side(state.epoch), self.settings.seed * 100_003 + state.epoch
-        torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: each process its own
-        generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
-        order = torch.randperm(len(self.batches.train), generator=generator)
-        sums = torch.zeros(len(self.objective.reported), 2, device=self.device)  # sum and count of each
-        first, earlier = take_up(state.partial, sums, generator, self.accelerator) if state.partial else (0, 0.0)
-        state.partial = None
-        began = time.perf_counter() - earlier
-        self.wrapped.train()
-        title = f"epoch {state.epoch + 1}/{self.recipe.epochs} at {side} px"
-        with tqdm(total=total, initial=first * size, desc=title, unit="img", disable=not show, leave=False) as bar:
-            for i in range(first, self.steps_per_epoch):
-                number = state.epoch * self.steps_per_epoch + i
-                index = order[i * size : (i + 1) * size]
-                sums += self.step(number, *self.batches.draw(index, side, generator, number))
-                last = i + 1 == self.steps_per_epoch
-                if i % 10 == 9 or last:
-                    means = self.means(self.reduce(sums))
-                    bar.update((i + 1) * size - bar.n)
-                    bar.set_postfix(loss=f"{means['loss']:.3f}", error=f"{100 * means['error']:.1f} %")
-                stop = self.everyone_stops()
-                if not last and (stop or (save_every and (i + 1) % save_every == 0)):
-                    taken = time.perf_counter() - began
-                    state.partial = part_way(i + 1, taken, self.reduce(sums), generator, self.device)
-                    state.save(self.folder, self.accelerator)
-                    state.partial = None
-                    if stop:
-                        raise Stopped
-        seconds = time.perf_counter() - began
-        return {
-            "epoch": state.epoch + 1,
-            "side": side,
-            "lr": self.optimiser.param_groups[0]["lr"],
-            **{f"train_{name}": round(mean, 6) for name, mean in means.items()},
-            "seconds": round(seconds, 2),
-            "images_per_second": round(total / seconds, 1),
-        }
-
-    def reduce(self, sums: Tensor) -> Tensor:
-        """The sums of all processes, on the CPU.
-
-        Raises:
-            RunError: the loss or a weight is not finite, so that neither is ever saved.
-        """
-        sums = self.accelerator.reduce(sums.clone()).cpu()
-        if not torch.stack([v.isfinite().all() for v in (sums.to(self.device), *self.net.parameters())]).all():
-            raise RunError(f"the loss is not finite in epoch {self.state.epoch + 1}: lower the learning rate (--lr)")
-        return sums
-
-    def means(self, sums: Tensor) -> dict[str, float]:
-        """The mean of each reported number, from sums and counts."""
-        pairs = zip(self.objective.reported, sums.tolist(), strict=True)
-        return {name: total / max(1, count) for name, (total, count) in pairs}
-
-    def precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16")
-
-    def step(self, number: int, *batch) -> Tensor:
-        """One optimisation step on this process's slice; returns the sum and count of each reported number.
-
-        Nothing here waits for the device, so that a GPU never waits for Python.
-        """
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.rate(number, self.steps)
-        with self.precision():
-            loss, reported = self.wrapped(*batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
-        self.optimiser.step()
-        if self.recipe.ema:
-            self.average.update(self.recipe.ema, number)
-        values = [v for name in self.objective.reported for v in reported[name]]
-        numbers = [v if isinstance(v, Tensor) else loss.new_full((), v) for v in values]
-        return torch.stack([v.to(loss.dtype) for v in numbers]).view(-1, 2)
-
-    def everyone_stops(self) -> bool:
-        """Whether any process was asked to stop: all must leave at the same step."""
-        if self.world == 1:
-            return self.asked_to_stop
-        return bool(self.accelerator.reduce(torch.tensor(float(self.asked_to_stop), device=self.device)).item())
-
-    def stop_on_signals(self) -> None:
-        """Makes SIGTERM, Ctrl-C and a terminal that closes end the run once its state is saved.
-
-        A second Ctrl-C ends it at once. A signal that is ignored, as under nohup, stays so.
-        """
-        terminals = [fd for fd in (1, 2) if os.isatty(fd)]
-
-        def ask(number: int, _: object) -> None:
-            self.asked_to_stop = True
-            if number == signal.SIGINT:
-                signal.signal(number, signal.default_int_handler)
-                os.write(2, b"\nstopping, once the state is saved; Ctrl-C again ends at once\n")
-            elif number != signal.SIGTERM:  # there is no terminal any more, and writing to it would be an error
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                for fd in terminals:
-                    os.dup2(nowhere, fd)
-
-        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows lacks one
-            if number and signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, ask)
-
-    def fit(self, show: bool = True, save_every: int = 0) -> None:
-        """Trains to the recipe's last epoch, then measures the test split, once, unless pictures were held out.
-
-        Args:
-            show: draw a progress bar on stderr.
-            save_every: number of steps after which the state is saved, besides at the end of each epoch.
-
-        Raises:
-            Stopped: asked to; the state is saved.
-            RunError: the loss is not finite, or the folder can no longer be written.
-        """
-        main, state = self.accelerator.is_main_process, self.state
-        while state.epoch < self.recipe.epochs:
-            row = self.train_epoch(show and main, save_every)
-            state.epoch += 1
-            state.history.append(row)
-            if main:
-                net = self.averaged_network()
-                best = self.settings.holdout > 0 and self.measure_held_out(net, row)
-                self.folder.save_checkpoint(net, best)
-                self.folder.save_history(state.history)
-                print(describe(row, self.recipe.epochs), flush=True)
-            state.save(self.folder, self.accelerator)
-            if self.everyone_stops() and state.epoch < self.recipe.epochs:
-                raise Stopped
-        if main:
-            self.finish()
-        self.accelerator.wait_for_everyone()
 
     def measure_held_out(self, net: Network, row: dict) -> bool:
         """Adds the held-out error, at the epoch's own side, to ``row``; True where none of that side was lower.

@@ -3,10 +3,10 @@
     class   a picture under its own global feature g: its class
     ask     that, and scenes composed of training pictures under the g of another picture, which asks for its class
 
-Under ``ask`` each picture of the batch asks one scene. Its class is in most scenes; the target is then that class. In
-the other scenes, a share ``absent``, it is not; then the target is what the scene shows, each class with equal weight.
-A third loss, minus the logarithm of the map's share on the picture that was asked for, teaches the maps themselves: the
-composition says which picture that is, nobody drew a mask.
+Under ``ask`` each picture of the batch asks one scene. Most scenes show its class, which is then the target. A share
+``absent`` of the scenes does not; then the target is the classes that the scene shows, with equal weight. A third loss
+teaches the maps themselves: minus the logarithm of the map's share on the picture that was asked for. It needs no
+drawn masks, because the composition says where that picture is.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figures as PNG, drawn with matplotlib: any class name can be a label, and no drawing costs a result."""
+"""Figures as PNG, drawn with matplotlib: any class name can be a label, and a failed drawing loses no result."""
 
 from __future__ import annotations
 

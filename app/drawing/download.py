@@ -1,4 +1,4 @@
-"""What is on the page as one zip: overlays, raw maps, and manifest.json, written last."""
+"""Everything on the page as one zip: overlays, raw maps, and manifest.json, which is written last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the page listens: hosts as gradio, sockets and browsers each write them."""
+"""The address that the page listens on, as gradio, sockets and browsers each write it."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def bind_fault(host: str, port: int) -> str:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             s.bind(address)
     except (OSError, UnicodeError) as e:
-        return getattr(e, "strerror", None) or "that is no name of a host"
+        return getattr(e, "strerror", None) or "that is not the name of a host"
     return ""

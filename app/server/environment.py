@@ -1,4 +1,4 @@
-"""What of the environment counts for the page; imported before gradio, which reads it at import and at launch."""
+"""Which environment variables count. Imported before gradio, which reads them at import and at launch."""
 
 from __future__ import annotations
 

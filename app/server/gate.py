@@ -1,4 +1,4 @@
-"""Before gradio: no request larger than the page's largest, and none of gradio's routes that the page does without."""
+"""Stands before gradio: refuses requests that are too large, and closes gradio's routes that the page does not use."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where a Hugging Face ZeroGPU Space lends a GPU for the length of a call; everywhere else nothing happens here.
+"""Runs a call on the GPU that a Hugging Face ZeroGPU Space lends for it; elsewhere calls stay as they are.
 
-Imported before torch, as the ``spaces`` package asks for. What is lent to is pickled, arguments and answer alike.
+Imported before torch, as the ``spaces`` package asks for. Arguments and answers are pickled.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Where Gradio is bent to the page's needs, all in one file: what, why, and the test that fails without it.
+"""Every change to Gradio's behaviour, in one file: what, why, and the test that fails without it.
 
-Seen in Gradio 6.31.0. When Gradio is upgraded, take each away and run its test: what passes is no longer needed.
+Written for Gradio 6.31.0. After an upgrade, remove each change and run its test: if it passes, the change can go.
 """
 
 from __future__ import annotations

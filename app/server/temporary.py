@@ -1,6 +1,7 @@
-"""Visitors' files: in a folder of this server's own, an hour long, and gone when the server ends.
+"""Visitors' files: kept in this server's own folder for an hour, and deleted when the server ends.
 
-Gradio's own ``delete_cache`` knows only the files that pass through a component's output, and nothing after a crash.
+Gradio's ``delete_cache`` knows only the files that pass through a component's output, and does nothing after a
+crash.
 """
 
 from __future__ import annotations

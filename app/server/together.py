@@ -11,7 +11,7 @@ from typing import Any
 class Together:
     """One worker that answers, each time it is free, all waiting questions of the kind that has waited longest.
 
-    Nobody waits for company: a question that comes alone is answered at once, alone.
+    A question that comes alone is answered at once.
 
     Args:
         answer: takes a kind and a list of questions of it, and gives their answers in order. What it raises, each of

@@ -1,5 +1,6 @@
 """The page's tabs, one file each: ``build`` lays a tab out and binds its events.
 
-The front tab, Explain, takes the page, at whose load it is filled, and gives its inputs; every other takes its own
-``gr.Tab``, filled when it is opened, and what it shares with the front.
+``build`` of the front tab, Explain, takes the whole page, because the tab is filled when the page loads; it returns its
+inputs. ``build`` of every other tab takes its own ``gr.Tab``, which is filled when it is opened, and the front tab's
+inputs.
 """

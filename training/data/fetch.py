@@ -1,4 +1,4 @@
-"""Files that torchvision looks for, and fetches where they are missing or damaged and there is a network."""
+"""Reads files through torchvision, which fetches them if they are missing or damaged and there is a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Picture files of a data set, read in parallel into one uint8 tensor; a bad file costs only itself."""
+"""Picture files of a data set, read in parallel into one uint8 tensor; bad files are left out."""
 
 from __future__ import annotations
 

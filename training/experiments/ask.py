@@ -8,12 +8,12 @@ training pictures asks. Measured, with 95 % intervals over scenes:
 
     share   of a map that lies on the picture that was asked for; chance is one over the number of pictures
     named   how often the answer is the class that was asked for
-    absent  for questions whose class is not in the scene: how often it is named all the same, and the AUROC of its
-            probability, which is 1 where it is always lower than that of a class that is there
+    absent  the same for questions whose class is not in the scene; and the AUROC of the class's probability, which is
+            1 if it is always lower where the class is absent than where it is there
 
-The share is the grid pointing game, GridPG (Böhle et al., CVPR 2021; Rao et al., CVPR 2022), in which maps are computed
-for a class after the fact. They are measured on the same scenes: Grad-CAM at the last level and gradient saliency of
-each network, and CAM of VGG-GAP. Under ``own`` the scene's own g asks, as without a question.
+The share is the score of the grid pointing game, GridPG (Böhle et al., CVPR 2021; Rao et al., CVPR 2022). There, maps
+are computed for a class after the fact. Such maps are measured on the same scenes: Grad-CAM at the last level and
+gradient saliency of each network, and CAM of VGG-GAP. Under ``own`` the scene's own g asks, as without a question.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def measure(
         save: add the results to each checkpoint's config and card.
 
     Raises:
-        CheckpointError: a checkpoint is no folder that can be written.
+        CheckpointError: a checkpoint is not a folder that can be written.
     """
     rows, singles = [], []
     for name, net in nets.items():

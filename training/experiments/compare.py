@@ -1,4 +1,4 @@
-"""Do two networks differ? On the same test pictures, only those that one alone misclassifies count.
+"""Do the errors of two networks differ? What counts is the test pictures that only one of the two misclassifies.
 
     python -m training compare A B C
 

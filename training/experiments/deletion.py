@@ -1,14 +1,16 @@
-"""Does a network miss the pixels that its maps highlight? They are blurred, the highest first, and it is asked again.
+"""Does an answer depend on the pixels that a map highlights? They are blurred, and the network answers again.
 
     python -m training deletion vgg-att3-dp-cifar10-s vgg-gap-cifar10-s --pictures 250
 
-The number is the probability of the class that the network named at first, averaged over the shares of pixels that are
-blurred (``model.posthoc.SHARES`` above 0), then over test pictures: low where the network missed what is gone. Two
-references: random pixels, which lie apart, and the same map moved elsewhere, whose pixels lie in the same patches. A
-map says where the network looks only if its fall is below that of the moved one; ``gain`` is by how much, with a 95 %
-interval (bootstrap over pictures, each with moves of its own). Maps as in ``training.experiments.localize``, of the
-class that the network names; with them a centred Gaussian, for what a photograph shows stands in its middle, and a map
-that is moved does not: only what a map gains beyond it is its own.
+Measured is the probability of the class that the network named at first, averaged over the shares of blurred pixels
+(``model.posthoc.SHARES`` above 0) and over test pictures. It is low where the answer depends on what is gone. There are
+two references: random pixels, which are scattered, and the same map moved elsewhere, whose pixels form the same
+patches. A map says where the network looks only if the probability falls further than under the moved map. ``gain`` is
+how much further, with a 95 % interval (bootstrap over pictures, each with moves of its own).
+
+The maps are those of ``training.experiments.localize``, of the class that the network names. A centred Gaussian is
+measured too: the object of a photograph stands in the middle, where a moved map is not. Only what a map gains beyond
+the Gaussian is its own.
 """
 
 from __future__ import annotations

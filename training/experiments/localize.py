@@ -1,4 +1,4 @@
-"""Do the maps mean something? How much of each map lies on the object, beside what needs no network.
+"""How much of each map lies on the object, compared with maps that need no network?
 
     python -m training localize runs/dp runs/gap --data-dir data
     python -m training localize runs/dp runs/gap --dataset stl10 --side 32 --side 48 --side 64
@@ -11,17 +11,17 @@ Pictures, by ``--dataset``:
             not train on them
     coseg   photographs of PASCAL VOC 2010 with pixel masks, data/coseg/images/<class>/ and masks/<class>/
 
-A network sees what it sees on the page: the centred square, at its own input size or at ``--side``; boxes and masks are
-cut and scaled with it. Left out and counted: pictures of whose object less than half remains, and classes that not all
-networks know.
+A network sees the same as on the page: the centred square, at its own input size or at ``--side``. Boxes and masks are
+cut and scaled with it. Pictures are left out, and counted, if less than half of their object remains, or if not all
+networks know their class.
 
 Maps: trained attention at each level, under the picture's own g, and where a network keeps a g for each class also
 under the one of the picture's class; CAM (VGG-GAP), Grad-CAM at the last level and gradient saliency, of the picture's
 class; a centred Gaussian (sigma: a quarter of the side), a narrow one (half of that: mass rewards sharpness as well as
-place, and this shows how much) and a uniform map. Every map is brought to the input's size bilinearly. One that is 0
-everywhere names no place, and counts as uniform.
+place, and this shows how much) and a uniform map. Every map is brought to the input's size bilinearly. A map that is 0
+everywhere counts as uniform.
 
-Measured, a mean over pictures with its 95 % interval (bootstrap over pictures):
+Measured, as means over pictures with their 95 % intervals (bootstrap over pictures):
 
     mass      share of the map inside the object; ``area`` is the object's share of the picture, ``beyond`` the mass
               less the centred Gaussian's, picture by picture

@@ -2,11 +2,14 @@
 
     python -m training maps vgg-att3-dp-cifar10-s vgg-att3-pc-cifar10-s --pictures 2000
 
-Of each level, over test pictures: the peak, in multiples of an even map's weight; the entropy, as a share of an even
-map's; Pearson's r of each map with the mean of all, which is 1 where every picture gets the same map; and r of each map
-with the one that another picture's global feature asks for, which is 1 where g moves nothing, as under pc. The last is
-the paper's query-driven attention in one number; with it, how often the answer changes. Intervals are 95 %, by
-bootstrap over pictures.
+Measured at each level, over test pictures, with 95 % intervals by bootstrap over pictures:
+
+    peak      in multiples of an even map's weight
+    entropy   as a share of an even map's
+    common    Pearson's r of each map with the mean of all maps; 1 if every picture gets the same map
+    asked     r of each map with the map under another picture's g; 1 if g moves nothing, as under pc. It is the paper's
+              query-driven attention in one number
+    changed   how often the answer changes under another picture's g
 """
 
 from __future__ import annotations

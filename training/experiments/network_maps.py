@@ -1,4 +1,4 @@
-"""Every map that a network offers, and those that need none, for the experiments that compare them."""
+"""Every map that a network offers, and maps that need no network, for the experiments that compare them."""
 
 from __future__ import annotations
 

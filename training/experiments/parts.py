@@ -6,9 +6,9 @@ Pictures: CUB-200-2011's test birds, each cut out by its box as for ``--dataset 
 parts (parts/part_locs.txt). A part is a disc of radius ``RADIUS`` times the side around its place; of two eyes, legs or
 wings that are both visible, the mean counts. Every map is brought to the input's size bilinearly.
 
-Measured is the share of a map on a part, over the share of the picture that the disc covers: 1 is a uniform map. Beside
-it: a centred Gaussian (sigma: a quarter of the side), and the mean map of all birds at the same level, which is the
-same for every bird. Only what a map has beyond its mean map follows the bird. Intervals are 95 %, by bootstrap over
+Measured is the share of a map on a part, divided by the share of the picture that the disc covers: 1 is a uniform map.
+Beside it: a centred Gaussian (sigma: a quarter of the side), and the mean map of all birds at the same level, which is
+the same for every bird. Only what a map has beyond its mean map follows the bird. Intervals are 95 %, by bootstrap over
 pictures.
 """
 

@@ -2,9 +2,9 @@
 
     python -m training robustness vgg-att3-dp-cifar10-s vgg-att3-uniform-cifar10-s --pictures 2000
 
-Every network is attacked through its own gradients, away from the true labels, on the same test pictures, each of whose
-values may move by epsilon / 255. Robust here would mean that a picture stays right; weak attacks flatter, so PGD's
-error is the one to believe where both were run.
+Every network is attacked through its own gradients, away from the true labels, on the same test pictures. Each value of
+a picture may move by up to epsilon / 255. A network is robust if its answers stay right. FGSM is a weak attack and
+makes networks look better than they are: where both were run, believe PGD.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every experiment begins and ends with: networks and data are loaded, rows are printed.
+"""The beginning and the end of every experiment: loads networks and data, prints the rows.
 
 An experiment is a file here whose ``measure(nets, data, **options)`` returns a table in Markdown and its rows by name,
 and a command in ``training.__main__`` that calls ``experiment``.

@@ -2,11 +2,11 @@
 
     python -m training transfer vgg-att3-dp-cifar10-s vgg-gap-cifar10-s --dataset cub
 
-Of an attention network that is the attended vectors of all its levels, after BatchNorm and ReLU (the paper's
-cross-domain experiment). The classifier is a logistic regression on standardised features; its penalty is chosen by
-cross-validation on the training split, and the test split is measured once. Two controls: the same network with random
-weights (and batch statistics of these very pictures), and the bare pixels. What differs is compared picture by picture,
-as in ``training.experiments.compare``.
+An attention network's features are the attended vectors of all its levels, after BatchNorm and ReLU (the paper's
+cross-domain experiment). The classifier is a logistic regression on standardised features. Its penalty is chosen by
+cross-validation on the training split; the test split is measured once. There are two controls: the same network with
+random weights (and batch statistics of these pictures), and the pixels themselves. Errors are compared picture by
+picture, as in ``training.experiments.compare``.
 """
 
 from __future__ import annotations

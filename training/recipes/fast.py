@@ -3,9 +3,9 @@
     python -m training fit --dataset cifar10 --arch vgg-att3-concat-dp --width 0.25 --recipe fast --out runs/dp
 
 One-cycle: a short warm-up, then a straight line to 0. Progressive resizing: the trunk is convolutional and the global
-branch ends in an adaptive pool, so early epochs at 16 and 24 pixels are sound and cost a quarter and a little over half
-of a full one. No dropout: the paper's rates are made for 300 epochs. Weight decay spares
-biases and norms. The averaged weights (EMA) are the ones kept. Digits (SVHN) are not mirrored.
+branch ends in an adaptive pool, so early epochs can run at 16 and 24 pixels, where they cost a quarter and a little
+over half of a full one. No dropout: the paper's rates are made for 300 epochs. Weight decay spares biases and norms.
+The averaged weights (EMA) are kept. Digits (SVHN) are not mirrored.
 """
 
 from model.datasets import facts

@@ -1,4 +1,4 @@
-"""From what is typed to the values of a recipe."""
+"""Turns what is typed on the command line into the values of a recipe."""
 
 from __future__ import annotations
 

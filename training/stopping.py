@@ -1,0 +1,53 @@
+"""Ending a run early: a signal asks for it, and every process leaves at the same step, once the state is saved."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import torch
+from accelerate import Accelerator
+
+
+class Stopped(Exception):
+    """The run was asked to stop (SIGTERM, Ctrl-C, a closed terminal) and has saved its state."""
+
+
+class Stop:
+    """Whether a run is to stop.
+
+    Attributes:
+        asked: whether this process was asked.
+    """
+
+    def __init__(self, accelerator: Accelerator):
+        self.accelerator, self.asked = accelerator, False
+
+    def everyone(self) -> bool:
+        """Whether any process was asked to stop: all must leave at the same step."""
+        if self.accelerator.num_processes == 1:
+            return self.asked
+        asked = torch.tensor(float(self.asked), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(asked).item())
+
+    def listen(self) -> None:
+        """Lets SIGTERM, Ctrl-C and a closed terminal ask.
+
+        A second Ctrl-C ends the program at once. A signal that is ignored, as under nohup, stays so.
+        """
+        terminals = [fd for fd in (1, 2) if os.isatty(fd)]
+
+        def ask(number: int, _: object) -> None:
+            self.asked = True
+            if number == signal.SIGINT:
+                signal.signal(number, signal.default_int_handler)
+                os.write(2, b"\nstopping, once the state is saved; Ctrl-C again ends at once\n")
+            elif number != signal.SIGTERM:  # there is no terminal any more, and writing to it would be an error
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                for fd in terminals:
+                    os.dup2(nowhere, fd)
+
+        for name in ("SIGTERM", "SIGINT", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows lacks one
+            if number and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, ask)
