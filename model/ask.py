@@ -190,8 +190,8 @@ def read_scene(net: Network, scene: Picture | Sequence[Picture], side: int = 0, 
     with torch.inference_mode():
         local_features, g = net.features(network_input(net, pixels))
         (own,) = explanations_of(net, pixels, net.explain_features(local_features, g), began)
-        kept = {level: l.cpu() for level, l in local_features.items()}
-    return Scene(pixels, grid, side, kept, dataclasses.replace(own, square=square))
+        on_cpu = {level: l.cpu() for level, l in local_features.items()}
+    return Scene(pixels, grid, side, on_cpu, dataclasses.replace(own, square=square))
 
 
 def ask_scene(net: AttendingNetwork, scene: Scene, question: Picture) -> Asked:

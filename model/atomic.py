@@ -16,9 +16,9 @@ def write_atomically(file: Path, content: bytes) -> None:
 
     Mounts without modes or flushing, such as buckets and memory cards, are written to as well.
     """
-    drawn, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
-        with open(drawn, "wb") as f:
+        with open(descriptor, "wb") as f:
             f.write(content)
             f.flush()
             try:
@@ -38,6 +38,6 @@ def write_atomically(file: Path, content: bytes) -> None:
 def sweep(folder: Path, names: tuple[str, ...]) -> None:
     """Removes what a killed ``write_atomically`` left of files of these names; nobody may be writing them."""
     for file in folder.glob(".*"):
-        name, _, drawn = file.name[1:].rpartition(".")
-        if name in names and len(drawn) == 8:
+        name, _, letters = file.name[1:].rpartition(".")
+        if name in names and len(letters) == 8:
             file.unlink(missing_ok=True)

@@ -40,11 +40,11 @@ def limits(maps: Mapping[str, np.ndarray], view: View) -> dict[str, tuple[float,
         maps: level: [H, W], each sums to 1.
         view: only ``shared`` matters.
     """
-    scaled = {level: a * a.size for level, a in maps.items()}
+    multiples = {level: a * a.size for level, a in maps.items()}
     if view.shared:
-        highest = max(float(a.max()) for a in scaled.values())
+        highest = max(float(a.max()) for a in multiples.values())
         return dict.fromkeys(maps, (0.0, highest))
-    return {level: (float(a.min()), float(a.max())) for level, a in scaled.items()}
+    return {level: (float(a.min()), float(a.max())) for level, a in multiples.items()}
 
 
 def enlarge(values: np.ndarray, size: tuple[int, int], smooth: bool) -> np.ndarray:
@@ -81,11 +81,11 @@ def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, floa
     shade = (values - low) * (255 / span) if span > 1e-9 * max(high, 1) else np.full_like(values, 127.5)
     colours = Image.fromarray(shade.clip(0, 255).round().astype(np.uint8))
     colours.putpalette(PALETTE)
-    drawn = Image.blend(square, colours.convert("RGB"), view.opacity)  # Pillow blends in a fraction of numpy's time
+    blend = Image.blend(square, colours.convert("RGB"), view.opacity)  # Pillow blends in a fraction of numpy's time
     mask = highest_share(values, view.keep)
     if mask.all():
-        return drawn
-    pixels = np.where(mask[..., None], np.asarray(drawn), 60 + 0.4 * grey(np.asarray(square, np.float32)))
+        return blend
+    pixels = np.where(mask[..., None], np.asarray(blend), 60 + 0.4 * grey(np.asarray(square, np.float32)))
     pixels[border(mask)] = 255
     return Image.fromarray(pixels.round().astype(np.uint8))
 
@@ -100,8 +100,8 @@ def difference(square: Image.Image, values: np.ndarray, limit: float) -> Image.I
     """
     shade = enlarge(values, square.size, smooth=True) / (limit or 1.0)
     colours = DIVERGING((shade.clip(-1, 1) + 1) / 2)[..., :3].astype(np.float32) * 255
-    drawn = 0.3 * grey(np.asarray(square, np.float32)) + 0.7 * colours
-    return Image.fromarray(drawn.round().astype(np.uint8))
+    pixels = 0.3 * grey(np.asarray(square, np.float32)) + 0.7 * colours
+    return Image.fromarray(pixels.round().astype(np.uint8))
 
 
 def png(image: Image.Image) -> bytes:

@@ -154,7 +154,7 @@ def test_any_map_is_drawn_at_the_size_of_the_picture(values, view, size):
 
 @given(maps, st.floats(0.5, 100))
 def test_what_is_kept_holds_its_share_and_the_highest_values(values, keep):
-    mask = render.kept(values, keep)
+    mask = render.highest_share(values, keep)
     assert values[mask].sum(dtype=np.float64) >= values.sum(dtype=np.float64) * keep / 100 - 1e-6
     assert mask.all() or values[mask].min() > values[~mask].max()
 

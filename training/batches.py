@@ -73,10 +73,10 @@ class Batches:
         if self.by_class is None:
             return images, own
         grid = GRIDS[number % len(GRIDS)]
-        drawn = self.by_class.draw(index, labels, math.prod(grid), self.recipe.absent, generator)
-        cells = self.augment(drawn.pictures.flatten(), generator).unflatten(0, drawn.pictures.shape)[self.part]
+        choice = self.by_class.draw(index, labels, math.prod(grid), self.recipe.absent, generator)
+        cells = self.augment(choice.pictures.flatten(), generator).unflatten(0, choice.pictures.shape)[self.part]
         scenes = self.compose(cells, grid, side)
-        return images, own, scenes, self.own_part(drawn.classes), self.own_part(drawn.asked), grid
+        return images, own, scenes, self.own_part(choice.classes), self.own_part(choice.asked), grid
 
     def own_part(self, numbers: Tensor) -> Tensor:
         """This process's part of a batch's numbers, on the device."""

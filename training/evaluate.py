@@ -48,9 +48,9 @@ class Measured:
 
     def summary(self) -> dict:
         """The part that a checkpoint's config and card keep."""
-        kept = {"error": self.error, "interval": self.interval, "test_images": self.images}
+        main = {"error": self.error, "interval": self.interval, "test_images": self.images}
         more = {title: other.summary() for title, other in self.more.items()}
-        return {**kept, "calibration": self.calibration, **({"more_tests": more} if more else {})}
+        return {**main, "calibration": self.calibration, **({"more_tests": more} if more else {})}
 
 
 @torch.inference_mode()
@@ -105,8 +105,8 @@ def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Mea
 
 def check_classes(net: Network, data: Dataset) -> None:
     """Raises DataError if the classes of ``data`` are not those of the network."""
-    known = net.info.class_names, data.class_names  # a checkpoint may spell accents as a Mac does
-    own, other = (tuple(unicodedata.normalize("NFC", name) for name in names) for names in known)
+    both = net.info.class_names, data.class_names  # a checkpoint may spell accents as a Mac does
+    own, other = (tuple(unicodedata.normalize("NFC", name) for name in names) for names in both)
     if own != other:
         raise DataError(
             f"the network knows {len(net.info.class_names)} classes ({', '.join(net.info.class_names[:3])}, ...), "

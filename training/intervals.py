@@ -30,8 +30,8 @@ def wilson(error: float, n: int) -> tuple[float, float]:
 
 def bootstrap_numbers(values: Tensor) -> Estimate | None:
     """As ``bootstrap``, of [N] without NaN; None where nothing else is there."""
-    known = values[~values.isnan()]
-    return bootstrap(known) if len(known) else None
+    numbers = values[~values.isnan()]
+    return bootstrap(numbers) if len(numbers) else None
 
 
 def bootstrap(values: Tensor, seed: int = 0) -> Estimate:

@@ -46,8 +46,8 @@ class Pushed:
     kept_card: bool
 
     def __str__(self) -> str:
-        kept = f"\nits own {CARD} was kept; --overwrite-readme replaces it" if self.kept_card else ""
-        return f"{self.url}{kept}"
+        note = f"\nits own {CARD} was kept; --overwrite-readme replaces it" if self.kept_card else ""
+        return f"{self.url}{note}"
 
 
 def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool = False) -> Pushed:

@@ -62,9 +62,9 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
     squares = {name: e.square.resize((SIDE, SIDE)) for name, e in found.explanations.items()}
     cells = ""
     for name, part in parts.items():
-        drawn = render.overlay(squares[name], part.attention, scales[name], render.View())
+        picture = render.overlay(squares[name], part.attention, scales[name], render.View())
         numbers = f"peak {part.peak_x_uniform:.1f} ×, entropy {part.entropy:.2f}"
-        cells += cell(drawn, words.alt(level, part, name), panels.colour_bar(scales[name]), numbers, name)
+        cells += cell(picture, words.alt(level, part, name), panels.colour_bar(scales[name]), numbers, name)
     values, r = found.difference(pair, level), words.correlation(found.correlation(pair, level))
     limit = float(np.abs(values).max())
     text = f"Difference at {level}: {describe_difference(values, pair)}; correlation {r}"

@@ -78,9 +78,9 @@ def card(level: Level, logit: float, scale: tuple[float, float], view: render.Vi
     shown = ""
     if view.keep < 100:
         values = render.enlarge(level.attention, (160, 160), view.smooth)
-        kept = render.kept(values, view.keep)
-        there = values[kept].sum() / values.sum()  # more than wanted, if single positions hold much
-        shown = f"<p>{100 * there:.0f} % of the attention lies in {100 * kept.mean():.0f} % of the picture.</p>"
+        mask = render.highest_share(values, view.keep)
+        mass = values[mask].sum() / values.sum()  # more than wanted, if single positions hold much
+        shown = f"<p>{100 * mass:.0f} % of the attention lies in {100 * mask.mean():.0f} % of the picture.</p>"
     return f"""{colour_bar(scale)}
 <dl><div><dt>Grid</dt><dd>{h} × {w}</dd></div>
 <div><dt>Peak</dt><dd>{level.peak_x_uniform:.1f} × uniform</dd></div>

@@ -77,11 +77,11 @@ def every_class(look: Look) -> str:
 
 
 def one_class(each: ClassAsked, square: Image.Image, level: str, absent: bool) -> str:
-    drawn = render.overlay(square, each.attention, own_scale(each.attention), PLAIN)
+    picture = render.overlay(square, each.attention, own_scale(each.attention), PLAIN)
     name, place = escape(each.name), words.highlights(Level(each.attention, 0.0)).partition(";")[0]
     return (
         f'<button type="button" class="{"absent" if absent else "there"}" data-ask="class:{name}" aria-pressed="false">'
-        f'<img src="{panels.data_uri(drawn, exact=False)}" alt="{level}, asked for {name}: {place}">'
+        f'<img src="{panels.data_uri(picture, exact=False)}" alt="{level}, asked for {name}: {place}">'
         f"<b>{name}</b> <span>{100 * each.probability:.0f} %</span></button>"
     )
 
@@ -154,7 +154,7 @@ def figure(
     """One of the two; ``own`` is the one without the question."""
     explanation, shares = (found.own, found.own_shares) if own else (found.asked, found.shares)
     part = explanation.levels[level]
-    drawn = render.overlay(square, part.attention, own_scale(part.attention), PLAIN)
+    picture = render.overlay(square, part.attention, own_scale(part.attention), PLAIN)
     text = words.alt(level, part, "not asked" if own else f"asked for {found.question}")
     cells = ""
     if len(names) > 1:
@@ -165,7 +165,7 @@ def figure(
     caption = f"{level}, not asked" if own else f"<b>{level}, asked</b>"
     return (
         f'<figure class="{"own" if own else "moved"}" data-level="{level}"><div class="scene">'
-        f'<img src="{panels.data_uri(drawn, exact=False)}" alt="{escape(text)}">{cells}</div>'
+        f'<img src="{panels.data_uri(picture, exact=False)}" alt="{escape(text)}">{cells}</div>'
         f"<figcaption>{caption}</figcaption></figure>"
     )
 

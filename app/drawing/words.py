@@ -122,8 +122,8 @@ def formula(text: str) -> str:
 def reliability(explanation: Explanation) -> str:
     """The classes that the network can answer with, and its test error."""
     *names, last = explanation.probabilities
-    known = f": {', '.join(names)} and {last}" if len(names) < FEW else f", {len(names) + 1} of them"
-    sentence = f"The network knows only the classes of {dataset_title(explanation.dataset)}{known}"
+    classes = f": {', '.join(names)} and {last}" if len(names) < FEW else f", {len(names) + 1} of them"
+    sentence = f"The network knows only the classes of {dataset_title(explanation.dataset)}{classes}"
     if explanation.test_error is None:
         return f"{sentence}. Its test error was not measured."
     return f"{sentence}. Its test error is {100 * explanation.test_error:.1f}\u00a0%."

@@ -65,13 +65,13 @@ def wrong_argument(request: Request, e: Exception) -> JSONResponse:
     Raises:
         Exception: ``e`` itself, where it is anything else.
     """
-    called = request.url.path.partition("/call/")[2]
-    said, _, _ = str(e).strip("'").partition(". ")
-    if isinstance(e, KeyError) and called and said.strip("/") == called.removeprefix("v2/").strip("/"):
-        said = f"There is no endpoint {said}"
-    elif not called or not said.startswith(("Parameter `", "No value provided")):
+    name = request.url.path.partition("/call/")[2]
+    sentence, _, _ = str(e).strip("'").partition(". ")
+    if isinstance(e, KeyError) and name and sentence.strip("/") == name.removeprefix("v2/").strip("/"):
+        sentence = f"There is no endpoint {sentence}"
+    elif not name or not sentence.startswith(("Parameter `", "No value provided")):
         raise e
-    return JSONResponse({"error": f"{said}. The page's footer, Use via API, lists what there is."}, 400)
+    return JSONResponse({"error": f"{sentence}. The page's footer, Use via API, lists what there is."}, 400)
 
 
 def no_room(request: Request, e: OSError) -> JSONResponse:

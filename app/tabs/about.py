@@ -61,16 +61,16 @@ def network(networks: Networks) -> str:
     for family, nets in networks.families.items():
         net = next(iter(nets.values()))
         served.setdefault((net.summary, *net.stages, net.arguments["width"], net.input_size), []).append(family)
-    described = ""
+    sections = ""
     for (summary, *stages, width, side), families in served.items():
         rows = "".join(
             f'<tr><th scope="row">{stage.layers}</th><td>{stage.channels}</td><td>{stage.side} × {stage.side}</td>'
             f"<td>{stage.then}</td></tr>"
             for stage in stages
         )
-        described += f"""<p>{escape(", ".join(families))}: {summary} Channels at width {width:g}, grids at
+        sections += f"""<p>{escape(", ".join(families))}: {summary} Channels at width {width:g}, grids at
 {side} × {side} pixels.</p>{table("The network's layers", ("Layers", "Channels", "Grid", "Then"), rows)}"""
-    return f"<section><h2>The network</h2>{described}</section>"
+    return f"<section><h2>The network</h2>{sections}</section>"
 
 
 def table(label: str, columns: tuple[str, ...], rows: str) -> str:
@@ -111,8 +111,8 @@ def training_item(title: str, net: Network) -> str:
         ("{}", "versions"),
         ("commit {}", "commit"),
     )
-    known = [text.format(recipe[key]) for text, key in facts if recipe.get(key) not in (None, "")]
-    return f"<li>{escape(title)}: <code>{escape(str(recipe['command']))}</code> ({escape('; '.join(known))})</li>"
+    texts = [text.format(recipe[key]) for text, key in facts if recipe.get(key) not in (None, "")]
+    return f"<li>{escape(title)}: <code>{escape(str(recipe['command']))}</code> ({escape('; '.join(texts))})</li>"
 
 
 def checkpoint_row(title: str, net: Network) -> str:

@@ -94,7 +94,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
     title, about = title_of(found, name)
     a = checked.maps[name]
     values = a * a.size
-    drawn = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
+    picture = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
     fall, moved, random = checked.falls[name], checked.moved[name], checked.random
     at = checked.shares.index(QUOTED)
     said = (
@@ -109,7 +109,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
             f"{panels.per_cent(checked.probability)}; map and lines are its own.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
-<div class="pair"><img src="{panels.data_uri(drawn, exact=False)}" alt="{title} over the picture: {describe_map(a)}">
+<div class="pair"><img src="{panels.data_uri(picture, exact=False)}" alt="{title} over the picture: {describe_map(a)}">
 {curves.chart(in_words(title, checked, name), checked.shares, fall, moved, random)}</div>
 <p class="said">Top {100 * QUOTED:.0f} % blurred: {said}</p>
 {whose}</article>"""

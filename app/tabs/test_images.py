@@ -104,7 +104,7 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
     as_text(which)
     as_it_came(count, seed)
     switch = hidden_switch(site)
-    drawn = partial(draw, site.networks, tests)
+    draw_some = partial(draw, site.networks, tests)
 
     def test_images(which: str, count: int, seed: int, checkpoint: str, compatibility: str):
         """Draws test pictures of CIFAR-10 and classifies them: any of them, or only those that are misclassified.
@@ -121,7 +121,7 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
             network's answer) and picture (a data: URL, which /explain takes as the picture's url); looked_through,
             how many were classified to find these; summary, a sentence; which, seed, checkpoint, compatibility.
         """
-        return drawn(checkpoint, compatibility, which, count, seed).to_json()
+        return draw_some(checkpoint, compatibility, which, count, seed).to_json()
 
     outputs = [gr.JSON(label="test_images", visible=False)]
     endpoint(test_images, [which, count, seed, *switch], outputs, "test_images")

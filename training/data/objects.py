@@ -43,13 +43,13 @@ class Objects:
     names: tuple[str, ...]
     left_out: int = 0
 
-    def of_classes(self, known: set[str]) -> Objects:
-        """Those of the classes in ``known``; itself where that is all.
+    def of_classes(self, names: set[str]) -> Objects:
+        """Those of the classes in ``names``; itself where that is all.
 
         Raises:
             DataError: there are none.
         """
-        kept = [i for i, name in enumerate(self.names) if name in known]
+        kept = [i for i, name in enumerate(self.names) if name in names]
         if not kept:
             raise DataError(
                 f"no class of these pictures is known to all networks ({', '.join(sorted(set(self.names)))})"

@@ -36,8 +36,8 @@ class Split:
 
     def draw(self, count: int) -> Split:
         """``count`` pictures at random, at most all, the same ones whenever asked, in the split's order."""
-        drawn = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count]
-        return self.take(drawn.sort().values)
+        numbers = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count]
+        return self.take(numbers.sort().values)
 
 
 @dataclass(frozen=True)

@@ -121,11 +121,11 @@ def localize(
         net, name = Network.from_pretrained(where), Path(where).resolve().name
         check(name, net, dataset)
         nets[f"{name} ({len(nets) + 1})" if name in nets else name] = net.to(device)
-    known = set.intersection(*(set(net.info.class_names) for net in nets.values()))
+    common = set.intersection(*(set(net.info.class_names) for net in nets.values()))
     rows = []
     for side in sides or dict.fromkeys(net.input_size for net in nets.values()):
         choosing, shown = OBJECTS[dataset](Path(data_dir), side)
-        choosing, shown = choosing.of_classes(known), {key: each.of_classes(known) for key, each in shown.items()}
+        choosing, shown = choosing.of_classes(common), {key: each.of_classes(common) for key, each in shown.items()}
         for name, net in nets.items():
             if sides or net.input_size == side:
                 rows += measure(name, net, side, choosing, shown)

@@ -65,11 +65,11 @@ def test_kept_is_the_smallest_set_with_that_much():
     rng = np.random.default_rng(0)
     a = rng.dirichlet(np.full(64, 0.3)).reshape(8, 8)
     for keep in (5, 30, 60, 95):
-        mask = render.kept(a, keep)
+        mask = render.highest_share(a, keep)
         assert a[mask].sum() >= keep / 100 > a[mask].sum() - a[mask].min()
         assert a[mask].min() >= a[~mask].max()
-    assert render.kept(a, 100).all()
-    assert render.kept(np.full((2, 2), 0.25), 20).all()  # none of them is higher
+    assert render.highest_share(a, 100).all()
+    assert render.highest_share(np.full((2, 2), 0.25), 20).all()  # none of them is higher
 
 
 def test_what_is_not_kept_is_grey_and_outlined():
