@@ -159,6 +159,14 @@ def ask(
         side: of each square that the network reads, in pixels; 0 is the network's own.
         grid: rows and columns of a composed scene; by default a row of two or three, a square of four or nine.
 
+    Example:
+        >>> scene = ["assets/examples/frog.png", "assets/examples/ship.png"]
+        >>> found = ask(scene, "ship", "vgg-att3-dp-cifar10-s-ask")
+        >>> found.asked.answer
+        'ship'
+        >>> [round(share, 1) for share in found.shares["conv13"]]
+        [0.0, 1.0]
+
     Raises:
         BadPicture: a file holds no usable picture.
         CheckpointError: there is no such checkpoint, or it cannot be read.

@@ -38,6 +38,12 @@ def cell_shares(maps: Tensor, grid: Grid) -> Tensor:
     Returns:
         [B, rows x columns], in reading order; each row sums to 1.
 
+    Example:
+        >>> import torch
+        >>> map = torch.tensor([[[0.5, 0.0, 0.25, 0.25]]])  # one row of four positions
+        >>> cell_shares(map, (1, 2))
+        tensor([[0.5000, 0.5000]])
+
     Raises:
         ValueError: the map's positions do not divide into such cells.
     """

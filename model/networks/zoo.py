@@ -52,6 +52,14 @@ def build(
         input_size: side of the square input in pixels; the VGG family pools by 5 after conv7 at 80, as on CUB.
         arguments: what else its constructor takes, such as ``scale_scores`` or ``global_branch``.
 
+    Example:
+        >>> net = build("vgg-att3-concat-dp", num_classes=10, width=0.25)
+        >>> sum(p.numel() for p in net.parameters())
+        1247450
+        >>> build("vgg-att4")
+        Traceback (most recent call last):
+        ValueError: there is no network called 'vgg-att4'; did you mean vgg-pan?
+
     Raises:
         ValueError: no network has that name, it takes no such argument, or an argument's value does not suit it.
     """

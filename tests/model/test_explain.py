@@ -1,8 +1,6 @@
 """The numbers that page, API and command line stand on, against the network itself and against each other."""
 
-import doctest
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -16,7 +14,6 @@ from model.explanation import SIDE, Level
 from model.pictures import BadPicture
 from model.presets import crop_square, normalise, square_pixels, to_pixels
 from model.render import View, limits, overlay
-from tests.conftest import REPO
 
 INFO = Info(class_names=tuple("abcdefghij"), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25), dataset="cifar10")
 
@@ -191,11 +188,6 @@ def test_where_a_manifest_is_all_else_is_of_the_same_picture(network, picture, t
     with pytest.raises(OSError, match="conv13.npy"):
         model.explain(picture.rotate(90), net).save(tmp_path)
     assert not (tmp_path / "manifest.json").exists() and not list(tmp_path.glob(".*"))
-
-
-def test_the_example_of_the_docstring_runs(monkeypatch):
-    monkeypatch.chdir(REPO)
-    assert doctest.testmod(sys.modules["model.explain"]) == (0, 5)
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "pc", "additive", "uniform"])
