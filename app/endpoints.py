@@ -52,17 +52,17 @@ def endpoint(function: Callable, inputs: list, outputs: list, name: str, at_once
         name: without the slash.
         at_once: calls that are worked on at the same time; others wait.
     """
-    asked = on_gpu(function)
+    ask = on_gpu(function)
 
     @functools.wraps(function)
-    def answered(*values):
+    def answer(*values):
         try:
-            return asked(*values)
+            return ask(*values)
         except (PictureError, CheckpointError) as e:
             raise gr.Error(str(e), print_exception=False) from None
 
-    answered.__name__ = name  # what MCP calls it
-    gr.Button(visible=False).click(answered, inputs, outputs, api_name=name, concurrency_limit=at_once)
+    answer.__name__ = name  # what MCP calls it
+    gr.Button(visible=False).click(answer, inputs, outputs, api_name=name, concurrency_limit=at_once)
 
 
 def given(image: str | bytes | None) -> Image.Image:

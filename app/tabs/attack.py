@@ -46,11 +46,11 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             scale = colour_scale()
         with gr.Column(scale=1, min_width=320):
 
-            def asked(picture, checkpoint, compatibility, method, epsilon) -> Attack:
+            def ask(picture, checkpoint, compatibility, method, epsilon) -> Attack:
                 compatibility = site.nearest(checkpoint, compatibility)
                 return attack(site.networks, picture, checkpoint, compatibility, method, epsilon)
 
-            answer_when_changed([image], [*switch, method, epsilon], [scale], asked, draw, START)
+            answer_when_changed([image], [*switch, method, epsilon], [scale], ask, draw, START)
     begin_as_explain(tab, site, front, image, *switch)
     offer_examples(tab.select, site, strip)
     add_endpoint(site)
@@ -80,16 +80,16 @@ def pictures(made: Attack) -> str:
     side = seen[CLEAN].width
     cells, size = "", f"{side} × {side} px"
     for name, picture in seen.items():
-        cells += grids.cell(enlarged(picture), f"The {name} picture, {side} by {side} pixels", "", size, exact=True)
+        cells += grids.cell(enlarge(picture), f"The {name} picture, {side} by {side} pixels", "", size, exact=True)
     strength = 127 // max(1, made.epsilon)
     added = Image.fromarray((128 + strength * made.moved).clip(0, 255).astype(np.uint8))
     text = f"The change, drawn {strength} times as strong; no value moved by more than {made.largest_move} of 255"
-    cells += grids.cell(enlarged(added), text, "", f"drawn × {strength}; grey is nothing", exact=True)
+    cells += grids.cell(enlarge(added), text, "", f"drawn × {strength}; grey is nothing", exact=True)
     header = '<div class="level" role="rowheader"><b>pixels</b><small>what the network saw</small></div>'
     return f'<div class="row" role="row" data-level="pixels">{header}{cells}</div>'
 
 
-def enlarged(picture: Image.Image) -> Image.Image:
+def enlarge(picture: Image.Image) -> Image.Image:
     return picture.resize((grids.SIDE, grids.SIDE), Image.Resampling.NEAREST)
 
 
@@ -100,7 +100,7 @@ def add_endpoint(site: Site) -> None:
     epsilon = gr.Number(EPSILON, label="epsilon", visible=False)
     as_text(method)  # refused below, in a sentence of ours
 
-    def attacked(image: str | bytes, checkpoint: str, compatibility: str, method: str, epsilon: float, pictures: bool):
+    def attack_it(image: str | bytes, checkpoint: str, compatibility: str, method: str, epsilon: float, pictures: bool):
         """Changes each pixel a little, so that the network's answer becomes less likely, and asks it again.
 
         Args:
@@ -128,4 +128,4 @@ def add_endpoint(site: Site) -> None:
         gr.JSON(label="attack", visible=False),
         gr.Image(format="png", label="attacked picture", visible=False),
     ]
-    endpoint(attacked, [image, *hidden_switch(site), method, epsilon, pictures_input()], outputs, "attack")
+    endpoint(attack_it, [image, *hidden_switch(site), method, epsilon, pictures_input()], outputs, "attack")

@@ -40,10 +40,10 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             pair = Switch(pairs, value=first(pairs), label="Difference", visible=len(pairs) > 1)
         with gr.Column(scale=1, min_width=320):
 
-            def asked(picture, checkpoint, side) -> Comparison:
+            def ask(picture, checkpoint, side) -> Comparison:
                 return site.networks.compare(picture, checkpoint, site.side(checkpoint, "", side))
 
-            answer_when_changed([image], [checkpoint, side], [scale, pair], asked, draw, START)
+            answer_when_changed([image], [checkpoint, side], [scale, pair], ask, draw, START)
 
     def offer(checkpoint, pair):
         choices = pair_choices(site, checkpoint)
@@ -78,7 +78,7 @@ def add_endpoint(site: Site) -> None:
     image = picture_input(visible=False)
     checkpoint = hidden_checkpoint(site)
 
-    def compared(image: str | bytes, checkpoint: str, side: int):
+    def compare_all(image: str | bytes, checkpoint: str, side: int):
         """Explains one picture with every compatibility of a checkpoint, and measures how far their maps agree.
 
         Args:
@@ -92,4 +92,4 @@ def add_endpoint(site: Site) -> None:
         """
         return {"checkpoint": checkpoint, **site.networks.compare(given(image), checkpoint, side).to_json()}
 
-    endpoint(compared, [image, checkpoint, detail_input()], [gr.JSON(label="comparison", visible=False)], "compare")
+    endpoint(compare_all, [image, checkpoint, detail_input()], [gr.JSON(label="comparison", visible=False)], "compare")

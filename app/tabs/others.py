@@ -42,10 +42,10 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             switch = network_switch(site)
         with gr.Column(scale=1, min_width=320):
 
-            def asked(picture, checkpoint, compatibility) -> Others:
+            def ask(picture, checkpoint, compatibility) -> Others:
                 return explain_otherwise(site.networks, picture, checkpoint, site.nearest(checkpoint, compatibility))
 
-            answer_when_changed([image], [*switch], [], asked, draw, START, slow=True)
+            answer_when_changed([image], [*switch], [], ask, draw, START, slow=True)
     begin_as_explain(tab, site, front, image, *switch)
     offer_examples(tab.select, site, strip)
     add_endpoint(site)
@@ -174,7 +174,7 @@ def add_endpoint(site: Site) -> None:
     """The public ``/others``."""
     image, switch = picture_input(visible=False), hidden_switch(site)
 
-    def explained(image: str | bytes, checkpoint: str, compatibility: str):
+    def explain_picture(image: str | bytes, checkpoint: str, compatibility: str):
         """Computes saliency, Grad-CAM and CAM beside the trained attention, for the network's answer.
 
         For each map it blurs the pixels that are highest, and measures the probability of that class again.
@@ -193,4 +193,4 @@ def add_endpoint(site: Site) -> None:
         """
         return explain_otherwise(site.networks, given(image), checkpoint, compatibility).to_json()
 
-    endpoint(explained, [image, *switch], [gr.JSON(label="others", visible=False)], "others")
+    endpoint(explain_picture, [image, *switch], [gr.JSON(label="others", visible=False)], "others")

@@ -46,13 +46,13 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             again = gr.Button("Draw again", variant="primary")
         with gr.Column(scale=1, min_width=320):
 
-            def asked(which, seed, checkpoint, compatibility) -> Draw:
+            def ask(which, seed, checkpoint, compatibility) -> Draw:
                 if seed is None:
                     raise DrawError("Type a seed, or press “Draw again” for a new one.")
                 there = site.nearest(checkpoint, compatibility)
                 return draw(site.networks, tests, checkpoint, there, which, seed=seed)
 
-            answer = answer_when_changed([], [which, seed, checkpoint, compatibility], [], asked, shown, START)
+            answer = answer_when_changed([], [which, seed, checkpoint, compatibility], [], ask, gallery, START)
             answer.js_on_load = CLICK_ON_PICTURE
 
     tab.select(lambda before: (True, gr.skip() if before else new_seed()), began, [began, seed], **INTERNAL)
@@ -73,7 +73,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     add_endpoint(site, tests)
 
 
-def shown(found: Draw) -> str:
+def gallery(found: Draw) -> str:
     """How the pictures were chosen, and a grid of buttons."""
     error = found.test_error
     rate = "" if error is None else f" Test error {100 * error:.1f} %."

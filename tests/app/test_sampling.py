@@ -13,7 +13,7 @@ from PIL import Image
 from app import sampling
 from app.networks import Networks
 from app.sampling import DrawError, draw
-from app.tabs.test_images import shown
+from app.tabs.test_images import gallery
 from model.presets import normalise, to_pixels
 from tests.app.serving import FAMILY, make_checkpoints
 from tests.app.test_api import (
@@ -151,7 +151,7 @@ def test_another_data_set_is_not_drawn_from(tmp_path):
 
 
 def test_the_page_tells_right_from_wrong_in_words(networks, tests):
-    page = shown(draw(networks, tests, FAMILY, "dp", count=40, seed=1))
+    page = gallery(draw(networks, tests, FAMILY, "dp", count=40, seed=1))
     found = draw(networks, tests, FAMILY, "dp", count=40, seed=1)
     right = sum(i.right for i in found.images)
     assert 0 < right < 40
