@@ -109,7 +109,7 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
     return image
 
 
-def lacks_pixels(image: Image.Image, file: BinaryIO, large: int) -> bool:
+def lacks_pixels(image: ImageFile, file: BinaryIO, large: int) -> bool:
     """Whether a file of a few bytes says that it is a large picture: its rows or its first frame fill little of it.
 
     Args:
@@ -118,7 +118,8 @@ def lacks_pixels(image: Image.Image, file: BinaryIO, large: int) -> bool:
         large: pixels up to which an animation may begin with a small frame.
     """
     whole = image.width * image.height
-    given = sum((right - left) * (low - high) for _, (left, high, right, low), *_ in image.tile)
+    boxes = [tile.extents for tile in image.tile if tile.extents]
+    given = sum((right - left) * (low - high) for left, high, right, low in boxes)
     if image.format == "TIFF":
         return given < whole
     if image.format == "WEBP":

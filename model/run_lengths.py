@@ -16,7 +16,8 @@ class RunLengths(ImageFile.PyDecoder):
     name = "bmp_blocks"
     _pulls_fd = True
 
-    def decode(self, buffer: bytes) -> tuple[int, int]:
+    def decode(self, buffer: Image.DecoderInput) -> tuple[int, int]:
+        assert self.fd is not None  # since _pulls_fd
         width, height = self.state.xsize, self.state.ysize
         content = self.fd.read(4 * (width + 1) * (height + 1))  # twice what a run for every pixel takes
         lines = decode_runs(content, width, height, 4 if self.args[1] else 8)
