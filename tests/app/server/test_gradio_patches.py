@@ -22,7 +22,7 @@ def test_each_patch_names_a_test_that_is_there():
 
 
 def test_the_version_is_the_one_that_is_installed_here():
-    (version,) = re.findall(r"Seen in Gradio ([\d.]+\d)", SOURCE)
+    (version,) = re.findall(r"Written for Gradio ([\d.]+\d)", SOURCE)
     assert f"gradio=={version}" in (REPO / "constraints.txt").read_text().splitlines()
 
 
