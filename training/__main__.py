@@ -91,7 +91,6 @@ def fit(
     from training.settings import Settings
     from training.start import choose_precision
     from training.stopping import Stopped
-    from training.stopping import Stopped
 
     if precision not in ("auto", "float32", "bf16"):
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
