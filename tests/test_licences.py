@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from tools.licences import licences, named
+from tools.licences import licences, list_names
 
 REPO = Path(__file__).resolve().parents[1]
 
 
 def test_no_package_asks_for_our_code_and_each_names_its_licence():
-    found = licences(named(REPO / "requirements-dev.txt"))
+    found = licences(list_names(REPO / "requirements-dev.txt"))
     assert {"torch", "gradio", "pillow", "numpy", "hypothesis"} <= found.keys()
     said = {name: licence for name, (_, licence) in found.items()}
     assert not [name for name, licence in said.items() if "GPL" in licence or "Affero" in licence]
