@@ -113,7 +113,7 @@ def test_what_is_not_to_be_had_gets_one_sentence(server, tmp_path, monkeypatch):
     publish(server, network(6), tmp_path / "net", private=True)
     assert "has no revision v9" in refusal("user/net", revision="v9")
     assert "nor such a repository on the Hub" in refusal("user/absent")
-    assert "no name for a repository" in refusal("user/a--b")
+    assert "a repository on the Hub cannot have that name" in refusal("user/a--b")
     server.put("user/other", {"README.md": b"hello"})
     assert f"user/other on the Hub is not a checkpoint of ours: it has no {CONFIG}" == refusal("user/other")
     server.put("user/other", {CONFIG: b'{"architecture": "Foreign", "arguments": {}}', WEIGHTS: b""})
