@@ -6,13 +6,16 @@ ARG BASE_IMAGE=python:3.11-slim
 FROM ${BASE_IMAGE}
 WORKDIR /srv
 
-# torch and torchvision come from one index, never mixed: builds for different devices do not load together
+# Every file is checked against its hash. Builds of another index have other hashes: there the versions alone are fixed,
+# and torch and torchvision come from that one index, as builds for different devices do not load together.
 ARG TORCH_INDEX=
-COPY requirements.txt constraints.txt ./
+COPY requirements.txt requirements.lock constraints.txt ./
 RUN if [ -n "$TORCH_INDEX" ]; then \
-      python -m pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" -c constraints.txt torch torchvision; \
-    fi \
- && python -m pip install --no-cache-dir -r requirements.txt -c constraints.txt
+      python -m pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" -c constraints.txt torch torchvision \
+      && python -m pip install --no-cache-dir -r requirements.txt -c constraints.txt; \
+    else \
+      python -m pip install --no-cache-dir --require-hashes -r requirements.lock; \
+    fi
 
 # any user, a read-only root and no network will do: nothing is written outside /tmp, nothing is fetched
 ENV GRADIO_SERVER_NAME=0.0.0.0 \

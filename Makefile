@@ -8,6 +8,8 @@ made := $(VENV)/.made
 page := $(VENV)/.installed
 all := $(VENV)/.installed-dev
 chromium := /usr/bin/chromium
+compile := $(python) -m uv pip compile -q --universal --python-version 3.10 \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 root := $(if $(filter 0,$(shell id -u)),,sudo)
 
 export GRADIO_ANALYTICS_ENABLED := False
@@ -49,27 +51,32 @@ container: ## build the image (docker, or podman where no docker runs)
 	command -v $$engine >/dev/null || { echo "To build the image, install docker or podman."; exit 1; }; \
 	$$engine build -t $(IMAGE) . && echo "Now: $$engine run --rm -p $(PORT):7860 $(IMAGE)"
 
-lock: $(made) ## choose every dependency's newest version again: constraints.txt
+lock: $(made) ## choose every dependency's newest version again, and note the hashes of its files
 	$(python) -m pip install -q uv
-	{ sed '/^[^#]/,$$d' constraints.txt; $(python) -m uv pip compile -q --universal --python-version 3.10 \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links requirements-dev.txt; } >$(VENV)/constraints.txt
+	{ sed '/^[^#]/,$$d' constraints.txt; $(compile) requirements-dev.txt; } >$(VENV)/constraints.txt
 	mv $(VENV)/constraints.txt constraints.txt
+	$(compile) --generate-hashes -c constraints.txt requirements.txt >$(VENV)/lock
+	mv $(VENV)/lock requirements.lock
+	{ echo "-r requirements.lock"; $(compile) --generate-hashes -c constraints.txt \
+	  $$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) requirements-dev.txt; } >$(VENV)/lock
+	mv $(VENV)/lock requirements-dev.lock
 
 audit: $(all) ## list the licences of all packages, and look for known flaws in them where there is a network
 	$(python) -m tools.licences requirements-dev.txt
 	@[ -x $(VENV)/audit/bin/pip-audit ] || { $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install -q pip-audit; } || \
 	  { echo "pip-audit could not be fetched: there is no network, so no flaws were looked for."; exit 1; }
-	$(VENV)/audit/bin/pip-audit --path $$($(python) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	@# strict: a package of which nothing is known is not a package without flaws
+	$(VENV)/audit/bin/pip-audit --strict --path $$($(python) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 
 install: $(all) ## make .venv and install all that training, tests and lint need
 
-$(page): requirements.txt constraints.txt $(made)
+$(page): requirements.lock $(made)
 	@echo "Installing into $(VENV): some minutes and 6 GB the first time."
-	$(python) -m pip install --disable-pip-version-check -r requirements.txt -c constraints.txt
+	$(python) -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-$(all): requirements-dev.txt $(page)
-	$(python) -m pip install --disable-pip-version-check -r requirements-dev.txt -c constraints.txt
+$(all): requirements-dev.lock $(page)
+	$(python) -m pip install --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
 $(made):

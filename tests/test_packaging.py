@@ -105,6 +105,17 @@ def test_every_requirement_is_pinned():
     assert not [line for line in lines if not re.match(r"[\w.-]+==[\w.]+( ; .+)?$", line)]
 
 
+def test_every_file_that_is_installed_is_checked_against_its_hash():
+    page, rest = ((REPO / file).read_text() for file in ("requirements.lock", "requirements-dev.lock"))
+    assert requirements("requirements.txt") <= names(page) and rest.startswith("-r requirements.lock\n")
+    chosen = {line for line in (REPO / "constraints.txt").read_text().splitlines() if not line.startswith("#")}
+    locked = re.findall(r"^([^-\s].*?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", page + rest, re.MULTILINE)
+    assert {line for line, _ in locked} == chosen and len(locked) == len(chosen)
+    for installs in ("Makefile", "Dockerfile"):
+        assert "--require-hashes -r requirements.lock" in (REPO / installs).read_text()
+    assert "--require-hashes -r requirements-dev.lock" in (REPO / "Makefile").read_text()
+
+
 def test_a_space_runs_the_gradio_that_is_tested():
     (version,) = re.findall(r"^sdk_version: (.+)$", (REPO / "README.md").read_text(), re.MULTILINE)
     assert f"gradio=={version}" in (REPO / "constraints.txt").read_text().splitlines()
