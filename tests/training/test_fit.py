@@ -207,6 +207,26 @@ def test_a_signal_that_is_ignored_stays_so(data_dir, tmp_path):
     assert len(rows(tmp_path)) == 3
 
 
+OTHER_WORK = """
+compute_environment: LOCAL_MACHINE
+distributed_type: "NO"
+dynamo_config: {dynamo_backend: INDUCTOR}
+mixed_precision: bf16
+num_processes: 1
+use_cpu: true
+"""
+
+
+def test_a_launchers_configuration_of_other_work_changes_no_number(data_dir, tmp_path, monkeypatch):
+    finish(start("--stages", "16x1", data_dir=data_dir, out=tmp_path / "plain"))
+    (tmp_path / "other.yaml").write_text(OTHER_WORK)
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    launcher = ("-m", "accelerate.commands.launch", "--config_file", tmp_path / "other.yaml", "-m", "training")
+    finish(start("--stages", "16x1", data_dir=data_dir, out=tmp_path / "launched", launcher=launcher))
+    assert rows(tmp_path / "launched") == rows(tmp_path / "plain")
+    assert same(weights(tmp_path / "launched"), weights(tmp_path / "plain"))
+
+
 TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "training")  # on a CPU
 
 
@@ -231,6 +251,21 @@ def test_two_processes_take_the_same_steps_as_one(data_dir, objective):
     one, two = losses(), losses(*TWO[:-2])
     assert (one["processes"], two["processes"]) == (1, 2)
     assert two["losses"] == pytest.approx(one["losses"], rel=1e-8) and len(set(one["losses"])) == 8
+
+
+@pytest.mark.parametrize("hour", [3600, 0.25])
+def test_the_others_wait_while_the_first_process_reads(hour):
+    """Six seconds are less than 12 hours; were an hour a quarter of a second, the others would give up."""
+    program = Path(__file__).with_name("slow_first_process.py")
+    done = subprocess.run(
+        [sys.executable, *TWO[:-2], program, str(hour)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"PYTHONPATH": "."},
+    )
+    went_on = done.returncode == 0 and done.stdout.split() == ["read", "read"]
+    assert went_on == (hour == 3600), done.stderr
 
 
 def test_two_processes_train_like_one(data_dir, tmp_path):
