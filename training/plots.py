@@ -28,7 +28,8 @@ def extra(what: str) -> Iterator[None]:
 def canvas(labels: Sequence[str] = (), **size) -> Iterator[tuple]:
     """Gives a figure and the labels as it can draw them; nobody's own matplotlib settings change it.
 
-    A long label is cut. Where no font here has a label's letters, all labels are numbers, as a half is of no use.
+    A long label is cut. Where no font here has a label's letters, all labels are numbers, as a half is of no use; a
+    line on stderr says which number is which.
     Draw labels with ``parse_math=False``: a "$" in a name is a "$".
 
     Args:
@@ -43,7 +44,11 @@ def canvas(labels: Sequence[str] = (), **size) -> Iterator[tuple]:
         short = [shorten(label) for label in labels]
         families, lacking = fonts(set("".join(short)))
         matplotlib.rcParams["font.family"] = families
-        yield Figure(layout="constrained", **size), [str(k) for k in range(len(short))] if lacking else short
+        if lacking:
+            legend = ", ".join(f"{k} is {label}" for k, label in enumerate(short))
+            print(f"note: labels are drawn as numbers, as no font here has their letters: {legend}", file=sys.stderr)
+            short = [str(k) for k in range(len(short))]
+        yield Figure(layout="constrained", **size), short
 
 
 def shorten(label: str) -> str:

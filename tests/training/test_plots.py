@@ -1,4 +1,4 @@
-"""Any class name can be drawn, nothing is said about it on stderr, and no drawing costs a result."""
+"""Any class name can be drawn, matplotlib says nothing about it on stderr, and no drawing costs a result."""
 
 import io
 import warnings
@@ -49,11 +49,13 @@ def test_any_name_is_drawn_in_silence(name, tmp_path):
     assert (drawn < 255).any()
 
 
-def test_names_that_no_font_has_are_numbers():
+def test_names_that_no_font_has_are_numbers_with_a_legend_in_words(capsys):
     with plots.canvas(["dog", "\U0001f98a"]) as (_, labels):
         assert labels == ["0", "1"]
+    assert capsys.readouterr().err.endswith(": 0 is dog, 1 is \U0001f98a\n")
     with plots.canvas(["$5", "a\tb", "y" * 30]) as (_, labels):
         assert labels == ["$5", "a b", "y" * 21 + "..."]
+    assert not capsys.readouterr().err
 
 
 def test_a_font_that_has_the_letters_is_found(monkeypatch):
