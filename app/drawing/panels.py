@@ -33,7 +33,8 @@ def answer(explanation: Explanation, about: str = "") -> str:
     """
     name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
     side = explanation.seen.width
-    note = escape(f"{about} {words.reliability(explanation)}".strip())
+    sentences = [about, words.darkness(explanation.seen), words.reliability(explanation)]
+    note = escape(" ".join(filter(None, sentences)))
     seen = explanation.seen.resize((128, 128), Image.Resampling.NEAREST)
     return f"""
 <div class="answer" data-compatibility="{explanation.compatibility}">

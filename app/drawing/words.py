@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from model import Network
 from model.datasets import dataset_title
@@ -17,6 +18,7 @@ PLACES["middle right"] = "right side"
 
 SEEN = 0.005  # x uniform: maps that differ by less count as the same
 FEW = 12  # classes that a sentence lists at most
+DARK = 32  # of 255; where no value reaches it, hardly anything can be seen
 EVEN = 1.25  # x uniform: below it no ninth of the picture stands out
 
 PC_LIMIT = (
@@ -98,6 +100,12 @@ def about_picture(file: str) -> str:
     """A sentence with the label of a test picture, read from its name; empty for other pictures."""
     found = re.fullmatch(r"test picture (\d+) labelled (.+)", picture_name(file))
     return f"Test picture {found[1]}, labelled {found[2]}." if found else ""
+
+
+def darkness(picture: Image.Image) -> str:
+    """A sentence about a picture of which little can be seen, such as one of undeclared 10-bit values; else empty."""
+    brightest = max(high for _, high in picture.getextrema())
+    return f"This picture is very dark: its brightest value is {brightest} of 255." if brightest < DARK else ""
 
 
 def picture_name(file: str) -> str:

@@ -3,6 +3,8 @@
 import re
 
 import numpy as np
+import pytest
+from PIL import Image
 
 from app.drawing import panels, words
 from model import render
@@ -51,3 +53,9 @@ def test_a_card_states_how_much_is_kept_not_how_much_was_asked_for():
 def test_the_mark_stands_where_attention_is_even():
     assert 'left:25.0%" title="1 × uniform"' in panels.colour_bar((0.5, 2.5))
     assert "title=" not in panels.colour_bar((1.5, 2.5))
+
+
+@pytest.mark.parametrize(("brightest", "said"), [(31, True), (32, False)])
+def test_a_very_dark_picture_is_told(networks, brightest, said):
+    shown = panels.answer(networks.explain(Image.new("RGB", (40, 40), (0, brightest, 0)), FAMILY, "dp"))
+    assert (f"This picture is very dark: its brightest value is {brightest} of 255." in shown) == said
