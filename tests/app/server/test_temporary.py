@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -133,3 +134,21 @@ def test_nothing_is_left_when_the_server_ends(checkpoints, picture_file, tmp_pat
     finally:
         server.stop()
     assert not list((tmp_path / "gradio").iterdir())
+
+
+def test_uploads_to_another_disk_than_the_systems_are_found(checkpoints, picture, tmp_path):
+    other = Path("/dev/shm")
+    if not other.is_dir() or other.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second disk")
+    large = tmp_path / "large.bmp"
+    picture.resize((2890, 2890)).save(large)  # 25 MB
+    with tempfile.TemporaryDirectory(dir=other) as folder:
+        command = [sys.executable, "-m", "app", "--checkpoints", str(checkpoints), "--device", "cpu"]
+        server = Server(command, tmp_path, cwd=REPO, GRADIO_TEMP_DIR=folder, TMPDIR=str(tmp_path))
+        try:
+            client = Client(server.url, verbose=False, download_files=False)
+            for _ in range(5):
+                answer, *_ = client.predict(image=handle_file(large), pictures=False, api_name="/explain")
+                assert 0 < answer["probability"] <= 1
+        finally:
+            server.stop()
