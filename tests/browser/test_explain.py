@@ -134,6 +134,24 @@ def test_every_control_is_shown_whole(open_page):
             assert page.locator("#view .head span", has_text=name).bounding_box()["height"] < 30  # on one line
 
 
+@pytest.mark.parametrize("locale", ["ar", "fa", "de", "ja"])
+def test_in_a_browser_of_another_language_nothing_is_cut_or_turned_round(chromium, page_url, locale):
+    context = chromium.new_context(locale=locale)
+    page = context.new_page()
+    page.goto(page_url)
+    page.locator("#maps img").nth(2).wait_for(timeout=120_000)
+    settled(page, "dp")
+    clips = "e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible'"
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+        for part in page.locator("#ask button:visible, #view .block, #view label").all():
+            assert not part.evaluate(clips), (width, part.inner_text())
+    for part in ("body", ".answer h2", "#maps figure, #maps img", "#view label"):
+        assert page.locator(part).first.evaluate("e => getComputedStyle(e).direction") == "ltr"  # as our words are
+    context.close()
+
+
 def test_groups_of_choices_have_names(open_page):
     page = open_page()
     for name in ("Compatibility", "Drawing", "Colour scale"):
