@@ -22,6 +22,7 @@ NUMBER = """(...values) => {
   values[values.length - 2] = window.questions;
   return values;
 }"""
+FRAMES = 4  # of cameras that are answered at the same time
 KEPT = 3  # earlier answers a tab, some megabytes each
 
 
@@ -137,6 +138,7 @@ def follow(
     progress: gr.components.Component,
     slow: bool = False,
     changes: list[gr.components.Component] | None = None,
+    camera: gr.HTML | None = None,
 ) -> None:
     """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest question wins.
 
@@ -148,6 +150,7 @@ def follow(
         progress: where the visitor sees that an answer is on its way.
         slow: and for how many seconds it has been.
         changes: those of ``parts`` whose change counts; by default all.
+        camera: one of ``parts``, made by ``live_camera``; each of its frames counts too.
     """
     number, newest = gr.Number(0, visible=False), gr.State([0])  # one list a visitor, changed in place
 
@@ -158,14 +161,13 @@ def follow(
         # always_last does not hold for two changes at once: both are asked, and the older may be answered last
         return drawn if number == newest[0] else [gr.skip()] * len(outputs)
 
-    gr.on(
-        [part.change for part in changes or parts],
-        draw,
-        [*parts, shown, number, newest],
-        outputs,
-        js=NUMBER,
-        api_visibility="private",
-        trigger_mode="always_last",
-        show_progress="full" if slow else "minimal",
-        show_progress_on=progress,
-    )
+    def draw_frame(*values):
+        looks = values[parts.index(camera)]
+        return draw(*values) if looks else [gr.skip()] * len(outputs)  # stopped: what it kept follows
+
+    asked = {"inputs": [*parts, shown, number, newest], "outputs": outputs, "js": NUMBER}
+    asked |= {"api_visibility": "private", "trigger_mode": "always_last"}
+    changes = [part.change for part in changes or parts if part is not camera]
+    gr.on(changes, draw, **asked, show_progress="full" if slow else "minimal", show_progress_on=progress)
+    if camera is not None:
+        camera.change(draw_frame, **asked, show_progress="hidden", concurrency_limit=FRAMES)

@@ -35,6 +35,7 @@ def picture_input(label: str = "Picture", height: int = 250, **settings: Any) ->
         webcam_options=gr.WebcamOptions(mirror=False),  # a mirror image says left for right, and no writing can be read
         alt_text=label,
         height=height,
+        elem_classes="picture",
         **settings,
     )
 

@@ -111,10 +111,10 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def jpeg(image: Image.Image) -> bytes:
+def jpeg(image: Image.Image, quality: int = 95) -> bytes:
     """The file's content, for maps over a picture: a quarter of a PNG's bytes, in a tenth of its time."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=95, subsampling=0)
+    image.save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
 
 

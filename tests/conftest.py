@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
-CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # it shows a test picture
 OTHER_MACHINE = "--host-resolver-rules=MAP lan.test 127.0.0.1"
 
 
@@ -26,6 +25,7 @@ def chromium():
     from playwright.sync_api import expect, sync_playwright
 
     from tools.browser import CHROMIUM, FLAGS
+    from tools.camera import CAMERA
 
     if not os.access(CHROMIUM, os.X_OK):
         pytest.skip(f"{CHROMIUM} is not installed: make test installs it, or apt-get install chromium")

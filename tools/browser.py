@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,8 +58,11 @@ def serve_page() -> Iterator[str]:
 
 
 @contextmanager
-def page_in_chromium() -> Iterator[tuple[str, Browser]]:
+def page_in_chromium(flags: Sequence[str] = ()) -> Iterator[tuple[str, Browser]]:
     """The address of the page, served as above, and a browser to open it in.
+
+    Args:
+        flags: of the browser, in addition to ``FLAGS``.
 
     Raises:
         SystemExit: there is no Chromium, or the page does not start.
@@ -67,6 +70,6 @@ def page_in_chromium() -> Iterator[tuple[str, Browser]]:
     if not Path(CHROMIUM).exists():
         sys.exit(f"{CHROMIUM} is missing: apt-get install chromium")
     with serve_page() as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
         yield address, browser
         browser.close()

@@ -13,10 +13,12 @@ from app.examples import Example
 from model import Network, render
 from model.explanation import Explanation, Level
 
+POLITENESS = {True: "polite", False: "off"}  # of aria-live
+
 
 def data_uri(image: Image.Image, exact: bool = True) -> str:
-    """A picture as a data: URL: an exact PNG, or a smaller JPEG."""
-    kind, content = ("png", render.png(image)) if exact else ("jpeg", render.jpeg(image))
+    """A picture as a data: URL: an exact PNG, or a much smaller JPEG, which looks the same."""
+    kind, content = ("png", render.png(image)) if exact else ("jpeg", render.jpeg(image, quality=85))
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
@@ -24,12 +26,13 @@ def per_cent(fraction: float) -> str:
     return f"{100 * fraction:.1f} %" if fraction < 0.9995 else "100 %"
 
 
-def answer(explanation: Explanation, about: str = "") -> str:
+def answer(explanation: Explanation, about: str = "", announce: bool = True) -> str:
     """The class, the five most probable classes, the network's input, and the logit's split by level.
 
     Args:
         explanation: what to show.
         about: a sentence about the picture, or nothing.
+        announce: whether a screen reader is told the class when it changes.
     """
     name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
     side = explanation.seen.width
@@ -40,7 +43,7 @@ def answer(explanation: Explanation, about: str = "") -> str:
 <div class="answer" data-compatibility="{explanation.compatibility}">
   <figure class="seen"><img src="{data_uri(seen)}" alt="The picture as the network saw it, {side} by {side} pixels">
     <figcaption>What it saw: the centre square, {side} × {side} px</figcaption></figure>
-  <section><h2 aria-live="polite">{name} <small>{per_cent(probability)}</small></h2>
+  <section><h2 aria-live="{POLITENESS[announce]}">{name} <small>{per_cent(probability)}</small></h2>
     {probability_rows(explanation)}<p class="note">{note}</p></section>
   <section><h3>What each layer added to the logit of <em>{name}</em></h3>{split_rows(explanation)}</section>
 </div>"""

@@ -86,7 +86,7 @@ def one_class(each: ClassAsked, square: Image.Image, level: str, absent: bool) -
     )
 
 
-def answer(found: Asked, names: Sequence[str], asker: str, explanation: str) -> str:
+def answer(found: Asked, names: Sequence[str], asker: str, explanation: str, announce: bool = True) -> str:
     """One question's answer: in words, then the last level's map under it beside the scene's own, then the rest.
 
     Args:
@@ -94,6 +94,7 @@ def answer(found: Asked, names: Sequence[str], asker: str, explanation: str) -> 
         names: what visitors call the scene's pictures, in reading order.
         asker: the question in words, as HTML.
         explanation: why no question moves anything; empty where one can.
+        announce: whether a screen reader is told the class when it changes.
     """
     *others, last = found.asked.levels
     asked, own = found.asked, found.own
@@ -111,7 +112,7 @@ def answer(found: Asked, names: Sequence[str], asker: str, explanation: str) -> 
     answers = bars("With the question", asked) + bars("Not asked", own)
     return f"""<div class="asked{wide}" data-compatibility="{asked.compatibility}">
 <div class="said"><p class="question">{asker}</p>
-<p class="named" aria-live="polite">{named}</p>
+<p class="named" aria-live="{panels.POLITENESS[announce]}">{named}</p>
 <p class="verdict">{escape(explanation or verdict(found, last, names))}</p></div>
 <div class="pair large">{pair}<div class="answers">{answers}</div></div>
 <div class="levels">{rest}</div><p class="note">{escape(found.note)} {LEGEND}</p></div>"""

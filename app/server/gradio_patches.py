@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from gradio.data_classes import ImageData
 from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder, is_in_or_equal
 
@@ -152,6 +153,21 @@ Upload = alter(
     async_move_resource_to_block_cache=uploads_only,
     example_payload=example,
 )
+
+
+# -- A picture may come without a file --------------------------------------------------------------------------------
+# Gradio writes each picture that it shows to disk; of a live camera's there are dozens a second.
+# tests/browser/test_live.py: test_the_answer_follows_the_camera_until_it_is_stopped
+
+
+def take_content(self: gr.Image, value: str | None) -> ImageData | None:
+    """A picture's path, or its content as a ``data:`` URL, as the page takes it."""
+    if value is not None and value.startswith("data:"):
+        return ImageData(url=value)
+    return gr.Image.postprocess(self, value)
+
+
+Overlay = alter(gr.Image, "Overlay", postprocess=take_content)
 
 
 # -- Values that Gradio would refuse before us ------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from app.endpoints import detail_input, endpoint, given, hidden_switch
 from app.examples import Example, list_examples, uploaded
 from app.images import PictureError, read_picture
 from app.inputs import INTERNAL, Front, detail, network_switch, picture_input
+from app.live import Frame, acknowledge, answer_frame, keep_last, live_camera
 from app.server.gpu import on_gpu
 from app.server.gradio_patches import as_text
 from app.site import Site
@@ -39,6 +40,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     shown = gr.State(None, time_to_live=3600)
     with gr.Row(elem_id="asking"):
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
+            camera = live_camera()
             pictures = gr.HTML(elem_id="scene")
             askers = gr.HTML(elem_id="askers")
             checkpoint, compatibility = network_switch(site, *site.first_asking)
@@ -46,19 +48,23 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             layout = gr.Radio([("Square", "square"), ("Row", "row")], value="square", label="Four pictures in a")
             with gr.Accordion("Pictures of your own", open=False, elem_id="own"):
                 uploads = {key: picture_input(key.capitalize(), 140) for key in (SCENE, ASKS)}
+        keep_last(camera, uploads[SCENE])
         with gr.Column(scale=1, min_width=320, elem_id="asked"):
             classes, answer = gr.HTML(elem_id="classes"), gr.HTML(panels.message(START), elem_id="answered")
 
-    answered = on_gpu(lambda *values: answer_to(site, *values))
+    ask_networks = on_gpu(lambda *values: answer_to(site, *values))
 
-    def show(clicked, checkpoint, compatibility, side, layout, *values) -> list:
+    def show(sent, clicked, checkpoint, compatibility, side, layout, *values) -> list:
         *files, before = values
         files = dict(zip(uploads, files, strict=True))
         compatibility = site.nearest(checkpoint, compatibility)
         scene, question = wish(clicked, site, files)
+        if sent:
+            return show_frame(sent, question, checkpoint, compatibility, side, files)
         if any(files[key] is None for key in (*scene, question[1]) if key in files) or not scene:
             refused = before is not None and before.found is None  # and its refusal is still to be read
-            return [gr.skip()] * 5 if refused else [None, gr.skip(), gr.skip(), "", panels.message(START)]
+            nothing = [None, gr.skip(), gr.skip(), "", panels.message(START), gr.skip()]
+            return [gr.skip()] * len(nothing) if refused else nothing
         question = possible(question, scene, site.networks.network(checkpoint, compatibility))
         used = {key: file for key, file in files.items() if key in (*scene, question[1])}
         side = site.side(checkpoint, compatibility, side)
@@ -68,20 +74,43 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         known = next((found.look for found in seen if found.of == of), None)
 
         def put(*values):
-            return answered(known, [*used], *values)
+            return ask_networks(known, [*used], *values)
 
         kept, inputs, said = ask_once(before, used, [of, question], put, START)
         told = dict(zip(used, inputs, strict=True))
         inputs = [told.get(key, gr.skip()) for key in files]
         if said:
-            return [kept, *inputs, "", said]
+            return [kept, *inputs, "", said, gr.skip()]
         same = before is not None and before.found is not None and before.found.of == of
         strip = gr.skip() if same else scenes.every_class(kept.found.look)
-        return [kept, *inputs, strip, drawn(kept.found, scene, question, listed(site, files))]
+        return [kept, *inputs, strip, drawn(kept.found, scene, question, listed(site, files)), gr.skip()]
 
-    asked = [clicked, checkpoint, compatibility, side, layout, *uploads.values()]
+    def show_frame(sent, question, checkpoint, compatibility, side, files) -> list:
+        """What the camera sees is the scene, alone."""
+        kind, name = question
+        if kind == "picture" and name in files and files[name] is None:
+            question = kind, SCENE  # it asks about itself
+        question = possible(question, (SCENE,), site.networks.network(checkpoint, compatibility))
+        of = ((SCENE,), checkpoint, compatibility, None, site.side(checkpoint, compatibility, side), None)
+
+        def put(frame: Frame) -> Answer:
+            asker = [read_picture(files[ASKS])] if question[1] == ASKS else []
+            return ask_networks(None, [SCENE, ASKS][: 1 + len(asker)], frame.picture, *asker, of, question)
+
+        frame, made, said = answer_frame(sent, put)
+        if said:
+            return [*[gr.skip()] * 3, "", said, acknowledge(frame)]
+        there = [
+            Example(SCENE, Path(), panels.data_uri(frame.picture, exact=False)),
+            *listed(site, {ASKS: files[ASKS]}),
+        ]
+        html = drawn(made, (SCENE,), question, there, announce=False)
+        return [*[gr.skip()] * 3, scenes.every_class(made.look), html, acknowledge(frame)]
+
+    asked = [camera, clicked, checkpoint, compatibility, side, layout, *uploads.values()]
     followed = [clicked, checkpoint, compatibility, side, layout]
-    follow(asked, shown, show, [shown, *uploads.values(), classes, answer], answer, changes=followed)
+    filled = [shown, *uploads.values(), classes, answer, camera]
+    follow(asked, shown, show, filled, answer, changes=followed, camera=camera)
 
     def offer(now, *files):
         there = listed(site, dict(zip(uploads, files, strict=True)))
@@ -169,7 +198,9 @@ def picture_of(site: Site, key: str, own: dict[str, Image.Image]) -> Image.Image
     return read_picture(path)
 
 
-def drawn(made: Answer, scene: tuple[str, ...], question: tuple[str, str], there: list[Example]) -> str:
+def drawn(
+    made: Answer, scene: tuple[str, ...], question: tuple[str, str], there: list[Example], announce: bool = True
+) -> str:
     """The answer as HTML."""
     kind, name = question
     if kind == "class":
@@ -177,7 +208,7 @@ def drawn(made: Answer, scene: tuple[str, ...], question: tuple[str, str], there
     else:
         thumbnail = next((e.thumbnail for e in there if e.name == name), "")
         asker = f'Where is what <img src="{thumbnail}" alt="the picture {escape(name)}"> shows?'
-    return scenes.answer(made.found, scene, asker, "" if made.found.uses_question else UNMOVED)
+    return scenes.answer(made.found, scene, asker, "" if made.found.uses_question else UNMOVED, announce)
 
 
 def add_endpoint(site: Site) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from html import escape
 
 import gradio as gr
+from PIL import Image
 
 from app.asking import Shown, ask_once, follow
 from app.drawing import download, panels, words
@@ -21,9 +23,10 @@ from app.inputs import (
     picture_with_examples,
     switched,
 )
+from app.live import acknowledge, answer_frame, keep_last, live_camera, read_frame
 from app.server import temporary
 from app.server.gpu import on_gpu
-from app.server.gradio_patches import slider
+from app.server.gradio_patches import Overlay, slider
 from app.site import Site
 from model import render
 from model.explanation import Explanation
@@ -43,7 +46,9 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     shown = gr.State(None, time_to_live=3600)
     with gr.Row(elem_id="explain"):
         with gr.Column(scale=0, min_width=300, elem_id="ask"):
+            camera = live_camera()
             image, strip = picture_with_examples(site)
+            keep_last(camera, image)
             checkpoint, compatibility = network_switch(site)
             side = detail(site, checkpoint, compatibility)
             method = gr.HTML()
@@ -65,24 +70,33 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     def explain(picture, checkpoint, compatibility, side) -> Explanation:
         return site.networks.explain(picture, checkpoint, compatibility, side=side)
 
-    ask = on_gpu(explain)
+    def glance(picture, checkpoint, compatibility, side) -> Explanation:
+        found = site.networks.explain(picture, checkpoint, compatibility, side=side, draw=False)
+        return dataclasses.replace(found, square=picture)
+
+    ask, ask_live = on_gpu(explain), on_gpu(glance)
 
     def question(checkpoint, compatibility, side) -> list:
         compatibility = site.nearest(checkpoint, compatibility)
         return [checkpoint, compatibility, site.side(checkpoint, compatibility, side)]
 
-    def show(file, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Shown | None):
+    def show(file, sent, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Shown | None):
         view = render.View(opacity / 100, smooth, shared, keep)
         settings = question(checkpoint, compatibility, side)
         how = panels.method(site.networks.network(*settings[:2]))
+        if sent:
+            frame, found, said = answer_frame(sent, lambda frame: ask_live(frame.picture, *settings))
+            values = nothing(said) if said else drawn(found, view, live=True)
+            return [gr.skip(), gr.skip(), how, *values, acknowledge(frame)]
         after = ask_once(before, {image.label: file}, settings, ask, START)
         if after is None:
-            return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN]
+            return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN, gr.skip()]
         kept, inputs, said = after
-        return [kept, *inputs, how, *(nothing(said) if said else drawn(kept.found, view, words.about_picture(file)))]
+        values = nothing(said) if said else drawn(kept.found, view, words.about_picture(file))
+        return [kept, *inputs, how, *values, gr.skip()]
 
-    asked = [image, checkpoint, compatibility, side, opacity, keep, drawing, scale]
-    follow(asked, shown, show, [shown, image, method, answer, *pictures], answer)
+    asked = [image, camera, checkpoint, compatibility, side, opacity, keep, drawing, scale]
+    follow(asked, shown, show, [shown, image, method, answer, *pictures, camera], answer, camera=camera)
 
     def opened(request: gr.Request) -> tuple[str, gr.Radio]:
         """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once.
@@ -105,14 +119,14 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
     ready.success(first_picture, None, image, **INTERNAL)
     offer_examples(page.load, site, strip)
 
-    def zip_up(file, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Shown | None):
-        if file is None:
+    def zip_up(file, sent, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Shown | None):
+        if not file and not sent:
             raise gr.Error("There is nothing to download yet: choose a picture first.", print_exception=False)
         settings = question(checkpoint, compatibility, side)
-        found = before and before.answer_to((file, *settings))
-        if found is None:  # what is on the screen is no longer kept
+        found = before and before.answer_to((file, *settings)) if not sent else None
+        if found is None:  # what is on the screen is not kept
             try:
-                found = ask(read_picture(file), *settings)
+                found = ask(read_frame(sent).picture if sent else read_picture(file), *settings)
             except PictureError as e:
                 raise gr.Error(str(e), print_exception=False) from None
         view = render.View(opacity / 100, smooth, shared, keep)
@@ -143,7 +157,7 @@ def map_card() -> tuple[gr.HTML, gr.Image, gr.HTML]:
     """One level's title, overlay and numbers."""
     with gr.Column(elem_classes="card", min_width=200):
         title = gr.HTML(elem_classes="card-title")
-        overlay = gr.Image(
+        overlay = Overlay(
             format="png",
             show_label=False,
             container=False,
@@ -155,19 +169,30 @@ def map_card() -> tuple[gr.HTML, gr.Image, gr.HTML]:
         return title, overlay, gr.HTML(elem_classes="numbers")
 
 
-def drawn(explanation: Explanation, view: render.View, about: str) -> list:
-    """Values for the answer and every card; cards without a level stay empty."""
+def drawn(explanation: Explanation, view: render.View, about: str = "", live: bool = False) -> list:
+    """Values for the answer and every card; cards without a level stay empty.
+
+    Args:
+        explanation: what to show.
+        view: how.
+        about: a sentence about the picture, or nothing.
+        live: the next answer follows at once, so no file is written, and no screen reader told.
+    """
     scales = render.limits(explanation.maps, view)
-    values = [panels.answer(explanation, about)]
+    values = [panels.answer(explanation, about, announce=not live)]
     for name, level in explanation.levels.items():
         picture = render.overlay(explanation.square, level.attention, scales[name], view)
-        file = temporary.save(render.jpeg(picture), f"{name}.jpg")  # the zip has PNGs
+        source = panels.data_uri(picture, exact=False) if live else as_file(picture, name)
         values += [
             panels.title(name, level),
-            gr.Image(value=file, alt_text=words.alt(name, level), visible=True),
+            gr.Image(value=source, alt_text=words.alt(name, level), visible=True),
             panels.card(level, explanation.logit, scales[name], view),
         ]
     return values + empty_cards(CARDS - len(explanation.levels))
+
+
+def as_file(picture: Image.Image, name: str) -> str:
+    return temporary.save(render.jpeg(picture), f"{name}.jpg")  # the zip has PNGs
 
 
 def empty_cards(count: int) -> list:
@@ -205,7 +230,7 @@ def add_endpoint(site: Site) -> None:
         """
         found = site.networks.explain(given(image), checkpoint, compatibility, side=side, draw=pictures)
         overlays = found.overlays() if pictures else {}
-        drawn = [temporary.save(render.jpeg(x), f"{name}.jpg") for name, x in overlays.items()]
+        drawn = [as_file(x, name) for name, x in overlays.items()]
         return found.to_json(), *drawn, *[None] * (CARDS - len(drawn))
 
     explanation = gr.JSON(label="explanation", visible=False)

@@ -193,7 +193,7 @@ def test_camera_then_clipboard(open_page):
     page.get_by_role("button", name="Remove Image").click()
     ask.get_by_role("button", name="Capture from camera").click()
     ask.get_by_role("button", name="Click to Access Webcam").click()
-    page.wait_for_function("document.querySelector('#ask video')?.readyState === 4")  # pictures come in
+    page.wait_for_function("document.querySelector('#ask .picture video')?.readyState === 4")  # pictures come in
     ask.get_by_role("button", name="capture photo").click()
     page.locator("#maps img").nth(2).wait_for()
     settled(page, "dp")

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import CAMERA
 from tests.browser.test_explain import settled, state
 from tools.browser import CHROMIUM, FLAGS
+from tools.camera import camera_flags, write_film
 
 DROP = """([bytes, name, type, link]) => {
   const dropped = new DataTransfer();
@@ -71,11 +71,8 @@ def test_by_plain_http_from_another_machine_camera_and_clipboard_are_not_offered
 
 def test_the_camera_is_no_mirror(chromium, page_url, tmp_path):
     """Black on the left as the camera sees it is black on the left in the picture."""
-    side, frames = 64, tmp_path / "camera.y4m"
-    luma = np.tile(np.where(np.arange(side) < side // 2, 16, 235).astype(np.uint8), side).tobytes()
-    frame = b"FRAME\n" + luma + bytes([128]) * (side * side // 2)
-    frames.write_bytes(f"YUV4MPEG2 W{side} H{side} F10:1 Ip A1:1 C420jpeg\n".encode() + frame * 10)
-    flags = [*FLAGS, *CAMERA, f"--use-file-for-fake-video-capture={frames}"]
+    half = Image.fromarray(np.tile(np.repeat(np.array([0, 255], np.uint8), 32), (64, 1)))
+    flags = [*FLAGS, *camera_flags(write_film(tmp_path / "camera.y4m", [half]))]
     browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=flags)
     try:
         page = browser.new_context(permissions=["camera"]).new_page()
@@ -85,7 +82,7 @@ def test_the_camera_is_no_mirror(chromium, page_url, tmp_path):
         page.get_by_role("button", name="Remove Image").click()
         ask.get_by_role("button", name="Capture from camera").click()
         ask.get_by_role("button", name="Click to Access Webcam").click()
-        page.wait_for_function("document.querySelector('#ask video')?.readyState === 4", timeout=120_000)
+        page.wait_for_function("document.querySelector('#ask .picture video')?.readyState === 4", timeout=120_000)
         ask.get_by_role("button", name="capture photo").click()
         taken = ask.locator(".upload-container img")
         taken.wait_for(timeout=120_000)
