@@ -1,12 +1,17 @@
 """What the tests of every package share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 OTHER_MACHINE = "--host-resolver-rules=MAP lan.test 127.0.0.1"
+
+# In the background, or under nohup, these two are ignored, and what tests start would ignore them too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

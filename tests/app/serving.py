@@ -1,7 +1,6 @@
 """Checkpoints with random weights, and the page served by its own command: for the tests of the page."""
 
 import os
-import signal
 import subprocess
 import time
 import urllib.request
@@ -83,7 +82,6 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd=cwd or folder,
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background ignore it
             )
         try:
             self.wait()
