@@ -177,12 +177,12 @@ def test_the_zip_is_made_of_an_answer_that_is_no_longer_kept(networks, picture_f
     page = ui.build(Site(networks))
     zip_up = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "zip_up")
     view = (60, 100, True, False)
-    with zipfile.ZipFile(zip_up(str(picture_file), FAMILY, "pc", 0, *view, None)) as made:
+    with zipfile.ZipFile(zip_up(str(picture_file), None, FAMILY, "pc", 0, *view, None)) as made:
         assert '"compatibility": "pc"' in made.read("manifest.json").decode() and len(made.namelist()) > 3
     with pytest.raises(gr.Error, match="no longer there: please choose it again"):
-        zip_up(str(tmp_path / "swept.png"), FAMILY, "pc", 0, *view, None)
+        zip_up(str(tmp_path / "swept.png"), None, FAMILY, "pc", 0, *view, None)
     with pytest.raises(gr.Error, match="choose a picture first"):
-        zip_up(None, FAMILY, "pc", 0, *view, None)
+        zip_up(None, None, FAMILY, "pc", 0, *view, None)
 
 
 def test_answers_are_the_same_alone_and_together(networks, monkeypatch):

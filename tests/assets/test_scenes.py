@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from tools.scenes import FOLDER, SCENES, draw, main
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-DRAWN = ("deer", "ship")  # again, here: each takes seconds
+DRAWN = ("airplane", "deer")  # again, here: each takes seconds
 
 
 @cache
@@ -57,9 +57,9 @@ def test_mask_is_where_the_object_is(name):
 
 
 def test_drawing_again_writes_the_same_pixels(tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.scenes.SCENES", {"ship": SCENES["ship"]})
+    monkeypatch.setattr("tools.scenes.SCENES", {"airplane": SCENES["airplane"]})
     main(tmp_path)
-    for image, file in zip(drawn("ship"), ("ship.png", "masks/ship.png"), strict=True):
+    for image, file in zip(drawn("airplane"), ("airplane.png", "masks/airplane.png"), strict=True):
         with Image.open(tmp_path / file) as written:
             assert (pixels(written.convert("RGB")) == pixels(image.convert("RGB"))).all()
 
