@@ -75,7 +75,11 @@ def fit(
     precision: Annotated[str, typer.Option(help="auto, float32 or bf16.")] = "auto",
     device: Device = "auto",
     save_every: Annotated[
-        int, typer.Option(min=0, help="Also save the state every so many steps; 0: after each epoch only.")
+        int,
+        typer.Option(
+            min=0,
+            help="Number of steps after which the state is saved, besides at the end of each epoch; 0: at the end of each epoch only.",
+        ),
     ] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     **changes: Any,

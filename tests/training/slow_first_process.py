@@ -1,4 +1,4 @@
-"""A program for test_fit: two processes, the first of which takes six seconds to read; an hour has so many seconds."""
+"""A program for test_fit. The first process reads for six seconds. The argument says how many seconds an hour has."""
 
 import sys
 import time
