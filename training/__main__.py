@@ -78,7 +78,7 @@ def fit(
         int,
         typer.Option(
             min=0,
-            help="Number of steps after which the state is saved, besides at the end of each epoch; 0: at the end of each epoch only.",
+            help="Number of steps between saved states; 0 saves at the end of each epoch only.",
         ),
     ] = 0,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
