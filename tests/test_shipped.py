@@ -70,6 +70,7 @@ def test_the_default_checkpoint_classifies_most_of_our_scenes():
     from model.format import BUNDLED
 
     site = Site(Networks.load(BUNDLED))
+    assert site.first_asking == ("vgg-att3-cifar10-s-ask", "dp")
     family = site.first_checkpoint
     asked = family, site.first_compatibility(family)
     answers = {name: site.networks.explain(read_picture(path), *asked).answer for name, path in pictures_in(FOLDER)}
