@@ -294,6 +294,9 @@ def localize(
     side: Annotated[
         list[int], typer.Option(help="Side in pixels; may be given several times; default: the network's own.")
     ] = [],  # noqa: B006
+    classes: Annotated[
+        list[str], typer.Option("--class", help="Measure pictures of this class; may be given several times.")
+    ] = [],  # noqa: B006
     parts: Annotated[
         bool, typer.Option("--parts", help="Measure attention on each part of CUB's birds instead.")
     ] = False,
@@ -309,11 +312,14 @@ def localize(
     if parts:
         from training.experiments.parts import measure_parts, table
 
-        if side or dataset != "birds":
-            raise ValueError("--parts measures CUB's birds as the networks read them, without --dataset and --side")
+        if side or classes or dataset != "birds":
+            raise ValueError(
+                "--parts measures CUB's birds as the networks read them, without --dataset, --side and --class"
+            )
         rows = measure_parts(checkpoints, data_dir, accelerator(device).device)
         return show(table(rows), {"rows": rows}, device, as_json)
-    rows = localization.localize(checkpoints, data_dir, accelerator(device).device, dataset, tuple(side))
+    place = accelerator(device).device
+    rows = localization.localize(checkpoints, data_dir, place, dataset, tuple(side), tuple(classes))
     show(localization.table(rows), {"rows": rows}, device, as_json)
 
 

@@ -370,6 +370,14 @@ def test_photographs_at_two_sides_and_asked_by_class(checkpoints, stl10_dir, tmp
         localize(checkpoints[:1], stl10_dir, dataset="stl10", sides=(8,))
 
 
+def test_pictures_of_chosen_classes(checkpoints, coseg_dir):
+    few = masked_photographs(coseg_dir, 16).of_classes({"airplane", "horse"})
+    rows = localize(checkpoints[1:2], coseg_dir, dataset="coseg", sides=(16,), classes=("airplane", "horse"))
+    assert {row.pictures for row in rows} == {len(few.images)}
+    with pytest.raises(ValueError, match="knows the class 'bus'; all know airplane, automobile"):
+        localize(checkpoints[:1], coseg_dir, dataset="coseg", classes=("bus",))
+
+
 @pytest.mark.parametrize(("dataset", "start"), [("stl10", ""), ("cifar10", "runs/stl10")])
 def test_no_network_is_measured_on_photographs_it_was_trained_on(tmp_path, dataset, start):
     net = model.build("vgg-gap", width=0.0625, input_size=16)
