@@ -16,6 +16,7 @@ import torch
 from model import list_checkpoints
 from model.atomic import write_atomically
 from model.checkpoints import Entry
+from model.datasets import dataset_title
 from model.format import BUNDLED, read_config
 from model.network import kind_of
 
@@ -32,27 +33,33 @@ def parameters(entry: Entry) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
+def stated_error(entry: Entry) -> str:
+    """Its error in per cent, and those on the data's other test sets."""
+    results = entry.info.results
+    more = [f"{title}: {100 * r['error']:.2f} %" for title, r in results.get("more_tests", {}).items()]
+    return f"{100 * results['error']:.2f} %" + (f" ({', '.join(more)})" if more else "")
+
+
 def short_table(entries: list[Entry]) -> str:
     """One row for each checkpoint, for README."""
-    rows = ["| checkpoint | test error | parameters | pictures seen | training |", "|---|---|---|---|---|"]
+    rows = ["| checkpoint | data | test error | parameters | training |", "|---|---|---|---|---|"]
     for e in entries:
         hours = f"{e.info.recipe['hours']:.2f} h, {e.info.recipe['hardware']}"
         size = f"{parameters(e) / 1e6:.2f} M"
-        seen = f"{e.info.recipe['images_seen']:,}"
-        rows.append(f"| `{e.name}` | {100 * e.info.results['error']:.2f} % | {size} | {seen} | {hours} |")
+        rows.append(f"| `{e.name}` | {dataset_title(e.info.dataset)} | {stated_error(e)} | {size} | {hours} |")
     return "\n".join(rows)
 
 
 def long_table(entries: list[Entry]) -> str:
     """All that is known of each number, for docs/results.md; commands and versions are in the cards."""
-    head = "checkpoint | error | 95 % interval | calibration error | parameters | pictures seen | seed | hours"
+    head = "checkpoint | test error | 95 % interval | calibration error | parameters | pictures seen | seed | hours"
     rows = [f"| {head} | precision | hardware | commit |", "|---|" + "--:|" * 7 + "---|" * 3]
     for e in entries:
         results, recipe = e.info.results, e.info.recipe
         low, high = results["interval"]
         cells = [
             f"`{e.name}`",
-            f"{100 * results['error']:.2f} %",
+            stated_error(e),
             f"{100 * low:.2f} to {100 * high:.2f}",
             f"{100 * results['calibration']:.2f} %",
             f"{parameters(e):,}",
@@ -69,26 +76,24 @@ def long_table(entries: list[Entry]) -> str:
 
 def ask_table(entries: list[Entry]) -> str:
     """What checkpoints answer when a class is asked for by its name; empty where none was measured (``ask --save``)."""
-    rows = []
-    for e in entries:
-        for row in e.info.results.get("ask", ()):
-            if row["question"] == "class":
-                grid, (level, share) = row["grid"], [*row["shares"].items()][-1]
-                named, absent = (f"{100 * row[key]:.1f} %" for key in ("named", "absent_named"))
-                cells = [
-                    f"`{e.name}`",
-                    f"{grid[0]} x {grid[1]}",
-                    f"{1 / (grid[0] * grid[1]):.2f}",
-                    level,
-                    f"{share:.3f}",
-                ]
-                rows.append(f"| {' | '.join([*cells, named, absent])} |")
-    if not rows:
+    asked = [(e.name, [r for r in e.info.results.get("ask", ()) if r["question"] == "class"]) for e in entries]
+    measured = [(name, rows) for name, rows in asked if rows]
+    if not measured:
         return ""
-    scenes = ", ".join(sorted({f"{row['pictures']:,}" for e in entries for row in e.info.results.get("ask", ())}))
-    head = "checkpoint | scene | chance | level | map on the picture asked for | class named | absent class named"
-    said = f"Scenes composed of test pictures, {scenes} of each kind, asked for a class by its name:"
-    return "\n".join([said, "", f"| {head} |", "|---|---|--:|---|--:|--:|--:|", *rows])
+    every = [row for _, rows in measured for row in rows]
+    grids = sorted({tuple(row["grid"]) for row in every})
+    counts = ", ".join(f"{n:,}" for n in sorted({row["pictures"] for row in every}))
+    lines = [
+        f"Scenes composed of test pictures, {counts} of each kind, asked for a class by its name: the share of the",
+        "last level's map on the picture asked for, and how often that class is named.",
+        "",
+        f"| checkpoint | {' | '.join(f'{a} x {b}' for a, b in grids)} |",
+        "|---" * (1 + len(grids)) + "|",
+    ]
+    for name, rows in measured:
+        cells = {tuple(r["grid"]): f"{[*r['shares'].values()][-1]:.3f}, named {100 * r['named']:.1f} %" for r in rows}
+        lines.append(f"| `{name}` | {' | '.join(cells.get(grid, '') for grid in grids)} |")
+    return "\n".join([*lines, f"| chance | {' | '.join(f'{1 / (a * b):.3f}' for a, b in grids)} |"])
 
 
 def replace_block(text: str, name: str, content: str) -> str:

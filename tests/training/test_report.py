@@ -6,7 +6,7 @@ import pytest
 
 from model.checkpoints import Entry
 from model.format import Info
-from training.report import ask_table, replace_block
+from training.report import ask_table, replace_block, stated_error
 
 MEASURED = {
     "grid": [1, 2],
@@ -27,7 +27,12 @@ def test_the_table_of_questions_has_a_row_for_each_kind_of_scene():
     by_picture = {**MEASURED, "question": "picture"}
     table = ask_table([entry({"ask": [by_picture, MEASURED]}), entry({"error": 0.1})])
     assert table.startswith("Scenes composed of test pictures, 1,000 of each kind")
-    assert table.splitlines()[4:] == ["| `net-ask` | 1 x 2 | 0.50 | conv13 | 0.977 | 98.0 % | 10.0 % |"]
+    assert table.splitlines()[3:] == [
+        "| checkpoint | 1 x 2 |",
+        "|---|---|",
+        "| `net-ask` | 0.977, named 98.0 % |",
+        "| chance | 0.500 |",
+    ]
 
 
 def test_without_a_measurement_there_is_no_table():
@@ -40,3 +45,11 @@ def test_only_what_stands_between_the_marks_is_replaced():
     assert replace_block(f"a\n{begin}\n\nold\n\n{end}\nb", "x", "") == f"a\n{begin}\n{end}\nb"
     with pytest.raises(ValueError, match="there must be one line"):
         replace_block("a", "x", "new")
+
+
+def test_the_errors_on_other_test_sets_are_stated_too():
+    assert stated_error(entry({"error": 0.1})) == "10.00 %"
+    assert (
+        stated_error(entry({"error": 0.16, "more_tests": {"CIFAR-10": {"error": 0.0741}}}))
+        == "16.00 % (CIFAR-10: 7.41 %)"
+    )
