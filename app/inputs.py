@@ -17,6 +17,7 @@ from app.server.gradio_patches import Switch, Upload
 from app.site import Site
 from model import render
 
+CHECKPOINT = "Checkpoint: pictures · size · test error"
 INTERNAL = {"api_visibility": "private", "show_progress": "hidden"}
 CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-example]");
@@ -94,7 +95,7 @@ def checkpoint_picker(site: Site, first: str = "") -> gr.Dropdown:
     choices = site.checkpoint_choices()
     shown = len(choices) > 1 or "hidden"  # where there is nothing to pick, its value is still the tab's
     value = first or site.first_checkpoint
-    return gr.Dropdown(choices, value=value, label="Checkpoint", filterable=False, visible=shown)
+    return gr.Dropdown(choices, value=value, label=CHECKPOINT, filterable=False, visible=shown)
 
 
 def switched(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.Radio]:

@@ -11,8 +11,9 @@ from app.examples import FOLDER
 from app.networks import LARGEST_SCALE, SWITCH, Networks, error
 from app.sampling import FOLDER as DATA
 from model import Network
-from model.datasets import dataset_title
+from model.datasets import DATASETS, dataset_title
 
+SIZES = {0.25: "small", 1.0: "the paper's size"}  # by width
 MUCH_WORSE = 2.0  # a side at which the error is more times that at the network's own is not offered
 
 
@@ -56,15 +57,10 @@ class Site:
         return next(pair for pair in there if pair[0] == family)  # dp where there is one: the paper's
 
     def checkpoint_choices(self) -> list[tuple[str, str]]:
-        """(what visitors read, family) of every checkpoint."""
-        labels = {}
-        for family, nets in self.networks.families.items():
-            net, least = next(iter(nets.values())), self.least_error(family)
-            measured = f", best error {100 * least:.1f} %" if least < math.inf else ""
-            asks = ", answers questions" if any(map(keeps_questions, nets.values())) else ""
-            labels[family] = f"{dataset_title(net.info.dataset)}, width {net.arguments['width']:g}{measured}{asks}"
+        """(what visitors read, family) of every checkpoint: the data first, then the size; sorted in this order."""
+        labels = {family: describe(nets.values()) for family, nets in sorted(self.networks.families.items(), key=place)}
         alike = {label for label in labels.values() if list(labels.values()).count(label) > 1}
-        return [(f"{family} ({label})" if label in alike else label, family) for family, label in labels.items()]
+        return [(f"{label} · {family}" if label in alike else label, family) for family, label in labels.items()]
 
     def compatibility_choices(self, checkpoint: str | None = None) -> list[tuple[str, str]]:
         """(what visitors read, name) of what one checkpoint can be switched to; of any checkpoint by default."""
@@ -92,6 +88,29 @@ class Site:
         """The side that was chosen; 0, the network's own, where the network was not measured at it."""
         own = next(iter(self.networks.families[checkpoint].values())).input_size
         return side if side != own and side in self.sides(checkpoint, compatibility) else 0
+
+
+def place(named: tuple[str, Mapping[str, Network]]) -> tuple:
+    """What the picker sorts a family by: its data, its width, whether it answers questions, its least error."""
+    family, nets = named
+    net, known = next(iter(nets.values())), list(DATASETS)
+    data = known.index(net.info.dataset) if net.info.dataset in known else len(known)
+    asks = any(map(keeps_questions, nets.values()))
+    return data, dataset_title(net.info.dataset), net.arguments["width"], asks, min(map(error, nets.values())), family
+
+
+def describe(nets: Iterable[Network]) -> str:
+    """A family in words for people who know no names: its data, its size, whether it answers questions, its errors."""
+    nets = list(nets)
+    info, width = nets[0].info, nets[0].arguments["width"]
+    title, kinds = dataset_title(info.dataset), len(info.class_names)
+    known = DATASETS.get(info.dataset)
+    shows = known.shows.format(kinds).capitalize() if known else f"{title}, {kinds} kinds"
+    size = SIZES.get(width, f"width {width:g}")
+    asks = ", answers questions" if any(map(keeps_questions, nets)) else ""
+    errors = sorted({f"{100 * error(net):.1f}" for net in nets if error(net) < math.inf}, key=float)
+    measured = [f"test error {' to '.join(dict.fromkeys([errors[0], errors[-1]]))} %"] if errors else []
+    return " · ".join([shows, size + asks, *measured, *([title] if known else [])])
 
 
 def sides_read_well(net: Network) -> set[int]:

@@ -16,6 +16,7 @@ class Facts:
 
     Attributes:
         title: what people call it.
+        shows: what its pictures show, for people who do not know the title; {} is the number of classes.
         source: the file in training/data that reads it.
         side: of its square pictures, in pixels.
         resizable: whether its pictures can be read at another side.
@@ -25,6 +26,7 @@ class Facts:
 
     title: str
     source: str
+    shows: str = "tiny pictures, {} kinds"
     side: int = 32
     resizable: bool = False
     mirrored: bool = True
@@ -34,10 +36,10 @@ class Facts:
 DATASETS = {
     "cifar10": Facts("CIFAR-10", "cifar", hub_id="uoft-cs/cifar10"),
     "cifar100": Facts("CIFAR-100", "cifar", hub_id="uoft-cs/cifar100"),
-    "svhn": Facts("SVHN", "svhn", mirrored=False, hub_id="ufldl-stanford/svhn"),
-    "cub": Facts("CUB-200-2011", "birds", side=80, resizable=True),
-    "stl10": Facts("STL-10", "stl10", resizable=True),
-    "photos": Facts("CIFAR-10 and STL-10 photographs", "photos", side=64, resizable=True),
+    "svhn": Facts("SVHN", "svhn", "digits of house numbers", mirrored=False, hub_id="ufldl-stanford/svhn"),
+    "cub": Facts("CUB-200-2011", "birds", "{} kinds of birds", side=80, resizable=True),
+    "stl10": Facts("STL-10", "stl10", "photographs, {} kinds", resizable=True),
+    "photos": Facts("CIFAR-10 and STL-10 photographs", "photos", "photographs, {} kinds", side=64, resizable=True),
     "folder": Facts("", "folders", resizable=True),  # "folder:PATH"; its title is the folder's own name
 }
 

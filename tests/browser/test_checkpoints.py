@@ -13,7 +13,8 @@ from tests.browser.test_test_images import LATE
 from tests.conftest import REPO
 
 SMALL, OTHER = (
-    f"vgg-att3-cifar10-{size} (CIFAR-10, width 0.25, best error 10.0 %, answers questions)" for size in "sx"
+    f"Tiny pictures, 10 kinds · small, answers questions · test error 10.0 % · CIFAR-10 · vgg-att3-cifar10-{size}"
+    for size in "sx"
 )
 
 
