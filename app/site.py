@@ -27,11 +27,21 @@ class Site:
 
     @property
     def first_checkpoint(self) -> str:
-        """The small one (-s in its name) with the lowest error; if none is small, the one with the lowest of all."""
+        """The best of all: see ``best``."""
         return self.best(self.networks.families)
 
     def best(self, checkpoints: Iterable[str]) -> str:
-        return min(checkpoints, key=lambda family: ("s" not in family.split("-"), self.least_error(family)))
+        """The small one (-s in its name) with the lowest error; if none is small, the one with the lowest of all.
+
+        Of those whose errors agree to a tenth of a per cent, one that answers questions.
+        """
+
+        def rank(family: str) -> tuple:
+            least = self.least_error(family)
+            asks = any(map(keeps_questions, self.networks.families[family].values()))
+            return "s" not in family.split("-"), round(least, 3), not asks, least
+
+        return min(checkpoints, key=rank)
 
     def checkpoint_with(self, compatibility: str) -> str:
         """The first checkpoint if it has the compatibility, else the best of those that have it."""

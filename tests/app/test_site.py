@@ -38,6 +38,14 @@ def test_the_best_small_one(errors, family, compatibility):
     assert site.nearest(family, "additive") == compatibility and site.nearest(family, "dp") == "dp"
 
 
+@pytest.mark.parametrize(("error", "first"), [(0.0584, "x-s-ask"), (0.059, "x-s")])
+def test_of_those_equally_good_the_one_that_answers_questions(error, first):
+    asking = network(error).with_class_questions(torch.zeros(10, 5))
+    asking.info = Info(results={"error": error})
+    site = Site(Networks({"x-s": {"dp": network(0.0581)}, "x-s-ask": {"dp": asking}}))
+    assert site.first_checkpoint == first
+
+
 def test_an_address_that_names_a_compatibility_alone_opens_a_checkpoint_that_has_it():
     errors = {"a-s": {"dp": 0.05}, "b-s": {"dp": 0.09, "pc": 0.08}, "c-s": {"pc": 0.07}, "d-s": {"additive": 0.1}}
     site = Site(Networks({f: {c: network(e) for c, e in nets.items()} for f, nets in errors.items()}))
