@@ -1,6 +1,7 @@
 """What is shipped keeps its word: each checkpoint's stated error is measured again, and every place states the same."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.conftest import REPO
 ENTRIES = list_checkpoints()
 EVERY = ENTRIES + list_checkpoints(REPO / "assets" / "seeds")
 FIRST = {"vgg-att3-dp-cifar10-s-ask", "vgg-att3-pc-cifar10-s-ask"}  # the page opens with them; measured whole
-SOME, FEW = 2_000, 200  # test pictures, always the same ones; few for the networks of the paper's width
+SOME, FEW = 2_000, 200  # test pictures, always the same ones; few for networks of the paper's width and larger pictures
 WRONG = {  # of them, counted once with what is shipped
     "vgg-att3-additive-cifar10-s": 168,
     "vgg-att3-additive-cifar10-s-long": 127,
@@ -18,6 +19,9 @@ WRONG = {  # of them, counted once with what is shipped
     "vgg-att3-dp-cifar10-l": 8,
     "vgg-att3-dp-cifar10-s": 156,
     "vgg-att3-dp-cifar10-s-long": 112,
+    "vgg-att3-dp-photos-s": 25,
+    "vgg-att3-dp-photos-s-ask": 34,
+    "vgg-att3-pc-photos-s": 33,
     "vgg-att3-pc-cifar10-l": 8,
     "vgg-att3-pc-cifar10-s": 156,
     "vgg-att3-pc-cifar10-s-long": 133,
@@ -38,16 +42,18 @@ def test_the_two_compatibilities_of_the_page_are_shipped():
 
 @pytest.fixture(scope="module")
 def pictures(data_dir):
+    """Gives the data set of a checkpoint."""
     from training import data
 
-    return data.load("cifar10", data_dir)
+    load = cache(lambda name: data.load(name, data_dir))
+    return lambda entry: load(entry.info.dataset)
 
 
 @pytest.mark.parametrize("entry", [e for e in ENTRIES if e.name in FIRST], ids=by_name)
 def test_the_stated_error_is_measured_again(entry, pictures):
     from training.evaluate import evaluate
 
-    measured = evaluate(Network.from_pretrained(entry.folder), pictures)
+    measured = evaluate(Network.from_pretrained(entry.folder), pictures(entry))
     assert measured.images == entry.info.results["test_images"] == 10_000
     # Another machine's rounding may turn a picture or two that lie on the edge between classes.
     assert measured.error == pytest.approx(entry.info.results["error"], abs=3e-4)
@@ -58,13 +64,13 @@ def test_the_stated_error_is_measured_again(entry, pictures):
 def test_the_errors_of_the_others_are_measured_again_on_some_pictures(entry, pictures):
     from training.evaluate import evaluate
 
-    net = Network.from_pretrained(entry.folder)
-    count = FEW if net.arguments["width"] == 1 else SOME
-    some = evaluate(net, replace(pictures, test=pictures.test.draw(count)))
+    net, whole = Network.from_pretrained(entry.folder), pictures(entry)
+    count = FEW if net.arguments["width"] == 1 or net.input_size > 32 else SOME
+    some = evaluate(net, replace(whole, test=whole.test.draw(count), more_tests={}))
     assert round(count * some.error) == pytest.approx(WRONG[entry.name], abs=2)  # of rounding, as above
     low, high = some.interval
     assert low <= entry.info.results["error"] <= high
-    assert entry.info.results["test_images"] == 10_000
+    assert entry.info.results["test_images"] == len(whole.test)
 
 
 def test_the_default_checkpoint_classifies_most_of_our_scenes():
@@ -111,7 +117,7 @@ def test_what_is_stated_of_questions_is_measured_again_on_some_scenes(entry, pic
 
     net = Network.from_pretrained(entry.folder)
     (stated,) = (r for r in entry.info.results["ask"] if (r["grid"], r["question"]) == ([2, 2], CLASS))
-    scenes = draw_scenes(pictures.test, 10, (2, 2), 200)
+    scenes = draw_scenes(pictures(entry).test, len(net.info.class_names), (2, 2), 200)
     answers = ask_scenes(net, scenes, [CLASS], net.class_questions)[CLASS]
     named = (answers.logits.argmax(1) == scenes.labels).float().mean().item()
     assert named == pytest.approx(stated["named"], abs=0.1)
@@ -123,6 +129,7 @@ def test_dp_looks_where_it_is_asked_to_and_pc_cannot():
     stated = {
         (e.compatibility, tuple(r["grid"])): r["shares"]["conv13"]
         for e in ASKED
+        if e.info.dataset == "cifar10"
         for r in e.info.results["ask"]
         if r["question"] == "class"
     }
