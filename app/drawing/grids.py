@@ -48,7 +48,7 @@ def grid(
 
 def brief(title: str, explanation: Explanation) -> str:
     """One answer: whose it is, the class, and the most probable classes."""
-    name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
+    name, probability = words.label(explanation.answer), explanation.probabilities[explanation.answer]
     return (
         f'<section class="brief"><h2>{escape(title)}</h2><p class="named" aria-live="polite">{name} '
         f"<small>{panels.per_cent(probability)}</small></p>{panels.probability_rows(explanation)}</section>"

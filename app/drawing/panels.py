@@ -34,7 +34,7 @@ def answer(explanation: Explanation, about: str = "", announce: bool = True) -> 
         about: a sentence about the picture, or nothing.
         announce: whether a screen reader is told the class when it changes.
     """
-    name, probability = escape(explanation.answer), explanation.probabilities[explanation.answer]
+    name, probability = words.label(explanation.answer), explanation.probabilities[explanation.answer]
     side = explanation.seen.width
     sentences = [about, words.darkness(explanation.seen), words.reliability(explanation)]
     note = escape(" ".join(filter(None, sentences)))
@@ -51,7 +51,7 @@ def answer(explanation: Explanation, about: str = "", announce: bool = True) -> 
 
 def probability_rows(explanation: Explanation) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td class="bar"><i style="width:{100 * p:.2f}%"></i></td>'
+        f'<tr><th scope="row">{words.label(name)}</th><td class="bar"><i style="width:{100 * p:.2f}%"></i></td>'
         f"<td>{per_cent(p)}</td></tr>"
         for name, p in explanation.top
     )

@@ -16,7 +16,7 @@ from model.ask import Asked, ClassAsked
 from model.composed import Grid
 from model.explanation import Explanation, Level
 
-FIRST = 12  # classes shown at once; the rest are folded away
+FIRST = 11  # classes shown with a map, one row at 1280 px; of more, the rest are offered by name
 LIKELY = 0.5  # a class below it is drawn as absent
 SMALL, LARGE = 96, 400  # px of the longer side of a map
 PLAIN = render.View()
@@ -64,23 +64,34 @@ def every_class(look: Look) -> str:
     if not look.every:
         return f'<section class="classes"><p class="note">{NO_NAMES}</p></section>'
     square = smaller(look.scene.own.square, SMALL)
-    ranked = sorted(look.every, key=lambda each: -each.probability)
-    shown, folded = (
-        "".join(one_class(each, square, level, look.moves and each.probability < LIKELY) for each in part)
-        for part in (ranked[:FIRST], ranked[FIRST:])
+    ranked = sorted(look.every, key=lambda each: -each.probability)[:FIRST]
+    shown = "".join(one_class(each, square, level, look.moves and each.probability < LIKELY) for each in ranked)
+    count = len(look.every)
+    which, label, names = "", "Every class asked", ""
+    if count > FIRST:
+        which = f"These are the {FIRST} most probable of {count} classes. "
+        label, names = f"The {FIRST} most probable classes", by_name(each.name for each in look.every)
+    return f"""<section class="classes"><h2>Where is the …? <small>Click a class to ask for it. {which}Each small map is
+what {level} highlights then; the number is how probable the network finds that class.</small></h2>
+<div role="group" aria-label="{label}">{shown}</div>{names}</section>"""
+
+
+def by_name(names: Iterable[str]) -> str:
+    """Every class as a word to click on."""
+    buttons = "".join(
+        f'<button type="button" data-ask="class:{escape(name)}" aria-pressed="false">{words.label(name)}</button>'
+        for name in sorted(names)
     )
-    rest = len(ranked) - FIRST
-    more = f"<details><summary>{rest} more classes</summary><div>{folded}</div></details>" if rest > 0 else ""
-    return f"""<section class="classes"><h2>Where is the …? <small>Click a class to ask for it. Each small map is what
-{level} highlights then; the number is how probable the network finds that class.</small></h2>
-<div role="group" aria-label="Every class asked">{shown}</div>{more}</section>"""
+    return f"""<details><summary>Every class, by name</summary>
+<div role="group" aria-label="Every class, by name">{buttons}</div></details>"""
 
 
 def one_class(each: ClassAsked, square: Image.Image, level: str, absent: bool) -> str:
     picture = render.overlay(square, each.attention, own_scale(each.attention), PLAIN)
-    name, place = escape(each.name), words.highlights(Level(each.attention, 0.0)).partition(";")[0]
+    name, place = words.label(each.name), words.highlights(Level(each.attention, 0.0)).partition(";")[0]
     return (
-        f'<button type="button" class="{"absent" if absent else "there"}" data-ask="class:{name}" aria-pressed="false">'
+        f'<button type="button" class="{"absent" if absent else "there"}" data-ask="class:{escape(each.name)}" '
+        f'aria-pressed="false">'
         f'<img src="{panels.data_uri(picture, exact=False)}" alt="{level}, asked for {name}: {place}">'
         f"<b>{name}</b> <span>{100 * each.probability:.0f} %</span></button>"
     )
@@ -107,7 +118,7 @@ def answer(found: Asked, names: Sequence[str], asker: str, explanation: str, ann
         f'<div class="pair">{asked_and_own(found, level, names, small, cell)}</div></section>'
         for level in reversed(others)
     )
-    name, probability = escape(asked.answer), panels.per_cent(asked.probabilities[asked.answer])
+    name, probability = words.label(asked.answer), panels.per_cent(asked.probabilities[asked.answer])
     named = f"<small>The network answers</small> {name} <small>{probability}</small>"
     answers = bars("With the question", asked) + bars("Not asked", own)
     return f"""<div class="asked{wide}" data-compatibility="{asked.compatibility}">
@@ -115,7 +126,7 @@ def answer(found: Asked, names: Sequence[str], asker: str, explanation: str, ann
 <p class="named" aria-live="{panels.POLITENESS[announce]}">{named}</p>
 <p class="verdict">{escape(explanation or verdict(found, last, names))}</p></div>
 <div class="pair large">{pair}<div class="answers">{answers}</div></div>
-<div class="levels">{rest}</div><p class="note">{escape(found.note)} {LEGEND}</p></div>"""
+<div class="levels">{rest}</div><p class="note">{escape(words.spaced(found.note))} {LEGEND}</p></div>"""
 
 
 def bars(title: str, explanation: Explanation) -> str:
@@ -156,7 +167,7 @@ def figure(
     explanation, shares = (found.own, found.own_shares) if own else (found.asked, found.shares)
     part = explanation.levels[level]
     picture = render.overlay(square, part.attention, own_scale(part.attention), PLAIN)
-    text = words.alt(level, part, "not asked" if own else f"asked for {found.question}")
+    text = words.alt(level, part, "not asked" if own else f"asked for {words.spaced(found.question)}")
     cells = ""
     if len(names) > 1:
         numbers = [f"{100 * share:.0f} %" for share in shares[level]]

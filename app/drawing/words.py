@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ PLACES["middle right"] = "right side"
 
 SEEN = 0.005  # x uniform: maps that differ by less count as the same
 FEW = 12  # classes that a sentence lists at most
+SOME = 3  # classes that it names of more
 DARK = 32  # of 255; where no value reaches it, hardly anything can be seen
 EVEN = 1.25  # x uniform: below it no ninth of the picture stands out
 
@@ -86,6 +89,16 @@ def minus(number: str) -> str:
     return number.replace("-", "−")
 
 
+def spaced(name: str) -> str:
+    """The name of a class, or a sentence with names, as people write them; CIFAR-100 writes maple_tree."""
+    return name.replace("_", " ")
+
+
+def label(name: str) -> str:
+    """The name of a class as HTML."""
+    return escape(spaced(name))
+
+
 def file_name(name: str) -> str:
     """The name of a file that holds the picture called ``name``."""
     return f"{name.replace(' ', '_')}.png"
@@ -110,7 +123,7 @@ def darkness(picture: Image.Image) -> str:
 
 def picture_name(file: str) -> str:
     """The name of the picture in a file."""
-    return Path(file).stem.replace("_", " ")
+    return spaced(Path(file).stem)
 
 
 def equation(net: Network) -> tuple[str, str]:
@@ -129,9 +142,16 @@ def formula(text: str) -> str:
 
 def reliability(explanation: Explanation) -> str:
     """The classes that the network can answer with, and its test error."""
-    *names, last = explanation.probabilities
-    classes = f": {', '.join(names)} and {last}" if len(names) < FEW else f", {len(names) + 1} of them"
-    sentence = f"The network knows only the classes of {dataset_title(explanation.dataset)}{classes}"
+    names = [spaced(name) for name in explanation.probabilities]
+    sentence = f"The network knows only {classes(names, f' of {dataset_title(explanation.dataset)}')}"
     if explanation.test_error is None:
         return f"{sentence}. Its test error was not measured."
     return f"{sentence}. Its test error is {100 * explanation.test_error:.1f}\u00a0%."
+
+
+def classes(names: Sequence[str], whose: str = "") -> str:
+    """Classes in words, ``whose`` after them: all by name, or how many there are and some of them."""
+    count = len(names)
+    *most, last = names if count <= FEW else names[:: count // SOME][:SOME]
+    listed = f"{', '.join(most)} and {last}" if most else last
+    return f"the classes{whose}: {listed}" if count <= FEW else f"the {count} classes{whose}, such as {listed}"

@@ -34,8 +34,14 @@ document.addEventListener("click", (event) => {
   paint();
 });
 
+let byName = false; // the list of every class stays open when it is replaced
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("#asking .classes details")) byName = event.target.open;
+}, true);
+
 new MutationObserver(() => {
   paint();
+  inside(".classes details").forEach((list) => { if (list.open !== byName) list.open = byName; });
   if (last && document.activeElement === document.body) inside(last)[0]?.focus({ preventScroll: true });
 }).observe(document.body, { childList: true, subtree: true });
 watch("value", paint);

@@ -204,7 +204,7 @@ def drawn(
     """The answer as HTML."""
     kind, name = question
     if kind == "class":
-        asker = f"Where is the <b>{escape(name)}</b>?"
+        asker = f"Where is the <b>{words.label(name)}</b>?"
     else:
         thumbnail = next((e.thumbnail for e in there if e.name == name), "")
         asker = f'Where is what <img src="{thumbnail}" alt="the picture {escape(name)}"> shows?'
@@ -245,7 +245,7 @@ def add_endpoint(site: Site) -> None:
             raise PictureError("Send one question: either a picture as question, or the name of a class as about.")
         net = site.networks.network(checkpoint, compatibility)
         if about and about not in net.info.class_names:
-            raise PictureError(f"{about[:80]} is not one of the classes: {', '.join(net.info.class_names)}.")
+            raise PictureError(f"{about[:80]} is not one of {words.classes(net.info.class_names)}.")
         if not takes_names(net) and about:
             raise PictureError("This checkpoint cannot be asked for a class by name: send a picture as question.")
         seen = look(site.networks, [given(image)], checkpoint, compatibility, side)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from app.asking import answer_when_changed
 from app.attack import ATTACKED, CLEAN, PAIR, STRONGEST, Attack, attack
-from app.drawing import grids, panels
+from app.drawing import grids, panels, words
 from app.endpoints import endpoint, given, hidden_switch, pictures_input
 from app.images import PictureError
 from app.inputs import (
@@ -63,15 +63,12 @@ def draw(made: Attack, shared: bool) -> str:
 def outcome(made: Attack) -> str:
     """What the attack did to the answer, in a sentence."""
     before, after = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
-    was, now = before.answer, after.answer
-    at_first = panels.per_cent(before.probabilities[was])
+    was, now = words.spaced(before.answer), words.spaced(after.answer)
+    first, last = (panels.per_cent(found.probabilities[found.answer]) for found in (before, after))
     moved = f"No pixel value moved by more than {made.epsilon} / 255."
     if made.fooled:
-        return (
-            f"{moved} The answer changed from {was} ({at_first}) "
-            f"to {now} ({panels.per_cent(after.probabilities[now])})."
-        )
-    return f"{moved} The answer is still {was}: {at_first} before, {panels.per_cent(after.probabilities[was])} now."
+        return f"{moved} The answer changed from {was} ({first}) to {now} ({last})."
+    return f"{moved} The answer is still {was}: {first} before, {last} now."
 
 
 def pictures(made: Attack) -> str:

@@ -68,7 +68,7 @@ def draw(found: Others) -> str:
 
 def lead(found: Others) -> str:
     """The class, how to read a chart, and what its lines are."""
-    answer, probability = escape(found.attending.answer), panels.per_cent(found.attending.probability)
+    answer, probability = words.label(found.attending.answer), panels.per_cent(found.attending.probability)
     return f"""<div class="lead"><p class="named" aria-live="polite">{answer} <small>{probability}</small></p>
 <p>Do the pixels that a map highlights matter? We blur them, the highest first, and ask the network again. The lower the
 probability of <em>{answer}</em> falls, the more they matter. {furthest(found)}</p>
@@ -105,7 +105,7 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
     if name == CAM:
         error = "" if checked.test_error is None else f" (test error {100 * checked.test_error:.1f} %)"
         whose = (
-            f'<p class="whose">Another network, VGG-GAP{error}: its answer is <b>{escape(checked.answer)}</b>, '
+            f'<p class="whose">Another network, VGG-GAP{error}: its answer is <b>{words.label(checked.answer)}</b>, '
             f"{panels.per_cent(checked.probability)}; map and lines are its own.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
@@ -138,9 +138,10 @@ def in_words(title: str, checked: Checked, name: str) -> str:
         for share, p, m, r in lines
         if share
     )
+    answer, probability = words.spaced(checked.answer), panels.per_cent(checked.probability)
     return (
-        f"Probability of {checked.answer}, {panels.per_cent(checked.probability)} at first, as the pixels that {title} "
-        f"highlights most are blurred, against the same map moved elsewhere and random pixels: {steps}"
+        f"Probability of {answer}, {probability} at first, as the pixels that {title} highlights most "
+        f"are blurred, against the same map moved elsewhere and random pixels: {steps}"
     )
 
 
@@ -156,9 +157,9 @@ def table(found: Others) -> str:
         ]
     rows.append(row("random pixels", checked.random))
     if found.gap:
-        rows.append(row(f"CAM, of VGG-GAP's {escape(found.gap.answer)}", found.gap.falls[CAM], "apart"))
+        rows.append(row(f"CAM, of VGG-GAP's {words.label(found.gap.answer)}", found.gap.falls[CAM], "apart"))
         rows += [row("CAM, moved", found.gap.moved[CAM], "moved"), row("random pixels, VGG-GAP", found.gap.random)]
-    caption = f"Probability of {escape(checked.answer)} in %, by the share of pixels blurred"
+    caption = f"Probability of {words.label(checked.answer)} in %, by the share of pixels blurred"
     return (
         f'<table><caption>{caption}</caption><thead><tr><th scope="col">pixels of</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"

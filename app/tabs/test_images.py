@@ -87,11 +87,12 @@ def gallery(found: Draw) -> str:
 def button(image: Named) -> str:
     """One picture; a click carries its number."""
     enlarged = image.picture.resize((ENLARGED, ENLARGED), Image.Resampling.NEAREST)
+    label, named = words.label(image.label), words.label(image.named)
     verdict = "✓ right" if image.right else "✗ wrong"
     return (
         f'<button type="button" data-index="{image.index}" title="Explain test picture {image.index}">'
-        f'<img src="{panels.data_uri(enlarged)}" alt="Test picture {image.index}, labelled {escape(image.label)}">'
-        f"<span>label: <b>{escape(image.label)}</b></span><span>named: <b>{escape(image.named)}</b></span>"
+        f'<img src="{panels.data_uri(enlarged)}" alt="Test picture {image.index}, labelled {label}">'
+        f"<span>label: <b>{label}</b></span><span>named: <b>{named}</b></span>"
         f"<span>{panels.per_cent(image.probability)} · <b>{verdict}</b></span></button>"
     )
 
