@@ -33,8 +33,8 @@ lint: $(all) ## check style, format and types
 	$(python) -m ruff format --check .
 	$(python) -m ty check --error-on-warning
 
-data: $(page) ## fetch CIFAR-10, which training, evaluation and the page's test images read
-	$(python) -c "from torchvision.datasets import CIFAR10; CIFAR10('data', download=True)"
+data: $(page) ## fetch CIFAR-10, which training, evaluation and the page's test images read; or DATASET=CIFAR100
+	$(python) -c "from torchvision import datasets; datasets.$(or $(DATASET),CIFAR10)('data', download=True)"
 
 bench: $(all) ## measure speed on this machine
 	$(python) -m training bench

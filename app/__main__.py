@@ -30,7 +30,10 @@ def serve(
         Path, typer.Option(readable=False, help="Folder whose subfolders are checkpoints.")
     ] = BUNDLED,
     data: Annotated[
-        Path, typer.Option(readable=False, help="Folder that holds cifar-10-batches-py, for the test images.")
+        Path,
+        typer.Option(
+            readable=False, help="Folder that holds cifar-10-batches-py or cifar-100-python, for the test images."
+        ),
     ] = DATA,
     debug: Annotated[
         bool, typer.Option("--debug", help="Log stack traces, with this machine's paths in them.")

@@ -1,4 +1,4 @@
-"""Test pictures of CIFAR-10, drawn at random: any of them, or only those that a network misclassifies."""
+"""Test pictures of CIFAR-10 or CIFAR-100, drawn at random: any of them, or only those that a network misclassifies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,20 +26,21 @@ if TYPE_CHECKING:
     from torchvision.datasets import CIFAR10
 
 FOLDER = Path(__file__).resolve().parent.parent / "data"
-DATASET = "cifar10"
+FETCH = "make data"
+KINDS = {"cifar10": ("CIFAR10", FETCH), "cifar100": ("CIFAR100", f"{FETCH} DATASET=CIFAR100")}  # torchvision's class
+TESTED_ON = {"cifar10": "cifar10", "cifar100": "cifar100", "photos": "cifar10"}  # photos knows CIFAR-10's classes
 CHOICES = {"random": "Random", "wrong": "Wrong only"}
 MOST, LAST_SEED, CHUNK = 100, 2**32 - 1, 64
-FETCH = "make data"
 MISSING = (
-    "The test pictures of CIFAR-10 are not on this server; its operator can fetch them with "
-    f"“{FETCH}”, or start the page with “python -m app --data FOLDER” if a folder holds them already."
+    "The test pictures of {title} are not on this server; its operator can fetch them with "
+    "“{fetch}”, or start the page with “python -m app --data FOLDER” if a folder holds them already."
 )
 DAMAGED = (
-    "The test pictures of CIFAR-10 on this server are damaged or incomplete; its operator can delete the folder "
-    f"cifar-10-batches-py and fetch it again with “{FETCH}”."
+    "The test pictures of {title} on this server are damaged or incomplete; its operator can delete the folder "
+    "{folder} and fetch it again with “{fetch}”."
 )
 CLOSED = (
-    "This program (user id {user}) may not read the test pictures of CIFAR-10 on this server; its operator can give "
+    "This program (user id {user}) may not read the test pictures of {title} on this server; its operator can give "
     "that user the right to read the folder and its files."
 )
 
@@ -50,23 +51,47 @@ class DrawError(PictureError):
 
 @dataclass(frozen=True)
 class CifarTest:
-    """The test split of CIFAR-10 in a folder. It is read when first needed, and looked for again if it was missing."""
+    """A test split in a folder. It is read when first needed, and looked for again if it was missing."""
 
     folder: Path = FOLDER
+    dataset: str = "cifar10"
+
+    def of(self, net: Network) -> CifarTest:
+        """The test split, in the same folder, that a network is tested on.
+
+        Raises:
+            DrawError: there is none.
+        """
+        dataset = TESTED_ON.get(net.info.dataset)
+        if dataset is None:
+            *others, last = map(dataset_title, KINDS)
+            raise DrawError(
+                f"This checkpoint was trained on {dataset_title(net.info.dataset)}, and test pictures are drawn "
+                f"from {', '.join(others)} and {last} only."
+            )
+        return self if dataset == self.dataset else split_in(self.folder, dataset)
+
+    @property
+    def title(self) -> str:
+        return dataset_title(self.dataset)
 
     @cached_property
     def split(self) -> CIFAR10:
-        """torchvision's CIFAR10.
+        """torchvision's CIFAR10 or CIFAR100.
 
         Raises:
             DrawError: the files are missing or damaged.
         """
-        from torchvision.datasets import CIFAR10
+        from torchvision import datasets
 
+        name, fetch = KINDS[self.dataset]
+        kind = getattr(datasets, name)
         try:
-            return CIFAR10(self.folder, train=False, download=False)
+            return kind(self.folder, train=False, download=False)
         except (OSError, RuntimeError):
-            raise DrawError(why_unread(self.folder / CIFAR10.base_folder)) from None
+            said = why_unread(self.folder / kind.base_folder)
+            facts = {"title": self.title, "folder": kind.base_folder, "fetch": fetch, "user": os.getuid()}
+            raise DrawError(said.format(**facts)) from None
 
     def __len__(self) -> int:
         return len(self.split)
@@ -84,13 +109,18 @@ class CifarTest:
         return self.split.classes[self.split.targets[index]]
 
 
+@lru_cache
+def split_in(folder: Path, dataset: str) -> CifarTest:
+    return CifarTest(folder, dataset)
+
+
 def why_unread(folder: Path) -> str:
-    """The sentence for a ``folder`` of CIFAR-10 that torchvision could not read."""
+    """The sentence, still without its names, for a ``folder`` that torchvision could not read."""
     try:
         for name in os.listdir(folder):
             (folder / name).open("rb").close()
     except PermissionError:
-        return CLOSED.format(user=os.getuid())
+        return CLOSED
     except FileNotFoundError:
         return MISSING
     except OSError:
@@ -137,6 +167,7 @@ class Draw:
         total: pictures in the test split.
         images: those found, in the order they were drawn.
         checkpoint, compatibility: whose answers.
+        dataset: what people call the data that the pictures are from.
         test_error: the network's error on the whole split, a fraction; None if it was not measured.
     """
 
@@ -148,6 +179,7 @@ class Draw:
     images: tuple[Named, ...]
     checkpoint: str
     compatibility: str
+    dataset: str
     test_error: float | None = None
 
     @property
@@ -190,7 +222,7 @@ def draw(
 
     Args:
         networks: who is asked.
-        tests: what is drawn from.
+        tests: whose folder is drawn from.
         checkpoint, compatibility: whose answers, as ``Networks.find`` takes them.
         which: "random" takes every picture; "wrong" only those that the network misclassifies.
         count: 1 to ``MOST``.
@@ -204,13 +236,11 @@ def draw(
     if which not in CHOICES:
         raise DrawError(f"There are two kinds of test pictures: {' and '.join(CHOICES)}.")
     count, seed = whole(count, 1, MOST, "The number of pictures"), whole(seed, 0, LAST_SEED, "The seed")
-    if net.info.dataset != DATASET:
-        raise DrawError(
-            f"This checkpoint was trained on {dataset_title(net.info.dataset)}, and test pictures are drawn "
-            f"from {dataset_title(DATASET)} only."
-        )
+    tests = tests.of(net)
     if not set(tests.split.classes) <= set(net.info.class_names):
-        raise DrawError("This checkpoint does not know the classes of CIFAR-10, so its answers cannot be checked.")
+        raise DrawError(
+            f"This checkpoint does not know the classes of {tests.title}, so its answers cannot be checked."
+        )
     order = np.random.RandomState(seed).permutation(len(tests))  # numpy promises the same order in every version
     looked_through, images = 0, []
     for image in answers(networks, net, tests, order, CHUNK if which == "wrong" else min(count, CHUNK)):
@@ -219,10 +249,11 @@ def draw(
             images.append(image)
         if len(images) == count:
             break
-    error = net.info.results.get("error")
-    return Draw(
-        which, seed, count, looked_through, len(tests), tuple(images), checkpoint, net.compatibility, test_error=error
-    )
+    results = net.info.results
+    if net.info.dataset != tests.dataset:
+        results = results.get("more_tests", {}).get(tests.title, {})
+    named = checkpoint, net.compatibility, tests.title, results.get("error")
+    return Draw(which, seed, count, looked_through, len(tests), tuple(images), *named)
 
 
 def answers(networks: Networks, net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Named]:

@@ -23,7 +23,8 @@ LINKS = {
     "saliency, Simonyan et al.": "https://arxiv.org/abs/1312.6034",
     "Grad-CAM, Selvaraju et al.": "https://arxiv.org/abs/1610.02391",
     "CAM, Zhou et al.": "https://arxiv.org/abs/1512.04150",
-    "CIFAR-10": "https://www.cs.toronto.edu/~kriz/cifar.html",
+    "CIFAR-10 and CIFAR-100": "https://www.cs.toronto.edu/~kriz/cifar.html",
+    "STL-10": "https://cs.stanford.edu/~acoates/stl10/",
 }
 I = "<sub>i</sub>"
 
@@ -149,6 +150,8 @@ def error_text(net: Network) -> str:
         text += f" <small>(95 % interval {low} to {high})</small>"
     if "test_images" in results:
         text += f" <small>of {results['test_images']:,} images</small>"
+    for title, other in results.get("more_tests", {}).items():
+        text += f" <small>on {escape(title)} {100 * other['error']:.2f} %</small>"
     return text
 
 

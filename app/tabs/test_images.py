@@ -60,11 +60,12 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     again.click(new_seed, None, seed, **INTERNAL)
 
     def explain(checkpoint, compatibility, event: gr.EventData):
+        net = site.networks.network(checkpoint, site.nearest(checkpoint, compatibility))
         try:
-            picture, label = tests.picture(event.index), tests.label(event.index)
+            picture, label = tests.of(net).picture(event.index), tests.of(net).label(event.index)
         except DrawError as e:
             raise gr.Error(str(e), print_exception=False) from None
-        # 32 x 32, so that the network sees what it saw here
+        # not enlarged, so that the network sees what it saw here
         value = as_value(picture, words.test_picture(event.index, label))
         return gr.Tabs(selected="explain"), value, *switched(site, checkpoint, compatibility)
 
@@ -80,7 +81,7 @@ def gallery(found: Draw) -> str:
     buttons = "".join(map(button, found.images))
     return f"""<section class="draw" data-compatibility="{found.compatibility}">
 <h2 aria-live="polite">{escape(found.summary)}</h2>
-<p class="note">Seed {found.seed}.{rate} Click a picture to see where the network looked.</p>
+<p class="note">Seed {found.seed}. Pictures of {found.dataset}.{rate} Click one to see where the network looked.</p>
 <div class="drawn" role="group" aria-label="Test pictures">{buttons}</div></section>"""
 
 
@@ -108,7 +109,9 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
     draw_some = partial(draw, site.networks, tests)
 
     def test_images(which: str, count: int, seed: int, checkpoint: str, compatibility: str):
-        """Draws test pictures of CIFAR-10 and classifies them: any of them, or only those that are misclassified.
+        """Draws test pictures and classifies them: any of them, or only those that are misclassified.
+
+        They are those of CIFAR-100 for checkpoints trained on it, and of CIFAR-10 for all others.
 
         Args:
             which: random takes every picture; wrong goes on until enough misclassified ones are found.

@@ -14,13 +14,16 @@ from app import sampling
 from app.networks import Networks
 from app.sampling import DrawError, draw
 from app.tabs.test_images import gallery
+from model import AttentionVGG, Info
 from model.presets import normalise, to_pixels
-from tests.app.serving import FAMILY, make_checkpoints
+from tests.app.serving import CIFAR10, FAMILY, make_checkpoints
 from tests.app.test_api import (
     client,  # noqa: F401 - a fixture
 )
 from tests.app.test_main import refused
 from tests.conftest import REPO
+
+MISSING = sampling.MISSING.format(title="CIFAR-10", fetch=sampling.FETCH)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +121,7 @@ def test_no_data_is_one_sentence_that_says_how_to_get_them(networks, tmp_path):
     with pytest.raises(DrawError) as refused:
         draw(networks, tests, FAMILY, "dp")
     sentence = str(refused.value)
-    assert sentence == sampling.MISSING and str(tmp_path) not in sentence and sentence.count(". ") == 0
+    assert sentence == MISSING and str(tmp_path) not in sentence and sentence.count(". ") == 0
     assert sampling.FETCH in (REPO / "README.md").read_text()  # the README's own way
 
 
@@ -146,8 +149,41 @@ def test_another_data_set_is_not_drawn_from(tmp_path):
     make_checkpoints(tmp_path, ("dp",))
     config = tmp_path / "vgg-att3-dp-cifar10-s" / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "dataset": "svhn"}))
-    with pytest.raises(DrawError, match="trained on SVHN, and test pictures are drawn from CIFAR-10 only"):
+    with pytest.raises(
+        DrawError, match="trained on SVHN, and test pictures are drawn from CIFAR-10 and CIFAR-100 only"
+    ):
         draw(Networks.load(tmp_path), sampling.CifarTest(tmp_path), FAMILY, "dp")
+
+
+def trained_on(dataset: str, names: tuple[str, ...], more_tests: dict | None = None) -> Networks:
+    torch.manual_seed(0)
+    net = AttentionVGG(num_classes=len(names), width=0.05)
+    net.info = Info(class_names=names, dataset=dataset, results={"error": 0.3, "more_tests": more_tests or {}})
+    return Networks({"x": {"dp": net.eval()}})
+
+
+def test_a_checkpoint_of_cifar100_is_shown_its_own_test_pictures(data_dir):
+    if not (data_dir / "cifar-100-python" / "test").is_file():
+        pytest.skip("CIFAR-100 is not there; to get it: make data DATASET=CIFAR100")
+    with (data_dir / "cifar-100-python" / "test").open("rb") as f:
+        batch = pickle.load(f, encoding="bytes")
+    with (data_dir / "cifar-100-python" / "meta").open("rb") as f:
+        names = tuple(pickle.load(f)["fine_label_names"])
+    found = draw(trained_on("cifar100", names), sampling.CifarTest(data_dir), "x", "dp", count=5, seed=2)
+    for image in found.images:
+        assert np.array_equal(np.asarray(image.picture), pixels(batch, image.index))
+        assert image.label == names[batch[b"fine_labels"][image.index]]
+    assert found.test_error == 0.3 and "Pictures of CIFAR-100. Test error 30.0 %." in gallery(found)
+
+
+def test_a_checkpoint_of_photographs_is_shown_those_of_cifar10_with_its_error_on_them(tests):
+    networks = trained_on("photos", (*CIFAR10, "monkey"), {"CIFAR-10": {"error": 0.07}})
+    assert "Pictures of CIFAR-10. Test error 7.0 %." in gallery(draw(networks, tests, "x", "dp", count=1))
+
+
+def test_without_cifar100_a_sentence_says_how_to_get_it(tmp_path):
+    with pytest.raises(DrawError, match="test pictures of CIFAR-100 are not .* “make data DATASET=CIFAR100”"):
+        draw(trained_on("cifar100", ("a", "b")), sampling.CifarTest(tmp_path), "x", "dp")
 
 
 def test_the_page_tells_right_from_wrong_in_words(networks, tests):

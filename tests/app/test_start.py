@@ -104,7 +104,7 @@ def test_with_a_user_id_that_no_one_knows_and_no_home(picture_file, open_folder)
             event, data = call(server.url, name, image=image)
             assert event == "complete", data
         event, data = call(server.url, "test_images")
-        assert event == "error" and json.loads(data)["error"] == sampling.CLOSED.format(user=NOBODY)
+        assert event == "error" and json.loads(data)["error"] == sampling.CLOSED.format(user=NOBODY, title="CIFAR-10")
         assert "Traceback" not in server.log.read_text()
         assert healthy({"GRADIO_SERVER_NAME": host, "GRADIO_SERVER_PORT": str(server.port)})
     finally:

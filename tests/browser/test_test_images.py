@@ -13,6 +13,7 @@ from tests.browser.test_explain import COLOURS, LOOKS, contrast
 from tests.browser.test_tabs import open_tab
 from tests.conftest import REPO
 
+MISSING = sampling.MISSING.format(title="CIFAR-10", fetch=sampling.FETCH)
 SLOW = 120_000  # ms; a busy machine is no reason to fail
 
 
@@ -156,7 +157,7 @@ def test_without_data_a_sentence_says_how_to_get_them(chromium, page_without_dat
     page.goto(page_without_data)
     page.locator("#maps img").nth(2).wait_for(timeout=SLOW)
     open_tab(page, "Test images")
-    expect(page.locator(".message:visible")).to_have_text(sampling.MISSING, timeout=SLOW)
+    expect(page.locator(".message:visible")).to_have_text(MISSING, timeout=SLOW)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     open_tab(page, "Explain")
     expect(page.locator("#maps img:visible")).to_have_count(3)
