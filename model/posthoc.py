@@ -22,7 +22,6 @@ from torch.nn.functional import interpolate
 from torchvision.transforms.functional import gaussian_blur
 
 from model.attacks import logits_of
-from model.map_kinds import CAM
 from model.network import Network
 from model.networks.baselines import VGGGAP
 from model.presets import network_input, unit_pixels
@@ -75,7 +74,7 @@ def grad_cam(net: Network, pictures: Tensor, classes: Tensor, level: str | None 
     return (gradient.mean((2, 3), keepdim=True) * l.detach()).sum(1).relu()
 
 
-def cam(net: VGGGAP, pictures: Tensor, classes: Tensor) -> Tensor:
+def cam(net: Network, pictures: Tensor, classes: Tensor) -> Tensor:
     """CAM, VGG-GAP's own map, with negative values set to 0.
 
     Args:
@@ -89,7 +88,7 @@ def cam(net: VGGGAP, pictures: Tensor, classes: Tensor) -> Tensor:
     Raises:
         ValueError: the network is of another kind.
     """
-    if net.map_kind is not CAM:
+    if not isinstance(net, VGGGAP):
         raise ValueError(f"CAM is VGG-GAP's map; {type(net).__name__} has none")
     with torch.no_grad():
         conv13 = net.trunk(network_input(net, pictures))["conv13"]

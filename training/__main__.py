@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -39,9 +40,11 @@ def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     for field in dataclasses.fields(Recipe):
         if told := field.metadata:
             kind = str if told["read"] else types[field.name]
-            typed = Annotated[kind | None, typer.Option(help=told["help"], min=told["low"], max=told["high"])]
-            fixed.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typed))
-    command.__signature__ = signature.replace(parameters=fixed)
+            option = typer.Option(None, help=told["help"], min=told["low"], max=told["high"])
+            by_name = inspect.Parameter.KEYWORD_ONLY
+            fixed.append(inspect.Parameter(field.name, by_name, default=option, annotation=kind | None))
+    function: Any = command  # a plain function, which takes any attribute
+    function.__signature__ = signature.replace(parameters=fixed)
     return command
 
 
@@ -234,7 +237,7 @@ def ask(
     """Ask composed scenes for one of their pictures: how much of the map lies on it, and what is answered."""
     from training.experiments.run import experiment
 
-    options = {"scenes": scenes, "posthoc": posthoc, "pictures": pictures, "save": save}
+    options: dict[str, Any] = {"scenes": scenes, "posthoc": posthoc, "pictures": pictures, "save": save}
     experiment("ask", checkpoints, data_dir, split_seed, device, as_json, **options)
 
 
@@ -253,8 +256,8 @@ def robustness(
     from training.experiments.robustness import check_attack, parse_epsilons
     from training.experiments.run import experiment
 
-    options = {"attack": check_attack(attack), "epsilons": parse_epsilons(epsilons), "pictures": pictures}
-    experiment("robustness", checkpoints, data_dir, split_seed, device, as_json, **options)
+    options: dict[str, Any] = {"attack": check_attack(attack), "epsilons": parse_epsilons(epsilons)}
+    experiment("robustness", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures, **options)
 
 
 @app.command()
@@ -355,7 +358,8 @@ def report() -> None:
 def main() -> None:
     """Runs the command line; a mistake of the user's ends in one sentence and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a class name may have letters that a terminal lacks
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a class name may have letters that a terminal lacks
     try:
         app()
     except ValueError as e:  # CheckpointError, DataError, RunError, PushError and bad arguments

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from model import Network
 from model.composed import Grid, compose
+from model.networks.attending import attends
 from model.presets import normalise
 from training.augment import cutout, random_crop, random_flip, resize
 from training.data import Dataset, Split
@@ -45,7 +46,7 @@ class Batches:
     def of(cls, recipe: Recipe, data: Dataset, train: Split, net: Network, process: int, processes: int) -> Batches:
         labels = train.labels.cpu()
         by_class = ByClass(labels, len(data.class_names)) if recipe.objective == "ask" else None
-        unit = net.trunk.smallest_input if by_class else 1
+        unit = net.trunk.smallest_input if by_class and attends(net) else 1
         return cls(recipe, data, train, labels, slice(process, None, processes), unit, by_class)
 
     def pixels(self, at_32: int) -> int:

@@ -78,8 +78,8 @@ class Pictures(TorchDataset):
     def __len__(self) -> int:
         return len(self.split)
 
-    def __getitem__(self, i: int):
-        return self.transform(self.split.images[i]), self.split.labels[i]
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.transform(self.split.images[index]), self.split.labels[index]
 
 
 def synchronise(device: torch.device) -> None:

@@ -73,11 +73,18 @@ def predict(net: Network, split: Split, batch_size: int = 250, side: int | None 
 
 @torch.inference_mode()
 def class_questions(net: AttendingNetwork, train: Split, batch_size: int = 250) -> Tensor:
-    """The mean global feature g of each class's training pictures, as they are: [K, C]."""
+    """The mean global feature g of each class's training pictures, as they are: [K, C].
+
+    Raises:
+        ValueError: no map of the network depends on g.
+    """
     labels, classes = train.labels.to(net.device), net.arguments["num_classes"]
-    sums = torch.zeros(classes, net.global_branch.fc1.out_features, dtype=torch.float64, device=net.device)
+    sums = torch.zeros(classes, net.g_channels, dtype=torch.float64, device=net.device)
     for images, some in zip(train.images.split(batch_size), labels.split(batch_size), strict=True):
-        sums.index_add_(0, some, net.features(network_input(net, images))[1].double())
+        _, g = net.features(network_input(net, images))
+        if g is None:
+            raise ValueError(f"under {net.compatibility} no map depends on g, so classes have no questions")
+        sums.index_add_(0, some, g.double())
     return (sums / torch.bincount(labels, minlength=classes)[:, None]).float()
 
 

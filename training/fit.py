@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import Info, Network
+from model.networks.attending import attends
 from training import plots
 from training.average import Average
 from training.batches import Batches
@@ -78,8 +79,8 @@ class Run:
         self.batches = Batches.of(self.recipe, data, train, self.net, accelerator.process_index, self.world)
         self.check_sides()
         if self.world > 1:
-            self.net = share_batch_statistics(self.net, self.device)
-        self.net.to(self.device, memory_format=torch.channels_last)
+            share_batch_statistics(self.net, self.device)
+        self.net.to(self.device).to(memory_format=torch.channels_last)
         self.average = Average(self.net)
         self.objective = build_objective(self.net, self.recipe, len(data.class_names))
         self.wrapped, self.optimiser = accelerator.prepare(self.objective, optimiser(self.net, self.recipe))
@@ -274,7 +275,7 @@ class Run:
         for key, weights in nets.items():
             logits = predict(weights, self.held_out, side=side)
             row[key] = measure(logits, self.held_out.labels, self.data.class_names).error
-        if self.asks:
+        if self.asks and attends(net):
             by_class = class_questions(net, self.batches.train.draw(2000)) if net.uses_global else None
             row |= measure_held_out_scenes(net, self.held_out, by_class)
         return row["held_out_error"] <= min(r["held_out_error"] for r in self.state.history if r["side"] == row["side"])
@@ -282,7 +283,7 @@ class Run:
     def finish(self) -> None:
         """Measures the finished network and writes the result into its config and card."""
         net = self.averaged_network()
-        if self.asks and net.uses_global:
+        if self.asks and attends(net) and net.uses_global:
             with self.precision():
                 net = net.with_class_questions(class_questions(net, self.batches.train))
         if self.settings.holdout:

@@ -21,11 +21,12 @@ from torch.nn.functional import cross_entropy
 
 from model import Network
 from model.composed import Grid, cell_shares
-from model.map_kinds import ATTENTION
+from model.networks.attending import AttendingNetwork, attends
 from model.networks.attention import wide
 from training.recipes import Recipe
 
 GRIDS: tuple[Grid, ...] = ((1, 2), (2, 1), (2, 2))  # rows and columns of the scenes, in turn
+Reported = dict[str, tuple[Tensor, "int | Tensor"]]  # name: sum and count over this process's pictures
 FOUR = 0.75  # side of each of four pictures, in sides of one of two: the scenes then cost nearly the same
 
 
@@ -91,14 +92,11 @@ class Objective(nn.Module):
 
     reported: ClassVar[tuple[str, ...]] = ("loss", "error")
 
-    def __init__(self, net: Network, recipe: Recipe):
+    def __init__(self, net: Network, recipe: Recipe, num_classes: int):
         super().__init__()
         self.net, self.smoothing = net, recipe.label_smoothing
 
-    def check(self, num_classes: int) -> None:
-        """Raises ValueError where the network or the number of classes does not suit."""
-
-    def classify(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, tuple[Tensor, int]]]:
+    def classify(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Reported]:
         loss = cross_entropy(wide(logits), labels, label_smoothing=self.smoothing)
         wrong = (logits.detach().argmax(1) != labels).sum()
         return loss, {"loss": (loss.detach() * len(labels), len(labels)), "error": (wrong, len(labels))}
@@ -107,7 +105,7 @@ class Objective(nn.Module):
 class ClassObjective(Objective):
     """A picture under its own g gives its class."""
 
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, dict[str, tuple[Tensor, int]]]:
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Reported]:
         return self.classify(self.net(images)[0], labels)
 
 
@@ -117,23 +115,26 @@ class AskObjective(Objective):
     Args:
         net: with trained attention.
         recipe: ``single`` weighs the first loss, ``locate`` the third, for each level from the last one back.
+        num_classes: at least 5, four in a scene and one that it does not show.
+
+    Raises:
+        ValueError: the network or the number of classes does not suit.
     """
 
     reported = (*Objective.reported, "asked_error", "asked_share")
 
-    def __init__(self, net: Network, recipe: Recipe):
-        super().__init__(net, recipe)
-        self.single, self.locate = recipe.single, recipe.locate
-
-    def check(self, num_classes: int) -> None:
-        if self.net.map_kind is not ATTENTION:
+    def __init__(self, net: Network, recipe: Recipe, num_classes: int):
+        if not attends(net):
             raise ValueError("--objective ask is for networks with trained attention at one or more levels")
         if num_classes < 5:
             raise ValueError(f"--objective ask composes scenes of four classes and asks for a fifth, not {num_classes}")
+        super().__init__(net, recipe, num_classes)
+        self.net: AttendingNetwork = net
+        self.single, self.locate = recipe.single, recipe.locate
 
     def forward(
         self, images: Tensor, labels: Tensor, scenes: Tensor, classes: Tensor, asked: Tensor, grid: Grid
-    ) -> tuple[Tensor, dict[str, tuple[Tensor, int]]]:
+    ) -> tuple[Tensor, Reported]:
         """The loss of one batch.
 
         Args:
@@ -174,9 +175,7 @@ def build_objective(net: Network, recipe: Recipe, num_classes: int) -> Objective
     """
     if recipe.objective not in OBJECTIVES:
         raise ValueError(f"the objective must be {' or '.join(OBJECTIVES)}, not {recipe.objective!r}")
-    objective = OBJECTIVES[recipe.objective](net, recipe)
-    objective.check(num_classes)
-    return objective
+    return OBJECTIVES[recipe.objective](net, recipe, num_classes)
 
 
 def cell_side(side: int, grid: Grid, unit: int) -> int:

@@ -76,23 +76,23 @@ class SumOverProcesses(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:
-        return SumOverProcesses.backward(ctx, x)
-
-    @staticmethod
-    def backward(ctx: object, x: Tensor) -> Tensor:
         total = x.clone(memory_format=torch.contiguous_format)
         dist.all_reduce(total)
         return total
+
+    @staticmethod
+    def backward(ctx: object, *gradients: Tensor) -> Tensor:
+        return SumOverProcesses.forward(ctx, *gradients)
 
 
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     """BatchNorm with the statistics of all processes' pictures, which PyTorch's SyncBatchNorm does on GPUs only."""
 
-    def _check_input_dim(self, x: Tensor) -> None:
+    def _check_input_dim(self, input: Tensor) -> None:
         pass
 
-    def forward(self, x: Tensor) -> Tensor:
-        kind, x = x.dtype, wide(x)  # under autocast, too: statistics of bf16 would be rounded
+    def forward(self, input: Tensor) -> Tensor:
+        kind, x = input.dtype, wide(input)  # under autocast, too: statistics of bf16 would be rounded
         if not self.training:
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
@@ -105,21 +105,22 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         variance = SumOverProcesses.apply(centred.square().mean(over)) / world
         with torch.no_grad():
             n = x.numel() // x.shape[1] * world
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * n / (n - 1), self.momentum)
-            self.num_batches_tracked.add_(1)
+            assert self.momentum is not None  # the networks' own layers all have one
+            self.get_buffer("running_mean").lerp_(mean, self.momentum)
+            self.get_buffer("running_var").lerp_(variance * n / (n - 1), self.momentum)
+            self.get_buffer("num_batches_tracked").add_(1)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale.view(shape) + self.bias.view(shape)).to(kind)
 
 
-def share_batch_statistics(net: nn.Module, device: torch.device) -> nn.Module:
-    """Makes every BatchNorm of ``net`` use the statistics of all processes together."""
+def share_batch_statistics(net: nn.Module, device: torch.device) -> None:
+    """Makes every BatchNorm inside ``net`` use the statistics of all processes together."""
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(net)
+        nn.SyncBatchNorm.convert_sync_batchnorm(net)  # in place: the network itself is no BatchNorm
+        return
     for module in list(net.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.modules.batchnorm._BatchNorm):
                 shared = SharedBatchNorm(child.num_features, child.eps, child.momentum)
                 shared.load_state_dict(child.state_dict())
                 setattr(module, name, shared)
-    return net

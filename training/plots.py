@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ LONGEST = 24  # letters of a label
 
 
 @contextmanager
-def extra(what: str) -> Iterator[None]:
+def extra(what: str) -> Generator[None]:
     """Around a drawing that a run can do without: where it fails, a line on stderr says so and the run goes on."""
     try:
         yield
@@ -25,7 +25,7 @@ def extra(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def canvas(labels: Sequence[str] = (), **size) -> Iterator[tuple]:
+def canvas(labels: Sequence[str] = (), **size) -> Generator[tuple]:
     """Gives a figure and the labels as it can draw them; nobody's own matplotlib settings change it.
 
     A long label is cut. Where no font here has a label's letters, all labels are numbers, as a half is of no use; a

@@ -17,7 +17,7 @@ from model import list_checkpoints
 from model.atomic import write_atomically
 from model.checkpoints import Entry
 from model.datasets import dataset_title
-from model.format import BUNDLED, read_config
+from model.format import BUNDLED, CheckpointError, read_config
 from model.network import kind_of
 
 REPO = Path(__file__).resolve().parent.parent
@@ -26,10 +26,17 @@ BEGIN, END = "<!-- {}: written by python -m training report -->", "<!-- end of {
 
 
 def parameters(entry: Entry) -> int:
-    """How many parameters the network of a checkpoint has; needs its config.json alone."""
+    """How many parameters the network of a checkpoint has; needs its config.json alone.
+
+    Raises:
+        CheckpointError: it names a network that does not exist.
+    """
     config = read_config(entry.folder)
+    kind = kind_of(config)
+    if kind is None:
+        raise CheckpointError(f"{entry.name} names a network that does not exist: {config['architecture']!r}")
     with torch.device("meta"):  # nothing is allocated
-        net = kind_of(config)(**config["arguments"])
+        net = kind(**config["arguments"])
     return sum(p.numel() for p in net.parameters())
 
 

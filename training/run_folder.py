@@ -12,7 +12,7 @@ import io
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class RunFolder:
         return (self.path / STATE).exists()
 
     @contextmanager
-    def open(self, settings: Settings, resume: bool) -> Iterator[None]:
+    def open(self, settings: Settings, resume: bool) -> Generator[None]:
         """Locks the folder for one run, new or resumed; every other is refused meanwhile.
 
         A run that stopped before its first state was saved left nothing to go on with, and counts as none.
@@ -68,7 +68,7 @@ class RunFolder:
         except Timeout:
             raise RunError(f"{self.path} is in use: another run is training in it") from None
         except (OSError, NotImplementedError) as e:
-            if getattr(e, "errno", errno.ENOSYS) not in NO_LOCKS:
+            if isinstance(e, OSError) and e.errno not in NO_LOCKS:
                 raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
             said = "cannot lock files, so nothing keeps a second run out of it"
             print(f"note: {self.path} is on a mount that {said}", file=sys.stderr, flush=True)

@@ -91,6 +91,9 @@ def ask_scenes(
 
     Returns:
         {question: its answers}.
+
+    Raises:
+        ValueError: ``by_class`` is missing, and maps depend on it.
     """
     found: dict[str, list[Explained]] = {question: [] for question in questions}
     parts = (scenes.pixels, scenes.questions, scenes.labels)
@@ -101,6 +104,8 @@ def ask_scenes(
             if question == PICTURE and own is not None:
                 g = net.features(network_input(net, asking))[1]
             elif question == CLASS and own is not None:
+                if by_class is None:
+                    raise ValueError("a question by class needs the mean g of each class")
                 g = by_class[labels].to(own)
             found[question].append(net.explain_features(local_features, g))
     return {question: join(answers, scenes.grid) for question, answers in found.items()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -269,3 +269,8 @@ class AttendingNetwork(Network):
         """
         explained = self.explain_logits(images)
         return explained.logits, explained.attention
+
+
+def attends(net: Network) -> TypeGuard[AttendingNetwork]:
+    """Whether a network has trained attention: maps, terms and questions."""
+    return isinstance(net, AttendingNetwork)

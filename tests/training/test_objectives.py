@@ -75,7 +75,7 @@ def test_the_loss_of_ask_by_a_loop(compatibility):
     cells = torch.randn(3, 2, 3, 32, 32)
     classes, asked = torch.tensor([[0, 3], [4, 1], [5, 6]]), torch.tensor([0, 1, -1])
     with torch.no_grad():
-        loss, reported = AskObjective(net, recipe)(images, labels, compose(cells, (1, 2)), classes, asked, (1, 2))
+        loss, reported = AskObjective(net, recipe, 10)(images, labels, compose(cells, (1, 2)), classes, asked, (1, 2))
         total, missed, on_asked = 0.0, 0, 0.0
         for i in range(3):
             local_features, g = net.features(images[i : i + 1])
@@ -103,6 +103,6 @@ def test_the_loss_of_ask_by_a_loop(compatibility):
 def test_ask_says_what_it_needs():
     recipe = Recipe("r", ((32, 1),), objective="ask")
     with pytest.raises(ValueError, match="networks with trained attention"):
-        AskObjective(model.build("vgg-gap", width=1 / 16), recipe).check(10)
+        AskObjective(model.build("vgg-gap", width=1 / 16), recipe, 10)
     with pytest.raises(ValueError, match="scenes of four classes and asks for a fifth, not 4"):
-        AskObjective(model.build("vgg-att3-concat-dp", width=1 / 16), recipe).check(4)
+        AskObjective(model.build("vgg-att3-concat-dp", width=1 / 16), recipe, 4)

@@ -38,11 +38,11 @@ def run(tmp_path):
     split = Split(pixels, torch.arange(64) % 10)
     noise = Dataset("cifar10", split, split, tuple("abcdefghij"), (0.5,) * 3, (0.25,) * 3)
 
-    def make(seed=0, holdout=0, **changes) -> fit.Run:
+    def make(seed=0, holdout=0, arch="vgg-att1-concat-pc", **changes) -> fit.Run:
         recipe = dataclasses.replace(
             find_recipe("fast", "cifar10", ""), **{"stages": ((0, 2),), "batch_size": 16} | changes
         )
-        settings = Settings("vgg-att1-concat-pc", "cifar10", recipe, width=1 / 32, seed=seed, holdout=holdout)
+        settings = Settings(arch, "cifar10", recipe, width=1 / 32, seed=seed, holdout=holdout)
         return fit.Run(settings, noise, RunFolder(tmp_path), accelerator("cpu"))
 
     return make
@@ -156,6 +156,12 @@ def test_sides_that_scenes_cannot_be_made_of_are_refused(run):
         run(objective="ask", stages=((20, 1),))
     with pytest.raises(ValueError, match="the objective must be class or ask, not 'answer'"):
         run(objective="answer")
+
+
+@pytest.mark.parametrize("arch", ["vgg", "vgg-gap", "resnet164"])
+def test_only_networks_with_trained_attention_can_be_asked(run, arch):
+    with pytest.raises(ValueError, match="--objective ask is for networks with trained attention"):
+        run(arch=arch, objective="ask")
 
 
 def test_shared_batch_statistics_are_batchnorms_own(monkeypatch):

@@ -56,8 +56,8 @@ class Objects:
             )
         if len(kept) == len(self.names):
             return self
-        names, left_out = tuple(self.names[i] for i in kept), self.left_out + len(self.names) - len(kept)
-        return Objects(self.images[kept], self.coverage[kept], names, left_out)
+        left_out = self.left_out + len(self.names) - len(kept)
+        return Objects(self.images[kept], self.coverage[kept], tuple(self.names[i] for i in kept), left_out)
 
 
 def box_in_square(
@@ -72,7 +72,8 @@ def box_in_square(
     x, y = (size[0] - side) // 2, (size[1] - side) // 2
     part = [min(max(v - o, 0), side) for v, o in zip(box, (x, y, x, y), strict=True)]
     inside, whole = ((b[2] - b[0]) * (b[3] - b[1]) for b in (part, box))
-    return tuple(v / side for v in part), inside / whole if whole > 0 else 0.0
+    left, top, right, bottom = (v / side for v in part)
+    return (left, top, right, bottom), inside / whole if whole > 0 else 0.0
 
 
 def cover(box: tuple[float, float, float, float], side: int) -> Tensor:
@@ -111,7 +112,8 @@ def birds(data_dir: Path, side: int) -> tuple[Objects, Objects]:
             raise DataError("CUB-200-2011 must hold birds of both its splits, inside the middle of their photographs")
         coverage = torch.stack([cover(boxes[i][0], side) for i in taken])
         splits.append(Objects(images[taken], coverage, ("bird",) * len(taken), len(of_split) - len(taken)))
-    return tuple(splits)
+    train, test = splits
+    return train, test
 
 
 def illustrations(side: int) -> Objects:

@@ -27,4 +27,5 @@ def load(name: str, data_dir: Path, size: int = 32, seed: int = 0) -> tuple[Spli
             partial(SVHN, data_dir, part, None, None), f"SVHN's {file}", present, f"the file from {url}", data_dir
         )
         splits.append(Split(torch.from_numpy(np.ascontiguousarray(s.data)), torch.from_numpy(s.labels)))
-    return *splits, tuple("0123456789")
+    train, test = splits
+    return train, test, tuple("0123456789")

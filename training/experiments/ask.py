@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from sklearn.metrics import roc_auc_score
@@ -30,7 +31,8 @@ from tqdm import tqdm
 from model import Network
 from model.checkpoints import locate
 from model.composed import Grid, cell_shares
-from model.map_kinds import ATTENTION, CAM
+from model.map_kinds import CAM
+from model.networks.attending import attends
 from model.posthoc import cam, grad_cam, saliency
 from training.data import Dataset
 from training.evaluate import check_classes, class_questions, predict
@@ -88,7 +90,7 @@ def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor
     for pixels, labels in zip(scenes.pixels.split(BATCH), scenes.labels.split(BATCH), strict=True):
         x, k = pixels.to(net.device), labels.to(net.device)
         maps = {("saliency", ""): saliency(net, x, k)}
-        if net.map_kind is ATTENTION:
+        if attends(net):
             maps["Grad-CAM", net.levels[-1]] = grad_cam(net, x, k)
         if net.map_kind is CAM:
             maps["CAM", "conv13"] = cam(net, x, k)
@@ -160,18 +162,17 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -
         DataError: the classes of ``data`` are not those of the network.
     """
     check_classes(net, data)
-    attends = net.map_kind is ATTENTION
     by_class = None
-    if attends and net.uses_global:
+    if attends(net) and net.uses_global:
         kept = net.class_questions
         by_class = class_questions(net, data.train.draw(ENOUGH)) if kept is None else kept
     rows, classes = [], len(data.class_names)
     for grid in tqdm([g for g in GRIDS if math.prod(g) < classes], name, disable=None):
         scenes, absent = (draw_scenes(data.test, classes, grid, count, share) for share in (0.0, 1.0))
-        found = ask_scenes(net, scenes, (PICTURE, CLASS, OWN), by_class) if attends else {}
-        others = ask_scenes(net, absent, (PICTURE, CLASS), by_class) if attends else {}
+        found = ask_scenes(net, scenes, (PICTURE, CLASS, OWN), by_class) if attends(net) else {}
+        others = ask_scenes(net, absent, (PICTURE, CLASS), by_class) if attends(net) else {}
         for question, answers in found.items():
-            told = {"named": share_estimate(answers.logits.argmax(1) == scenes.labels)}
+            told: dict[str, Any] = {"named": share_estimate(answers.logits.argmax(1) == scenes.labels)}
             if question in others:
                 gone = others[question].logits
                 told["absent_named"] = share_estimate(gone.argmax(1) == absent.labels)

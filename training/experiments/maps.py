@@ -22,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import Network
-from model.map_kinds import ATTENTION
+from model.networks.attending import attends
 from model.networks.attention import correlation
 from model.presets import network_input
 from training.data import Dataset
@@ -80,7 +80,7 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
         ValueError: the network has no trained attention, or there are fewer than two pictures.
         DataError: the classes of ``data`` are not those of the network.
     """
-    if net.map_kind is not ATTENTION:
+    if not attends(net):
         raise ValueError(f"{name} is a {type(net).__name__}, and this command measures the paper's attention only")
     check_classes(net, data)
     some = data.test.draw(pictures)
@@ -107,7 +107,7 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
         row = Row(
             checkpoint=name,
             level=level,
-            grid=tuple(a.shape[1:]),
+            grid=(a.shape[1], a.shape[2]),
             pictures=len(a),
             peak=bootstrap(a.amax((1, 2)) * positions),
             entropy=bootstrap(-torch.xlogy(a, a).sum((1, 2)) / math.log(positions)),

@@ -7,8 +7,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import Network
-from model.map_kinds import ATTENTION, CAM
-from model.networks.attending import AttendingNetwork
+from model.map_kinds import CAM
+from model.networks.attending import AttendingNetwork, attends
 from model.posthoc import cam, grad_cam, saliency, to_side
 from model.presets import network_input
 
@@ -42,7 +42,7 @@ def network_maps(
         if net.map_kind is CAM:
             shown = dict.fromkeys(shown, cam(net, x, k))  # of the class asked about, and never negative
         maps = {(net.map_kind.name, level): a for level, a in shown.items()}
-        if net.map_kind is ATTENTION:
+        if attends(net):
             maps |= {(ASKED, level): a for level, a in class_maps(net, x, k).items()}
             maps["Grad-CAM", net.levels[-1]] = grad_cam(net, x, k)  # on VGG-GAP it is CAM
         maps["saliency", ""] = saliency(net, x, k)

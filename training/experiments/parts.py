@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from model import Network
-from model.map_kinds import ATTENTION
+from model.networks.attending import attends
 from model.posthoc import to_side
 from model.presets import network_input
 from training.data import DataError
@@ -153,7 +153,7 @@ def measure_parts(checkpoints: list[str], data_dir: str | Path, device: torch.de
     """
     nets = {Path(where).resolve().name: Network.from_pretrained(where).to(device) for where in checkpoints}
     for name, net in nets.items():
-        if net.map_kind is not ATTENTION or net.is_control:
+        if not attends(net) or net.is_control:
             raise ValueError(f"{name} has no trained attention, whose parts could be measured")
     side, *others = {net.input_size for net in nets.values()}
     if others:

@@ -58,7 +58,7 @@ def load(
         raise ValueError("these networks were trained on different data, or for pictures of different sizes")
     pictures = data.load(name, data_dir, seed, size)
     there = accelerator(device).device
-    return {k: net.to(there, memory_format=torch.channels_last) for k, net in nets.items()}, pictures
+    return {k: net.to(there).to(memory_format=torch.channels_last) for k, net in nets.items()}, pictures
 
 
 def trained_on(checkpoint: str, net: Network) -> str:

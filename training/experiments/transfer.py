@@ -65,7 +65,7 @@ def embed(net: Network, images: Tensor) -> np.ndarray:
 def build_untrained(net: Network, images: Tensor) -> Network:
     """The network with random weights, its BatchNorms with the statistics of ``images`` uint8 [N, 3, H, W]."""
     torch.manual_seed(0)
-    fresh = type(net)(**net.arguments).to(net.device, memory_format=torch.channels_last)
+    fresh = type(net)(**net.arguments).to(net.device).to(memory_format=torch.channels_last)
     fresh.info = net.info
     norms = [m for m in fresh.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     for norm in norms:

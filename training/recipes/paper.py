@@ -13,6 +13,7 @@ BatchNorm on vectors has an eps of 1e-5 (here 1e-3).
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ from training.recipes import Recipe
 
 def recipe(dataset: str, arch: str) -> Recipe:
     """The paper's settings for a data set and a network."""
-    common = {"name": "paper", "decay_all": True, "author_init": True, "flip": facts(dataset).mirrored}
+    common: dict[str, Any] = {"name": "paper", "decay_all": True, "author_init": True, "flip": facts(dataset).mirrored}
     if arch.startswith("resnet"):
         steps = ((59, 0.2), (119, 0.2), (159, 0.2))
         return Recipe(stages=((0, 200),), batch_size=64, milestones=steps, nesterov=True, crop=4, **common)
