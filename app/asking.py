@@ -5,7 +5,7 @@ A question is what the networks are asked; a view is how the answer is drawn, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,7 @@ class Shown:
 
 def ask_once(
     before: Shown | None, files: dict[str, str | None], settings: list, ask: Callable[..., Any], start: str
-) -> tuple[Shown | None, list, str] | None:
+) -> tuple[Shown | None, Any, list, str] | None:
     """What a tab shows after a change; the networks are asked only where this was not asked lately.
 
     Args:
@@ -58,37 +58,38 @@ def ask_once(
         start: the sentence that stands there while a picture is missing.
 
     Returns:
-        What it shows next; the picture inputs (a refused one is emptied, a new one is told its picture's name); and a
-        sentence as HTML where there is no answer. None where all stays: a refused picture was taken away, and its
-        refusal is still to be read.
+        What it shows next; the answer; the picture inputs (a refused one is emptied, a new one is told its picture's
+        name); and a sentence as HTML where there is no answer. None where all stays: a refused picture was taken away,
+        and its refusal is still to be read.
     """
     untouched = [gr.skip()] * len(files)
-    if None in files.values():
+    there = {label: file for label, file in files.items() if file is not None}
+    if len(there) < len(files):
         refused = before is not None and before.found is None
-        return None if refused else (None, untouched, panels.message(start))
-    for file in files.values():
+        return None if refused else (None, None, untouched, panels.message(start))
+    for file in there.values():
         temporary.touch(file)  # it is in use
-    question, before = (*files.values(), *settings), before or Shown((), None)
+    question, before = (*there.values(), *settings), before or Shown((), None)
     found = before.answer_to(question)
     if found is None:
         pictures = []
-        for file in files.values():
+        for file in there.values():
             try:
                 pictures.append(read_picture(file))
             except PictureError as e:
-                emptied = [None if file == other else gr.skip() for other in files.values()]
-                return before.then(question, None), emptied, panels.message(str(e), alarm=True)
+                emptied = [None if file == other else gr.skip() for other in there.values()]
+                return before.then(question, None), None, emptied, panels.message(str(e), alarm=True)
         try:
             found = ask(*pictures, *settings)
         except (PictureError, CheckpointError) as e:
-            return None, untouched, panels.message(str(e))
+            return None, None, untouched, panels.message(str(e))
     told = [
         gr.skip()
         if before.question[i : i + 1] == (file,)
         else gr.Image(alt_text=f"{label}: {words.picture_name(file)}")
-        for i, (label, file) in enumerate(files.items())
+        for i, (label, file) in enumerate(there.items())
     ]
-    return before.then(question, found), told, ""
+    return before.then(question, found), found, told, ""
 
 
 def answer_when_changed(
@@ -113,7 +114,7 @@ def answer_when_changed(
     """
     answer = gr.HTML(panels.message(start))
     shown = gr.State(None, time_to_live=3600)
-    asked, labels = [*pictures, *question], [image.label for image in pictures]
+    asked, labels = [*pictures, *question], [str(image.label) for image in pictures]
     ask = on_gpu(ask)
 
     def show(*values):
@@ -123,27 +124,27 @@ def answer_when_changed(
         after = ask_once(before, files, settings, ask, start)
         if after is None:
             return [gr.skip()] * (2 + len(pictures))
-        kept, inputs, said = after
-        return [kept, *inputs, said or draw(kept.found, *values[len(asked) :])]
+        kept, found, inputs, said = after
+        return [kept, *inputs, said or draw(found, *values[len(asked) :])]
 
     follow([*asked, *view], shown, show, [shown, *pictures, answer], answer, slow)
     return answer
 
 
 def follow(
-    parts: list[gr.components.Component],
+    parts: Sequence[Any],
     shown: gr.State,
     show: Callable[..., list],
-    outputs: list[gr.components.Component],
+    outputs: Sequence[gr.components.Component],
     progress: gr.components.Component,
     slow: bool = False,
-    changes: list[gr.components.Component] | None = None,
+    changes: Sequence[Any] | None = None,
     camera: gr.HTML | None = None,
 ) -> None:
     """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest question wins.
 
     Args:
-        parts: the inputs.
+        parts: the inputs, components whose class has a ``change`` event; Gradio's own base class has none.
         shown: what the tab shows, as ``show`` left it.
         show: gives the outputs' values.
         outputs: what it fills.
@@ -165,9 +166,9 @@ def follow(
         looks = values[parts.index(camera)]
         return draw(*values) if looks else [gr.skip()] * len(outputs)  # stopped: what it kept follows
 
-    asked = {"inputs": [*parts, shown, number, newest], "outputs": outputs, "js": NUMBER}
+    asked: dict[str, Any] = {"inputs": [*parts, shown, number, newest], "outputs": outputs, "js": NUMBER}
     asked |= {"api_visibility": "private", "trigger_mode": "always_last"}
-    changes = [part.change for part in changes or parts if part is not camera]
-    gr.on(changes, draw, **asked, show_progress="full" if slow else "minimal", show_progress_on=progress)
+    events = [part.change for part in changes or parts if part is not camera]
+    gr.on(events, draw, **asked, show_progress="full" if slow else "minimal", show_progress_on=progress)
     if camera is not None:
         camera.change(draw_frame, **asked, show_progress="hidden", concurrency_limit=FRAMES)

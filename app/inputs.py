@@ -18,7 +18,7 @@ from app.site import Site
 from model import render
 
 CHECKPOINT = "Checkpoint: pictures · size · test error"
-INTERNAL = {"api_visibility": "private", "show_progress": "hidden"}
+INTERNAL: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-example]");
   if (button) trigger("click", {example: button.dataset.example});
@@ -58,7 +58,7 @@ def offer_examples(opened: Callable[..., Any], site: Site, *strips: gr.HTML) -> 
 
     def fill() -> list[str]:
         examples = list(list_examples(site.examples))
-        return [panels.thumbnails(examples, strip.label) for strip in strips]
+        return [panels.thumbnails(examples, str(strip.label)) for strip in strips]
 
     opened(fill, None, list(strips), **INTERNAL)
 
@@ -66,7 +66,7 @@ def offer_examples(opened: Callable[..., Any], site: Site, *strips: gr.HTML) -> 
 def example_picture(site: Site, name: str) -> str | None:
     """An example as an input's value; None if there is none of that name."""
     path = next((e.path for e in list_examples(site.examples) if e.name == name), None)
-    return path and as_value(read_picture(path), name)
+    return as_value(read_picture(path), name) if path else None
 
 
 def as_value(picture: Image.Image, name: str) -> str:

@@ -21,6 +21,7 @@ from model.explain import explain, explain_pixels
 from model.explanation import SIDE, Explanation
 from model.machine import multiplies_bfloat16
 from model.map_kinds import CAM
+from model.networks.attending import AttendingNetwork, attends
 from model.networks.attention import COMPATIBILITIES
 from model.presets import crop_square, square_pixels
 
@@ -40,7 +41,7 @@ class Networks:
         bf16: answers are computed in bfloat16, all but scores, maps and the sum of the logit's terms.
     """
 
-    families: Mapping[str, Mapping[str, Network]]
+    families: Mapping[str, Mapping[str, AttendingNetwork]]
     gap: Mapping[str, tuple[str, Network]] = field(default_factory=dict)
     others: Mapping[str, Network] = field(default_factory=dict)
     bf16: bool = False
@@ -52,12 +53,12 @@ class Networks:
         Raises:
             CheckpointError: a checkpoint is unreadable, or none can be shown.
         """
-        families: dict[str, dict[str, Network]] = {}
+        families: dict[str, dict[str, AttendingNetwork]] = {}
         gap, others = {}, {}
         order = {name: rank for rank, name in enumerate(SWITCH)}
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
             net = load_named(entry).to(device)
-            if entry.compatibility in order:
+            if attends(net) and entry.compatibility in order:
                 there = families.get(entry.family, {})
                 fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())
                 family = entry.family if fits else entry.name
@@ -82,7 +83,7 @@ class Networks:
     @property
     def every(self) -> dict[str, Network]:
         """name: network, of all that were loaded: first those on the switch."""
-        switch = {name: self.families[family][c] for name, (family, c) in self.places.items()}
+        switch: dict[str, Network] = {name: self.families[family][c] for name, (family, c) in self.places.items()}
         return {**switch, **dict(self.gap.values()), **self.others}
 
     @property
@@ -122,7 +123,7 @@ class Networks:
         there = "; ".join(f"{family} with {', '.join(nets)}" for family, nets in self.families.items())
         raise CheckpointError(f"There are no weights for that checkpoint and compatibility; there are: {there}.")
 
-    def network(self, checkpoint: str, compatibility: str = "") -> Network:
+    def network(self, checkpoint: str, compatibility: str = "") -> AttendingNetwork:
         """The network of what ``find`` takes; raises CheckpointError if there are no such weights."""
         family, compatibility = self.find(checkpoint, compatibility)
         return self.families[family][compatibility]
@@ -163,7 +164,7 @@ class Networks:
         return dataclasses.replace(found, checkpoint=checkpoint, square=square)
 
     @cached_property
-    def together(self) -> Together:
+    def together(self) -> Together[tuple[str, str, int]]:
         """Where pictures that come at the same time for the same network wait for one forward pass."""
         return Together(self.explain_together)
 
@@ -174,7 +175,7 @@ class Networks:
             return explain_pixels(net, torch.stack(pixels))
 
     @staticmethod
-    def side_of(net: Network, side: int) -> int:
+    def side_of(net: AttendingNetwork, side: int) -> int:
         """The side in pixels at which a picture is read: 0 is the network's own.
 
         Raises:

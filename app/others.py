@@ -144,7 +144,9 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
     began = time.perf_counter()
     attending = check(net, net.name, picture, maps_of)
     name, gap = networks.gap.get(net.info.dataset, ("", None))
-    beside = gap and check(gap, name, picture, lambda pixels, classes: {CAM: posthoc.cam(gap, pixels, classes)})
+    beside = None
+    if gap is not None:
+        beside = check(gap, name, picture, lambda pixels, classes: {CAM: posthoc.cam(gap, pixels, classes)})
     return Others(
         checkpoint=checkpoint,
         compatibility=net.compatibility,

@@ -12,6 +12,7 @@ from app.networks import LARGEST_SCALE, SWITCH, Networks, error
 from app.sampling import FOLDER as DATA
 from model import Network
 from model.datasets import DATASETS, dataset_title
+from model.networks.attending import AttendingNetwork
 
 SIZES = {0.25: "small", 1.0: "the paper's size"}  # by width
 MUCH_WORSE = 2.0  # a side at which the error is more times that at the network's own is not offered
@@ -100,7 +101,7 @@ class Site:
         return side if side != own and side in self.sides(checkpoint, compatibility) else 0
 
 
-def place(named: tuple[str, Mapping[str, Network]]) -> tuple:
+def place(named: tuple[str, Mapping[str, AttendingNetwork]]) -> tuple:
     """What the picker sorts a family by: its data, its width, whether it answers questions, its least error."""
     family, nets = named
     net, known = next(iter(nets.values())), list(DATASETS)
@@ -109,7 +110,7 @@ def place(named: tuple[str, Mapping[str, Network]]) -> tuple:
     return data, dataset_title(net.info.dataset), net.arguments["width"], asks, min(map(error, nets.values())), family
 
 
-def describe(nets: Iterable[Network]) -> str:
+def describe(nets: Iterable[AttendingNetwork]) -> str:
     """A family in words for people who know no names: its data, its size, whether it answers questions, its errors."""
     nets = list(nets)
     info, width = nets[0].info, nets[0].arguments["width"]
@@ -130,6 +131,6 @@ def sides_read_well(net: Network) -> set[int]:
     return {side for side, error in errors.items() if error <= MUCH_WORSE * own}
 
 
-def keeps_questions(net: Network) -> bool:
+def keeps_questions(net: AttendingNetwork) -> bool:
     """Whether it can be asked for a class by its name."""
     return net.uses_global and net.class_questions is not None

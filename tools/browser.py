@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def wait_until_served(address: str, server: subprocess.Popen, seconds: float = 1
 
 
 @contextmanager
-def serve_page() -> Iterator[str]:
+def serve_page() -> Generator[str]:
     """The address of the page, served on a free port with the shipped checkpoints for as long as the context lasts."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
@@ -58,7 +58,7 @@ def serve_page() -> Iterator[str]:
 
 
 @contextmanager
-def page_in_chromium(flags: Sequence[str] = ()) -> Iterator[tuple[str, Browser]]:
+def page_in_chromium(flags: Sequence[str] = ()) -> Generator[tuple[str, Browser]]:
     """The address of the page, served as above, and a browser to open it in.
 
     Args:

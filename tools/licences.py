@@ -46,7 +46,8 @@ def licences(names: list[str]) -> dict[str, tuple[str, str]]:
 def licence(metadata: PackageMetadata) -> str:
     """A package's licence in a few words; "" where it says none."""
     classes = [c.rpartition(" :: ")[2] for c in metadata.get_all("Classifier", []) if c.startswith("License ::")]
-    said = metadata.get("License-Expression") or ", ".join(classes) or metadata.get("License") or ""
+    expression, text = (next(iter(metadata.get_all(key, [])), "") for key in ("License-Expression", "License"))
+    said = expression or ", ".join(classes) or text
     return said.strip().partition("\n")[0][:80]
 
 

@@ -23,10 +23,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import model
 from model.machine import granted_cores, processor
@@ -102,7 +103,7 @@ class Client:
         return lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
 
 
-def right(kind: str, example: Example, event: str, data: object) -> bool:
+def right(kind: str, example: Example, event: str, data: Any) -> bool:
     """Whether an answer is the one that is due."""
     if event != "complete":
         return False
@@ -150,7 +151,7 @@ def run_all(function: Callable[[int], None], count: int) -> None:
 
 
 @contextmanager
-def serve(command: list[str]) -> Iterator[tuple[int, int]]:
+def serve(command: list[str]) -> Generator[tuple[int, int]]:
     """(port, process id) of a server that runs meanwhile."""
     port = free_port()
     server = subprocess.Popen(command, cwd=REPO, env={**os.environ, "GRADIO_SERVER_PORT": str(port)})

@@ -37,10 +37,12 @@ def draw(answers: dict[str, dict[str, Asked]], scheme: str) -> bytes:
     """The figure as WebP, on a transparent ground: the scene, then for each checkpoint a map for each question."""
     with plt.rc_context({"text.color": INK[scheme], "axes.labelcolor": INK[scheme], "font.size": 11}):
         figure = plt.figure(figsize=(12.8, 3.4), layout="constrained")
-        first, *others = figure.subfigures(1, 1 + len(answers), width_ratios=[1, *[2] * len(answers)], wspace=0.03)
+        first, *others = figure.subfigures(
+            1, 1 + len(answers), squeeze=False, width_ratios=[1, *[2] * len(answers)], wspace=0.03
+        )[0]
         one = next(iter(next(iter(answers.values())).values()))
         first.suptitle("One scene", weight="bold")
-        show(first.subplots(), one.asked.square, "", "")
+        show(first.subplots(), one.asked.canvas, "", "")
         for part, (title, found) in zip(others, answers.items(), strict=True):
             part.suptitle(title, weight="bold")
             for axes, (question, asked) in zip(part.subplots(1, len(found)), found.items(), strict=True):
@@ -69,7 +71,7 @@ def show(axes: Axes, picture: Image.Image, above: str, below: str) -> None:
 def number_cells(axes: Axes, asked: Asked) -> None:
     """Writes each picture's share of the map into its lower left corner."""
     rows, columns = asked.grid
-    width, height = asked.asked.square.size
+    width, height = asked.asked.canvas.size
     for i, share in enumerate(asked.shares[LEVEL]):
         row, column = divmod(i, columns)
         x, y = width * column / columns + 14, height * (row + 1) / rows - 14

@@ -59,7 +59,7 @@ def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> s
     """One level: its name, a map for each explanation, and the difference of two with their correlation."""
     parts = {name: e.levels[level] for name, e in found.explanations.items()}
     scales = render.limits({name: part.attention for name, part in parts.items()}, render.View(shared=shared))
-    squares = {name: e.square.resize((SIDE, SIDE)) for name, e in found.explanations.items()}
+    squares = {name: e.canvas.resize((SIDE, SIDE)) for name, e in found.explanations.items()}
     cells = ""
     for name, part in parts.items():
         picture = render.overlay(squares[name], part.attention, scales[name], render.View())

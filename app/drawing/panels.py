@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.drawing import words
 from app.examples import Example
-from model import Network, render
+from model import AttendingNetwork, render
 from model.explanation import Explanation, Level
 
 POLITENESS = {True: "polite", False: "off"}  # of aria-live
@@ -109,7 +109,7 @@ def title(name: str, level: Level) -> str:
     return f"<h3>{name} <small>{level.title}</small></h3><p>{escape(place)}</p>"
 
 
-def method(net: Network) -> str:
+def method(net: AttendingNetwork) -> str:
     """The equation in use, and what pc cannot do."""
     formula, whose = words.equation(net)
     return (

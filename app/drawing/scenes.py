@@ -60,10 +60,10 @@ def choices(examples: Iterable[Example], does: str, kind: str, alt: str, label: 
 
 def every_class(look: Look) -> str:
     """One small map for each class asked, the most probable first; a click asks for it."""
-    level = next(reversed(look.scene.own.levels))
+    *_, level = look.scene.own.levels
     if not look.every:
         return f'<section class="classes"><p class="note">{NO_NAMES}</p></section>'
-    square = smaller(look.scene.own.square, SMALL)
+    square = smaller(look.scene.own.canvas, SMALL)
     ranked = sorted(look.every, key=lambda each: -each.probability)[:FIRST]
     shown = "".join(one_class(each, square, level, look.moves and each.probability < LIKELY) for each in ranked)
     count = len(look.every)
@@ -110,8 +110,8 @@ def answer(found: Asked, names: Sequence[str], asker: str, explanation: str, ann
     *others, last = found.asked.levels
     asked, own = found.asked, found.own
     wide = " wide" if found.grid[1] > 2 * found.grid[0] else ""
-    large = smaller(asked.square, asked.square.width if wide else LARGE)
-    small = smaller(asked.square, 2 * SMALL)
+    large = smaller(asked.canvas, asked.canvas.width if wide else LARGE)
+    small = smaller(asked.canvas, 2 * SMALL)
     pair = asked_and_own(found, last, names, large, button)
     rest = "".join(
         f"<section><h3>{level} <small>{asked.levels[level].title}</small></h3>"

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from model import Network
+from model import AttendingNetwork
 from model.datasets import dataset_title
 from model.explanation import Explanation, Level
 
@@ -117,7 +117,7 @@ def about_picture(file: str) -> str:
 
 def darkness(picture: Image.Image) -> str:
     """A sentence about a picture of which little can be seen, such as one of undeclared 10-bit values; else empty."""
-    brightest = max(high for _, high in picture.getextrema())
+    brightest = int(np.asarray(picture).max())
     return f"This picture is very dark: its brightest value is {brightest} of 255." if brightest < DARK else ""
 
 
@@ -126,7 +126,7 @@ def picture_name(file: str) -> str:
     return spaced(Path(file).stem)
 
 
-def equation(net: Network) -> tuple[str, str]:
+def equation(net: AttendingNetwork) -> tuple[str, str]:
     """The formula as HTML, and its source."""
     return formula(net.equation.text), net.equation.source
 

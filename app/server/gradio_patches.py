@@ -15,7 +15,7 @@ from typing import Any
 import gradio as gr
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from gradio.data_classes import ImageData
+from gradio.data_classes import Base64ImageData, ImageData
 from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder, is_in_or_equal
 
@@ -160,7 +160,7 @@ Upload = alter(
 # tests/browser/test_live.py: test_the_answer_follows_the_camera_until_it_is_stopped
 
 
-def take_content(self: gr.Image, value: str | None) -> ImageData | None:
+def take_content(self: gr.Image, value: str | None) -> ImageData | Base64ImageData | None:
     """A picture's path, or its content as a ``data:`` URL, as the page takes it."""
     if value is not None and value.startswith("data:"):
         return ImageData(url=value)

@@ -16,7 +16,7 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 PREFIX = "learn-to-pay-attention-"
@@ -92,7 +92,7 @@ def shrink(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def room() -> Iterator[None]:
+def room() -> Generator[None]:
     """Where files are written: a disk that is full is told to the visitor in a sentence.
 
     Raises:

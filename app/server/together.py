@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 
-class Together:
+class Together(Generic[K]):
     """One worker that answers, each time it is free, all waiting questions of the kind that has waited longest.
 
     A question that comes alone is answered at once.
@@ -19,12 +21,12 @@ class Together:
         most: questions that are answered at once; more would make the first of them wait for the last.
     """
 
-    def __init__(self, answer: Callable[[Hashable, list], list], most: int = 16):
+    def __init__(self, answer: Callable[[K, list], list], most: int = 16):
         self.answer, self.most = answer, most
-        self.waiting: deque[tuple[Hashable, Any, Future]] = deque()
+        self.waiting: deque[tuple[K, Any, Future]] = deque()
         self.worker = ThreadPoolExecutor(1, "together")
 
-    def ask(self, kind: Hashable, question: Any) -> Any:
+    def ask(self, kind: K, question: Any) -> Any:
         """The answer to one question, once it is there; safe to call from many threads."""
         future: Future = Future()
         self.waiting.append((kind, question, future))

@@ -135,7 +135,7 @@ def compatibility_text(net: Network) -> str:
     """How a network weighs positions, with the formula where it has one."""
     if net.equation is None:
         return net.map_kind.title
-    how = escape(net.equation.source) if net.is_control else words.equation(net)[0]
+    how = escape(net.equation.source) if net.is_control else words.formula(net.equation.text)
     return f"{net.compatibility}: {how}"
 
 

@@ -71,19 +71,21 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         grid = ROW if layout == "row" and len(scene) == MOST else None
         of = (scene, checkpoint, compatibility, grid, side, used.get(SCENE))
         seen = [s.found for s in (before, *before.earlier) if s.found] if before else []
-        known = next((found.look for found in seen if found.of == of), None)
+        known = next((answer.look for answer in seen if answer.of == of), None)
 
         def put(*values):
             return ask_networks(known, [*used], *values)
 
-        kept, inputs, said = ask_once(before, used, [of, question], put, START)
+        after = ask_once(before, used, [of, question], put, START)
+        assert after is not None  # every picture is there
+        kept, found, inputs, said = after
         told = dict(zip(used, inputs, strict=True))
         inputs = [told.get(key, gr.skip()) for key in files]
         if said:
             return [kept, *inputs, "", said, gr.skip()]
         same = before is not None and before.found is not None and before.found.of == of
-        strip = gr.skip() if same else scenes.every_class(kept.found.look)
-        return [kept, *inputs, strip, drawn(kept.found, scene, question, listed(site, files)), gr.skip()]
+        strip = gr.skip() if same else scenes.every_class(found.look)
+        return [kept, *inputs, strip, drawn(found, scene, question, listed(site, files)), gr.skip()]
 
     def show_frame(sent, question, checkpoint, compatibility, side, files) -> list:
         """What the camera sees is the scene, alone."""
@@ -98,7 +100,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             return ask_networks(None, [SCENE, ASKS][: 1 + len(asker)], frame.picture, *asker, of, question)
 
         frame, made, said = answer_frame(sent, put)
-        if said:
+        if frame is None or said:
             return [*[gr.skip()] * 3, "", said, acknowledge(frame)]
         there = [
             Example(SCENE, Path(), panels.data_uri(frame.picture, exact=False)),

@@ -57,9 +57,8 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
 
 def draw(found: Comparison, shared: bool, pair: str | None) -> str:
-    chosen = tuple(str(pair).split())
-    if chosen not in found.pairs:  # the checkpoint was changed, and the choice is about to follow
-        chosen = found.pairs[0]
+    # the first where the checkpoint was changed, and the choice is about to follow
+    chosen = next((names for names in found.pairs if " ".join(names) == pair), found.pairs[0])
     return grids.grid(found, SWITCH, chosen, shared)
 
 

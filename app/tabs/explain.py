@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from html import escape
+from typing import Any
 
 import gradio as gr
 from PIL import Image
@@ -37,7 +38,7 @@ AT_ONCE = 16  # calls of /explain: those that wait for the network share a forwa
 SHOWN = 1 + 3 * CARDS  # components that an answer fills
 
 
-def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
+def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]:
     """Lays the tab out inside ``page`` and binds its events and its ``/explain`` endpoint.
 
     Returns:
@@ -88,11 +89,11 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
             frame, found, said = answer_frame(sent, lambda frame: ask_live(frame.picture, *settings))
             values = nothing(said) if said else drawn(found, view, live=True)
             return [gr.skip(), gr.skip(), how, *values, acknowledge(frame)]
-        after = ask_once(before, {image.label: file}, settings, ask, START)
+        after = ask_once(before, {str(image.label): file}, settings, ask, START)
         if after is None:
             return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN, gr.skip()]
-        kept, inputs, said = after
-        values = nothing(said) if said else drawn(kept.found, view, words.about_picture(file))
+        kept, found, inputs, said = after
+        values = nothing(said) if said else drawn(found, view, words.about_picture(file))
         return [kept, *inputs, how, *values, gr.skip()]
 
     asked = [image, camera, checkpoint, compatibility, side, opacity, keep, drawing, scale]
@@ -112,8 +113,8 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
 
     def first_picture(request: gr.Request):
         names = [e.name for e in list_examples(site.examples)]
-        example = known(request, "example", names, next(iter(names), None))
-        return example and example_picture(site, example)
+        example = known(request, "example", names, names[0] if names else "")
+        return example_picture(site, example)
 
     ready = page.load(opened, None, [checkpoint, compatibility], **INTERNAL)
     ready.success(first_picture, None, image, **INTERNAL)
@@ -123,7 +124,7 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         if not file and not sent:
             raise gr.Error("There is nothing to download yet: choose a picture first.", print_exception=False)
         settings = question(checkpoint, compatibility, side)
-        found = before and before.answer_to((file, *settings)) if not sent else None
+        found = before.answer_to((file, *settings)) if before and not sent else None
         if found is None:  # what is on the screen is not kept
             try:
                 found = ask(read_frame(sent).picture if sent else read_picture(file), *settings)
@@ -136,10 +137,10 @@ def build(page: gr.Blocks, site: Site) -> list[gr.components.Component]:
         None, None, None, js="() => setTimeout(() => document.querySelector('#zipped, #zipped a').click(), 50)"
     )
     add_endpoint(site)
-    return [image, checkpoint, compatibility]
+    return image, checkpoint, compatibility
 
 
-def known(request: gr.Request, parameter: str, there: list[str], default: str | None) -> str | None:
+def known(request: gr.Request, parameter: str, there: list[str], default: str) -> str:
     """The value that the address asks for; if it is not here, the default, with a warning."""
     wanted = request.query_params.get(parameter)
     if found := next((name for name in there if name.lower() == (wanted or "").lower()), None):
@@ -179,9 +180,9 @@ def drawn(explanation: Explanation, view: render.View, about: str = "", live: bo
         live: the next answer follows at once, so no file is written, and no screen reader told.
     """
     scales = render.limits(explanation.maps, view)
-    values = [panels.answer(explanation, about, announce=not live)]
+    values: list[Any] = [panels.answer(explanation, about, announce=not live)]
     for name, level in explanation.levels.items():
-        picture = render.overlay(explanation.square, level.attention, scales[name], view)
+        picture = render.overlay(explanation.canvas, level.attention, scales[name], view)
         source = panels.data_uri(picture, exact=False) if live else as_file(picture, name)
         values += [
             panels.title(name, level),

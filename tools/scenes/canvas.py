@@ -107,7 +107,7 @@ class Canvas:
 
     def noise(self, length: float, width: float | None = None, tilt: float = 0.0, octaves: int = 3) -> np.ndarray:
         """Smooth noise (H, W) of deviation 1, in grains of `length` x `width` px turned clockwise by `tilt` degrees."""
-        side, total = int(WIDE * 1.5), 0.0
+        side, total = int(WIDE * 1.5), np.zeros((WIDE, WIDE), np.float32)
         for octave in range(octaves):
             grain = [max(2, int(1.5 * SIZE / max(g / 2**octave, 0.7))) for g in (width or length, length)]
             layer = Image.fromarray(self.rng.standard_normal(grain).astype(np.float32))
