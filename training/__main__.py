@@ -87,7 +87,10 @@ def fit(
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     **changes: Any,
 ) -> None:
-    """Train a network. The checkpoint in --out is that of the last epoch."""
+    """Train a network. The checkpoint in --out is that of the last epoch.
+
+    SIGTERM, Ctrl-C or a closed terminal saves the run for --resume, and fit exits with 128 + the signal's number.
+    """
     from model.card import front_matter
     from training import data
     from training.fit import Run
@@ -136,8 +139,9 @@ def fit(
         run.stop.listen()
         try:
             run.fit(show=sys.stderr.isatty(), save_every=save_every)
-        except Stopped:
+        except Stopped as e:
             place.print(f"stopped in epoch {run.state.epoch + 1}; --resume goes on from here", flush=True)
+            raise typer.Exit(e.status) from None
 
 
 @app.command()

@@ -113,8 +113,8 @@ class Run:
                 self.folder.save_history(state.history)
                 print(describe(row, self.recipe.epochs), flush=True)
             state.save(self.folder, self.accelerator)
-            if self.stop.everyone() and state.epoch < self.recipe.epochs:
-                raise Stopped
+            if (stop := self.stop.everyone()) and state.epoch < self.recipe.epochs:
+                raise Stopped(stop)
         if main:
             self.finish()
         self.accelerator.wait_for_everyone()
@@ -154,7 +154,7 @@ class Run:
                     state.save(self.folder, self.accelerator)
                     state.partial = None
                     if stop:
-                        raise Stopped
+                        raise Stopped(stop)
         seconds = time.perf_counter() - began
         return {
             "epoch": state.epoch + 1,

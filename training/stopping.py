@@ -10,25 +10,33 @@ from accelerate import Accelerator
 
 
 class Stopped(Exception):
-    """The run was asked to stop (SIGTERM, Ctrl-C, a closed terminal) and has saved its state."""
+    """The run was asked to stop (SIGTERM, Ctrl-C, a closed terminal) and has saved its state.
+
+    Attributes:
+        status: what the program exits with, as one that the signal ends: 128 plus the signal's number.
+    """
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.status = 128 + number
 
 
 class Stop:
     """Whether a run is to stop.
 
     Attributes:
-        asked: whether this process was asked.
+        asked: the number of the signal by which this process was asked; 0 where it was not.
     """
 
     def __init__(self, accelerator: Accelerator):
-        self.accelerator, self.asked = accelerator, False
+        self.accelerator, self.asked = accelerator, 0
 
-    def everyone(self) -> bool:
-        """Whether any process was asked to stop: all must leave at the same step."""
+    def everyone(self) -> int:
+        """The number of a signal by which any process was asked to stop, else 0: all must leave at the same step."""
         if self.accelerator.num_processes == 1:
             return self.asked
-        asked = torch.tensor(float(self.asked), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(asked).item())
+        asked = torch.tensor([self.asked], device=self.accelerator.device)
+        return int(self.accelerator.gather(asked).max())
 
     def listen(self) -> None:
         """Lets SIGTERM, Ctrl-C and a closed terminal ask.
@@ -38,7 +46,7 @@ class Stop:
         terminals = [fd for fd in (1, 2) if os.isatty(fd)]
 
         def ask(number: int, _: object) -> None:
-            self.asked = True
+            self.asked = number
             if number == signal.SIGINT:
                 signal.signal(number, signal.default_int_handler)
                 os.write(2, b"\nstopping, once the state is saved; Ctrl-C again ends at once\n")

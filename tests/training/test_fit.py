@@ -171,12 +171,12 @@ def test_a_run_that_asks_goes_on_where_it_was_and_keeps_a_question_for_each_clas
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_saves_and_exits_0_and_resume_goes_on(number, uninterrupted, data_dir, tmp_path):
+def test_a_signal_saves_and_exits_as_shells_expect_and_resume_goes_on(number, uninterrupted, data_dir, tmp_path):
     out = tmp_path / "stopped"
     process = start("--stages", "16x2,32x1", data_dir=data_dir, out=out)
     wait_for(out / "state.pt", process)
     process.send_signal(number)
-    said, _ = finish(process)
+    said, _ = finish(process, code=128 + number)
     assert "--resume goes on from here" in said and len(rows(out)) < 3
     told = recipe(out)["command"] if (out / "config.json").exists() else None
     resumed = ["--stages", "16x2,32x1", "--resume", "--precision", "auto"]  # which is the run's, whatever suits here
@@ -295,6 +295,15 @@ def test_two_processes_go_on_in_mid_epoch_where_they_were(data_dir, tmp_path):
     assert partial["sums"][0, 1] == 32 * partial["step"]  # of both processes
     finish(start(*arguments, "--resume", data_dir=data_dir, out=again, launcher=TWO))
     assert same(weights(again), weights(whole)) and rows(again) == rows(whole)
+
+
+def test_a_signal_to_one_of_two_processes_stops_both(data_dir, tmp_path):
+    process = start("--stages", "16x1000", "--save-every", "1", data_dir=data_dir, out=tmp_path, launcher=TWO)
+    wait_for(tmp_path / "state.pt", process)
+    *_, second = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(second), signal.SIGTERM)
+    said, err = process.communicate(timeout=300)
+    assert process.returncode != 0 and "--resume goes on from here" in said and "exitcode  : 143" in err
 
 
 def refused(monkeypatch, capsys, *arguments, data_dir, out):
