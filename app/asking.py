@@ -65,8 +65,8 @@ def ask_once(
     untouched = [gr.skip()] * len(files)
     there = {label: file for label, file in files.items() if file is not None}
     if len(there) < len(files):
-        refused = before is not None and before.found is None
-        return None if refused else (None, None, untouched, panels.message(start))
+        is_refused = before is not None and before.found is None
+        return None if is_refused else (None, None, untouched, panels.message(start))
     for file in there.values():
         temporary.touch(file)  # it is in use
     question, before = (*there.values(), *settings), before or Shown((), None)
@@ -77,19 +77,19 @@ def ask_once(
             try:
                 pictures.append(read_picture(file))
             except PictureError as e:
-                emptied = [None if file == other else gr.skip() for other in there.values()]
-                return before.then(question, None), None, emptied, panels.message(str(e), alarm=True)
+                inputs = [None if file == other else gr.skip() for other in there.values()]
+                return before.then(question, None), None, inputs, panels.message(str(e), alarm=True)
         try:
             found = ask(*pictures, *settings)
         except (PictureError, CheckpointError) as e:
             return None, None, untouched, panels.message(str(e))
-    told = [
+    inputs = [
         gr.skip()
         if before.question[i : i + 1] == (file,)
         else gr.Image(alt_text=f"{label}: {words.picture_name(file)}")
         for i, (label, file) in enumerate(there.items())
     ]
-    return before.then(question, found), found, told, ""
+    return before.then(question, found), found, inputs, ""
 
 
 def answer_when_changed(
@@ -114,20 +114,20 @@ def answer_when_changed(
     """
     answer = gr.HTML(panels.message(start))
     shown = gr.State(None, time_to_live=3600)
-    asked, labels = [*pictures, *question], [str(image.label) for image in pictures]
+    question_parts, labels = [*pictures, *question], [str(image.label) for image in pictures]
     ask = on_gpu(ask)
 
     def show(*values):
         *values, before = values
         files = dict(zip(labels, values, strict=False))
-        settings = values[len(pictures) : len(asked)]
+        settings = values[len(pictures) : len(question_parts)]
         after = ask_once(before, files, settings, ask, start)
         if after is None:
             return [gr.skip()] * (2 + len(pictures))
         kept, found, inputs, said = after
-        return [kept, *inputs, said or draw(found, *values[len(asked) :])]
+        return [kept, *inputs, said or draw(found, *values[len(question_parts) :])]
 
-    follow([*asked, *view], shown, show, [shown, *pictures, answer], answer, slow)
+    follow([*question_parts, *view], shown, show, [shown, *pictures, answer], answer, slow)
     return answer
 
 
@@ -158,9 +158,9 @@ def follow(
     def draw(*values):
         *values, number, newest = values
         newest[0] = max(newest[0], number)
-        drawn = show(*values) if number == newest[0] else None
+        result = show(*values) if number == newest[0] else None
         # always_last does not hold for two changes at once: both are asked, and the older may be answered last
-        return drawn if number == newest[0] else [gr.skip()] * len(outputs)
+        return result if number == newest[0] else [gr.skip()] * len(outputs)
 
     def draw_frame(*values):
         looks = values[parts.index(camera)]

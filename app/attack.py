@@ -33,7 +33,7 @@ class Attack:
     epsilon: int
 
     @property
-    def moved(self) -> np.ndarray:
+    def moves(self) -> np.ndarray:
         """By how much each value moved, int [H, W, 3], in steps of 1 / 255."""
         attacked, clean = (np.asarray(self.found.explanations[name].seen, int) for name in PAIR)
         return attacked - clean
@@ -41,10 +41,10 @@ class Attack:
     @property
     def largest_move(self) -> int:
         """Of any value, in steps of 1 / 255."""
-        return int(np.abs(self.moved).max())
+        return int(np.abs(self.moves).max())
 
     @property
-    def fooled(self) -> bool:
+    def is_fooled(self) -> bool:
         clean, attacked = (self.found.explanations[name].answer for name in (CLEAN, ATTACKED))
         return clean != attacked
 
@@ -52,7 +52,7 @@ class Attack:
         """Both answers, how far each level's two maps agree, and the attack itself."""
         return {
             **{name: e.to_json() for name, e in self.found.explanations.items()},
-            "fooled": self.fooled,
+            "fooled": self.is_fooled,
             "correlation": self.found.correlations(PAIR),
             "method": self.method,
             "epsilon": self.epsilon,

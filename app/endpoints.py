@@ -65,7 +65,7 @@ def endpoint(function: Callable, inputs: list, outputs: list, name: str, at_once
     gr.Button(visible=False).click(answer, inputs, outputs, api_name=name, concurrency_limit=at_once)
 
 
-def given(image: str | bytes | None) -> Image.Image:
+def read_sent(image: str | bytes | None) -> Image.Image:
     """The picture that a program sent.
 
     Raises:

@@ -51,7 +51,7 @@ def list_examples(folder: Path = FOLDER) -> list[Example]:
     return list(examples.values())
 
 
-def uploaded(name: str, file: str) -> Example | None:
+def make_example(name: str, file: str) -> Example | None:
     """A visitor's picture to click on; None where it cannot be read."""
     try:
         return Example(name, Path(file), small_square(Path(file)))
@@ -62,9 +62,9 @@ def uploaded(name: str, file: str) -> Example | None:
 def pictures_in(folder: Path) -> Iterator[tuple[str, Path]]:
     """(name, file) of every picture; the name is the file's, without its ending where no other file has the same."""
     files = [f for f in sorted(folder.glob("*")) if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
-    named = Counter(without_underscores(path.stem) for path in files)
+    count = Counter(without_underscores(path.stem) for path in files)
     for path in files:
-        yield without_underscores(path.stem) if named[without_underscores(path.stem)] == 1 else path.name, path
+        yield without_underscores(path.stem) if count[without_underscores(path.stem)] == 1 else path.name, path
 
 
 def without_underscores(name: str) -> str:
@@ -79,8 +79,8 @@ def photographs() -> Iterator[tuple[str, Path]]:
 
 
 @lru_cache(maxsize=256)
-def thumbnail(path: Path, modified: int, size: int) -> str:
-    """As ``small_square``, kept; ``modified`` and ``size`` make a changed file a new one."""
+def thumbnail(path: Path, mtime: int, size: int) -> str:
+    """As ``small_square``, kept; ``mtime`` and ``size`` make a changed file a new one."""
     return small_square(path)
 
 

@@ -53,14 +53,14 @@ def picture_with_examples(site: Site, label: str = "Picture", height: int = 250)
     return image, strip
 
 
-def offer_examples(opened: Callable[..., Any], site: Site, *strips: gr.HTML) -> None:
+def offer_examples(event: Callable[..., Any], site: Site, *strips: gr.HTML) -> None:
     """Fills strips at an event, a tab's ``select`` or the page's ``load``, with the examples that there are then."""
 
     def fill() -> list[str]:
         examples = list(list_examples(site.examples))
         return [panels.thumbnails(examples, str(strip.label)) for strip in strips]
 
-    opened(fill, None, list(strips), **INTERNAL)
+    event(fill, None, list(strips), **INTERNAL)
 
 
 def example_picture(site: Site, name: str) -> str | None:
@@ -86,19 +86,19 @@ def network_switch(site: Site, first: str = "", compatibility: str = "") -> tupl
     first = checkpoint.value
     value = compatibility or site.first_compatibility(first)
     switch = Switch(site.compatibility_choices(first), value=value, label="Compatibility")
-    chosen = [checkpoint, switch]
-    checkpoint.input(lambda *chosen: switched(site, *chosen)[1], chosen, switch, **INTERNAL)
+    values = [checkpoint, switch]
+    checkpoint.input(lambda *now: fill_switch(site, *now)[1], values, switch, **INTERNAL)
     return checkpoint, switch
 
 
 def checkpoint_picker(site: Site, first: str = "") -> gr.Dropdown:
     choices = site.checkpoint_choices()
-    shown = len(choices) > 1 or "hidden"  # where there is nothing to pick, its value is still the tab's
+    visible = len(choices) > 1 or "hidden"  # where there is nothing to pick, its value is still the tab's
     value = first or site.first_checkpoint
-    return gr.Dropdown(choices, value=value, label=CHECKPOINT, filterable=False, visible=shown)
+    return gr.Dropdown(choices, value=value, label=CHECKPOINT, filterable=False, visible=visible)
 
 
-def switched(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.Radio]:
+def fill_switch(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.Radio]:
     """Values for a network switch: the compatibilities that the checkpoint has, and the one nearest to that wanted."""
     choices = site.compatibility_choices(checkpoint)
     return checkpoint, gr.Radio(choices=choices, value=site.nearest(checkpoint, compatibility))
@@ -137,7 +137,7 @@ class Front:
     compatibility: gr.Radio
 
     @property
-    def chosen(self) -> list[gr.components.Component]:
+    def inputs(self) -> list[gr.components.Component]:
         return [self.image, self.checkpoint, self.compatibility]
 
 
@@ -150,15 +150,15 @@ def begin_as_explain(
     compatibility: gr.Radio | None = None,
 ) -> None:
     """Fills those of a tab's inputs that it has, when it is opened, with what was chosen on Explain since last time."""
-    taken = gr.State((None, None, None))
+    last = gr.State((None, None, None))
     inputs = [part for part in (image, checkpoint, compatibility) if part is not None]
 
     def take(*values):
         *now, before = values
         file, *switch = now
         picture = gr.skip() if file in (None, before[0]) else file
-        family, offered = switched(site, *switch) if tuple(switch) != before[1:] else (gr.skip(), gr.skip())
-        new = ((image, picture), (checkpoint, family), (compatibility, offered))
+        family, choices = fill_switch(site, *switch) if tuple(switch) != before[1:] else (gr.skip(), gr.skip())
+        new = ((image, picture), (checkpoint, family), (compatibility, choices))
         return [tuple(now), *(value for part, value in new if part is not None)]
 
-    tab.select(take, [*front.chosen, taken], [taken, *inputs], **INTERNAL)
+    tab.select(take, [*front.inputs, last], [last, *inputs], **INTERNAL)

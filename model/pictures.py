@@ -95,7 +95,7 @@ def decode(file: BinaryIO, enough: int, turn: bool, guess_range: bool) -> Image.
             image = repairs.load(image, file, said, enough if turn else None)
             if turn:
                 turn_upright(image)
-                image = reduced(image, enough)
+                image = shrink(image, enough)
             image = to_rgb(image, said)
             return ImageOps.invert(image) if negative else image
 
@@ -106,7 +106,7 @@ def turn_upright(image: Image.Image) -> None:
         ImageOps.exif_transpose(image, in_place=True)
 
 
-def reduced(image: Image.Image, enough: int) -> Image.Image:
+def shrink(image: Image.Image, enough: int) -> Image.Image:
     """At a whole fraction of its size, averaged, before any conversion takes memory; both sides keep ``enough``."""
     factor = min(image.size) // enough
     if factor < 2:

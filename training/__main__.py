@@ -109,7 +109,7 @@ def fit(
     chosen = registry.find_recipe(recipe, dataset, arch).with_changes(changes)
     place, folder = accelerator(device), RunFolder(out)
     # What a run began with: its machine may have had another choice than this one.
-    taken = folder.read_settings().get("precision") if resume and folder.begun and precision == "auto" else None
+    taken = folder.read_settings().get("precision") if resume and folder.has_state and precision == "auto" else None
     settings = Settings(
         arch=arch,
         dataset=dataset,
@@ -129,7 +129,7 @@ def fit(
     place.print(pictures.overview, flush=True)
     # A card that the Hub would refuse is refused now, and not after the training.
     front_matter(folder.path.resolve().name, {"architecture": arch, "dataset": pictures.name, "results": {"error": 0}})
-    run = Run(settings, pictures, folder, place, command_line(), begun=resume and folder.begun)
+    run = Run(settings, pictures, folder, place, command_line(), from_state=resume and folder.has_state)
     if run.last_side != pictures.input_size and place.is_main_process:
         side = f"the last epochs are at {run.last_side} pixels a side, the result is measured at {pictures.input_size}"
         print(f"note: {side}", file=sys.stderr, flush=True)

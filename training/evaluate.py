@@ -129,10 +129,12 @@ def evaluate(net: Network, data: Dataset) -> Measured:
     """
     check_classes(net, data)
 
-    def measured(split: Split) -> Measured:
+    def measure_split(split: Split) -> Measured:
         return measure(predict(net, split), split.labels, data.class_names)
 
-    return replace(measured(data.test), more={title: measured(split) for title, split in data.more_tests.items()})
+    return replace(
+        measure_split(data.test), more={title: measure_split(split) for title, split in data.more_tests.items()}
+    )
 
 
 def save(checkpoint: str, net: Network, measured: Measured) -> None:

@@ -45,7 +45,7 @@ class Run:
         folder: where the run is kept.
         accelerator: this process's share of the work and its device.
         command: how the run was started, for the card.
-        begun: its weights will come from the folder's state, so the checkpoint that it started from is not needed.
+        from_state: its weights will come from the folder's state, so the checkpoint that it started from is not needed.
 
     Raises:
         ValueError: no network has that name, or an argument does not suit it.
@@ -62,7 +62,7 @@ class Run:
         folder: RunFolder,
         accelerator: Accelerator,
         command: str = "",
-        begun: bool = False,
+        from_state: bool = False,
     ):
         self.settings, self.recipe, self.data = settings, settings.recipe, data
         self.folder, self.accelerator, self.command = folder, accelerator, command
@@ -75,7 +75,7 @@ class Run:
         if self.recipe.batch_size % self.world:
             raise RunError(f"a batch of {self.recipe.batch_size} cannot be shared equally by {self.world} processes")
         train = train.to(self.device)
-        self.net = build(dataclasses.replace(settings, start="") if begun else settings, data)  # the bare network
+        self.net = build(dataclasses.replace(settings, start="") if from_state else settings, data)  # the bare network
         self.batches = Batches.of(self.recipe, data, train, self.net, accelerator.process_index, self.world)
         self.check_sides()
         if self.world > 1:

@@ -43,7 +43,7 @@ class RunFolder:
         self.path = Path(path).expanduser()
 
     @property
-    def begun(self) -> bool:
+    def has_state(self) -> bool:
         """Whether a state was saved, to go on from."""
         return (self.path / STATE).exists()
 
@@ -85,7 +85,7 @@ class RunFolder:
         plain = json.loads(json.dumps(dataclasses.asdict(settings)))
         file = self.path / SETTINGS
         try:
-            if self.begun:
+            if self.has_state:
                 if not resume:
                     raise RunError(f"{self.path} already holds a run: --resume goes on with it, or name another --out")
                 there = self.read_settings()
@@ -126,7 +126,7 @@ class RunFolder:
             RunError: the file is damaged.
         """
         file = self.path / STATE
-        if not self.begun:
+        if not self.has_state:
             return None
         try:
             return torch.load(file, map_location="cpu", weights_only=True)

@@ -49,10 +49,10 @@ def start_from(net: Network, checkpoint: str, class_names: tuple[str, ...] = ())
     Raises:
         RunError: something besides the classifier does not fit.
     """
-    begun = Network.from_pretrained(checkpoint)
-    own, other = net.state_dict(), begun.state_dict()
+    source = Network.from_pretrained(checkpoint)
+    own, other = net.state_dict(), source.state_dict()
     other.pop("class_questions", None)  # they are made anew after training
-    kept = () if class_names and begun.info.class_names == tuple(class_names) else ("classifier",)
+    kept = () if class_names and source.info.class_names == tuple(class_names) else ("classifier",)
     fitting = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
     dead = () if getattr(net, "uses_global", True) else ("global_branch.", "project.")  # a pruned checkpoint lacks them
     strange = [k for k in own.keys() | other.keys() if k not in fitting and not k.startswith(("classifier", *dead))]

@@ -9,11 +9,11 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from app.ask import MOST, Answer, ask, look, takes_names
+from app.ask import MOST, Answer, Look, ask, look, takes_names
 from app.asking import ask_once, follow
 from app.drawing import panels, scenes, words
-from app.endpoints import detail_input, endpoint, given, hidden_switch
-from app.examples import Example, list_examples, uploaded
+from app.endpoints import detail_input, endpoint, hidden_switch, read_sent
+from app.examples import Example, list_examples, make_example
 from app.images import PictureError, read_picture
 from app.inputs import INTERNAL, Front, detail, network_switch, picture_input
 from app.live import Frame, acknowledge, answer_frame, keep_last, live_camera
@@ -65,16 +65,16 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             refused = before is not None and before.found is None  # and its refusal is still to be read
             nothing = [None, gr.skip(), gr.skip(), "", panels.message(START), gr.skip()]
             return [gr.skip()] * len(nothing) if refused else nothing
-        question = possible(question, scene, site.networks.network(checkpoint, compatibility))
+        question = fit_question(question, scene, site.networks.network(checkpoint, compatibility))
         used = {key: file for key, file in files.items() if key in (*scene, question[1])}
         side = site.side(checkpoint, compatibility, side)
         grid = ROW if layout == "row" and len(scene) == MOST else None
         of = (scene, checkpoint, compatibility, grid, side, used.get(SCENE))
-        seen = [s.found for s in (before, *before.earlier) if s.found] if before else []
-        known = next((answer.look for answer in seen if answer.of == of), None)
+        answers = [s.found for s in (before, *before.earlier) if s.found] if before else []
+        look_before = next((answer.look for answer in answers if answer.of == of), None)
 
         def put(*values):
-            return ask_networks(known, [*used], *values)
+            return ask_networks(look_before, [*used], *values)
 
         after = ask_once(before, used, [of, question], put, START)
         assert after is not None  # every picture is there
@@ -85,29 +85,29 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             return [kept, *inputs, "", said, gr.skip()]
         same = before is not None and before.found is not None and before.found.of == of
         strip = gr.skip() if same else scenes.every_class(found.look)
-        return [kept, *inputs, strip, drawn(found, scene, question, listed(site, files)), gr.skip()]
+        return [kept, *inputs, strip, draw_answer(found, scene, question, list_pictures(site, files)), gr.skip()]
 
     def show_frame(sent, question, checkpoint, compatibility, side, files) -> list:
         """What the camera sees is the scene, alone."""
         kind, name = question
         if kind == "picture" and name in files and files[name] is None:
             question = kind, SCENE  # it asks about itself
-        question = possible(question, (SCENE,), site.networks.network(checkpoint, compatibility))
+        question = fit_question(question, (SCENE,), site.networks.network(checkpoint, compatibility))
         of = ((SCENE,), checkpoint, compatibility, None, site.side(checkpoint, compatibility, side), None)
 
         def put(frame: Frame) -> Answer:
             asker = [read_picture(files[ASKS])] if question[1] == ASKS else []
             return ask_networks(None, [SCENE, ASKS][: 1 + len(asker)], frame.picture, *asker, of, question)
 
-        frame, made, said = answer_frame(sent, put)
+        frame, result, said = answer_frame(sent, put)
         if frame is None or said:
             return [*[gr.skip()] * 3, "", said, acknowledge(frame)]
         there = [
             Example(SCENE, Path(), panels.data_uri(frame.picture, exact=False)),
-            *listed(site, {ASKS: files[ASKS]}),
+            *list_pictures(site, {ASKS: files[ASKS]}),
         ]
-        html = drawn(made, (SCENE,), question, there, announce=False)
-        return [*[gr.skip()] * 3, scenes.every_class(made.look), html, acknowledge(frame)]
+        html = draw_answer(result, (SCENE,), question, there, announce=False)
+        return [*[gr.skip()] * 3, scenes.every_class(result.look), html, acknowledge(frame)]
 
     asked = [camera, clicked, checkpoint, compatibility, side, layout, *uploads.values()]
     followed = [clicked, checkpoint, compatibility, side, layout]
@@ -115,7 +115,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     follow(asked, shown, show, filled, answer, changes=followed, camera=camera)
 
     def offer(now, *files):
-        there = listed(site, dict(zip(uploads, files, strict=True)))
+        there = list_pictures(site, dict(zip(uploads, files, strict=True)))
         in_scene = [e for e in there if e.name != ASKS]
         ask_with = [e for e in there if e.name != SCENE]
         return now or first_wish(site, there), scenes.scene_choices(in_scene), scenes.question_choices(ask_with)
@@ -128,9 +128,9 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     add_endpoint(site)
 
 
-def listed(site: Site, files: dict[str, str | None]) -> list[Example]:
+def list_pictures(site: Site, files: dict[str, str | None]) -> list[Example]:
     """The pictures to click on: a visitor's own, and the examples."""
-    own = [uploaded(key, file) for key, file in files.items() if file]
+    own = [make_example(key, file) for key, file in files.items() if file]
     return [*(e for e in own if e), *list_examples(site.examples)]
 
 
@@ -153,11 +153,11 @@ def wish(clicked: Any, site: Site, files: dict[str, str | None]) -> tuple[tuple[
     scene = clicked.get("scene")
     scene = [key for key in scene if isinstance(key, str) and key in names] if isinstance(scene, list) else []
     kind, _, name = str(clicked.get("question") or "").partition(":")
-    known = kind == "class" or name in names | {ASKS}
-    return tuple(scene[:MOST]), (kind, name) if known else ("picture", next(iter(scene), ""))
+    exists = kind == "class" or name in names | {ASKS}
+    return tuple(scene[:MOST]), (kind, name) if exists else ("picture", next(iter(scene), ""))
 
 
-def possible(question: tuple[str, str], scene: tuple[str, ...], net) -> tuple[str, str]:
+def fit_question(question: tuple[str, str], scene: tuple[str, ...], net) -> tuple[str, str]:
     """The question, or where the network cannot be asked for that class, a picture of the scene."""
     kind, name = question
     if kind == "picture" or (takes_names(net) and name in net.info.class_names):
@@ -165,25 +165,25 @@ def possible(question: tuple[str, str], scene: tuple[str, ...], net) -> tuple[st
     return "picture", name if name in scene else scene[0]
 
 
-def answer_to(site: Site, known, used: list[str], *values) -> Answer:
+def answer_to(site: Site, look_before: Look | None, keys: list[str], *values) -> Answer:
     """Asks the networks: about a new scene first for what all its questions share.
 
     Args:
         site: where networks and examples are.
-        known: that of an earlier question about the scene, or None.
-        used: what the uploads that come first in ``values`` are called; they are followed by the scene (see
+        look_before: that of an earlier question about the scene, or None.
+        keys: what the uploads that come first in ``values`` are called; they are followed by the scene (see
             ``Answer.of``) and the question.
         values: see there.
     """
     *pictures, of, (kind, name) = values
-    own = dict(zip(used, pictures, strict=True))
+    own = dict(zip(keys, pictures, strict=True))
     scene, checkpoint, compatibility, grid, side, _ = of
-    if known is None:
-        known = look(
-            site.networks, [picture_of(site, key, own) for key in scene], checkpoint, compatibility, side, grid
-        )
+    seen = look_before
+    if seen is None:
+        pictures = [picture_of(site, key, own) for key in scene]
+        seen = look(site.networks, pictures, checkpoint, compatibility, side, grid)
     question = name if kind == "class" else picture_of(site, name, own)
-    return Answer(ask(site.networks, known.scene, question, checkpoint, compatibility), known, of)
+    return Answer(ask(site.networks, seen.scene, question, checkpoint, compatibility), seen, of)
 
 
 def picture_of(site: Site, key: str, own: dict[str, Image.Image]) -> Image.Image:
@@ -200,8 +200,8 @@ def picture_of(site: Site, key: str, own: dict[str, Image.Image]) -> Image.Image
     return read_picture(path)
 
 
-def drawn(
-    made: Answer, scene: tuple[str, ...], question: tuple[str, str], there: list[Example], announce: bool = True
+def draw_answer(
+    result: Answer, scene: tuple[str, ...], question: tuple[str, str], there: list[Example], announce: bool = True
 ) -> str:
     """The answer as HTML."""
     kind, name = question
@@ -210,7 +210,7 @@ def drawn(
     else:
         thumbnail = next((e.thumbnail for e in there if e.name == name), "")
         asker = f'Where is what <img src="{thumbnail}" alt="the picture {escape(name)}"> shows?'
-    return scenes.answer(made.found, scene, asker, "" if made.found.uses_question else UNMOVED, announce)
+    return scenes.answer(result.found, scene, asker, "" if result.found.uses_question else UNMOVED, announce)
 
 
 def add_endpoint(site: Site) -> None:
@@ -219,7 +219,7 @@ def add_endpoint(site: Site) -> None:
     about = gr.Textbox("", label="about", visible=False)
     as_text(about)  # refused below, in a sentence of ours
 
-    def answered(
+    def answer_question(
         image: str | bytes,
         question: str | bytes | None = None,  # which may be left out
         about: str = "",
@@ -250,8 +250,8 @@ def add_endpoint(site: Site) -> None:
             raise PictureError(f"{about[:80]} is not one of {words.classes(net.info.class_names)}.")
         if not takes_names(net) and about:
             raise PictureError("This checkpoint cannot be asked for a class by name: send a picture as question.")
-        seen = look(site.networks, [given(image)], checkpoint, compatibility, side)
-        return ask(site.networks, seen.scene, about or given(question), checkpoint, compatibility).to_json()
+        seen = look(site.networks, [read_sent(image)], checkpoint, compatibility, side)
+        return ask(site.networks, seen.scene, about or read_sent(question), checkpoint, compatibility).to_json()
 
     inputs = [image, question, about, *hidden_switch(site), detail_input()]
-    endpoint(answered, inputs, [gr.JSON(label="ask", visible=False)], "ask")
+    endpoint(answer_question, inputs, [gr.JSON(label="ask", visible=False)], "ask")

@@ -9,7 +9,7 @@ from PIL import Image
 from app.asking import answer_when_changed
 from app.attack import ATTACKED, CLEAN, PAIR, STRONGEST, Attack, attack
 from app.drawing import grids, panels, words
-from app.endpoints import endpoint, given, hidden_switch, pictures_input
+from app.endpoints import endpoint, hidden_switch, pictures_input, read_sent
 from app.images import PictureError
 from app.inputs import (
     Front,
@@ -66,7 +66,7 @@ def outcome(made: Attack) -> str:
     was, now = words.spaced(before.answer), words.spaced(after.answer)
     first, last = (panels.per_cent(found.probabilities[found.answer]) for found in (before, after))
     moved = f"No pixel value moved by more than {made.epsilon} / 255."
-    if made.fooled:
+    if made.is_fooled:
         return f"{moved} The answer changed from {was} ({first}) to {now} ({last})."
     return f"{moved} The answer is still {was}: {first} before, {last} now."
 
@@ -79,7 +79,7 @@ def pictures(made: Attack) -> str:
     for name, picture in seen.items():
         cells += grids.cell(enlarge(picture), f"The {name} picture, {side} by {side} pixels", "", size, exact=True)
     strength = 127 // max(1, made.epsilon)
-    added = Image.fromarray((128 + strength * made.moved).clip(0, 255).astype(np.uint8))
+    added = Image.fromarray((128 + strength * made.moves).clip(0, 255).astype(np.uint8))
     text = f"The change, drawn {strength} times as strong; no value moved by more than {made.largest_move} of 255"
     cells += grids.cell(enlarge(added), text, "", f"drawn × {strength}; grey is nothing", exact=True)
     header = '<div class="level" role="rowheader"><b>pixels</b><small>what the network saw</small></div>'
@@ -117,7 +117,7 @@ def add_endpoint(site: Site) -> None:
             raise PictureError(f"The method must be {' or '.join(attacks.METHODS)}.")
         if epsilon not in range(STRONGEST + 1):
             raise PictureError(f"Epsilon must be a whole number from 0 to {STRONGEST}.")
-        made = attack(site.networks, given(image), checkpoint, compatibility, method, int(epsilon))
+        made = attack(site.networks, read_sent(image), checkpoint, compatibility, method, int(epsilon))
         seen = made.found.explanations[ATTACKED].seen
         return made.to_json(), temporary.save(render.png(seen), "attacked.png") if pictures else None
 

@@ -8,7 +8,7 @@ import gradio as gr
 
 from app.asking import answer_when_changed
 from app.drawing import grids
-from app.endpoints import detail_input, endpoint, given, hidden_checkpoint
+from app.endpoints import detail_input, endpoint, hidden_checkpoint, read_sent
 from app.inputs import (
     INTERNAL,
     Front,
@@ -89,6 +89,6 @@ def add_endpoint(site: Site) -> None:
             One JSON object: checkpoint; answers, by compatibility, each as /explain gives it; and pairs, each with of,
             the two compatibilities, and correlation, Pearson's r of their maps by level (null where a map is even).
         """
-        return {"checkpoint": checkpoint, **site.networks.compare(given(image), checkpoint, side).to_json()}
+        return {"checkpoint": checkpoint, **site.networks.compare(read_sent(image), checkpoint, side).to_json()}
 
     endpoint(compare_all, [image, checkpoint, detail_input()], [gr.JSON(label="comparison", visible=False)], "compare")

@@ -11,18 +11,18 @@ from PIL import Image
 
 from app.asking import Shown, ask_once, follow
 from app.drawing import download, panels, words
-from app.endpoints import detail_input, endpoint, given, hidden_switch, pictures_input
+from app.endpoints import detail_input, endpoint, hidden_switch, pictures_input, read_sent
 from app.examples import list_examples
 from app.images import PictureError, read_picture
 from app.inputs import (
     INTERNAL,
     detail,
     example_picture,
+    fill_switch,
     network_switch,
     offer_examples,
     picture_input,
     picture_with_examples,
-    switched,
 )
 from app.live import acknowledge, answer_frame, keep_last, live_camera, read_frame
 from app.server import temporary
@@ -87,36 +87,38 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
         how = panels.method(site.networks.network(*settings[:2]))
         if sent:
             frame, found, said = answer_frame(sent, lambda frame: ask_live(frame.picture, *settings))
-            values = nothing(said) if said else drawn(found, view, live=True)
+            values = nothing(said) if said else draw_answer(found, view, live=True)
             return [gr.skip(), gr.skip(), how, *values, acknowledge(frame)]
         after = ask_once(before, {str(image.label): file}, settings, ask, START)
         if after is None:
             return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN, gr.skip()]
         kept, found, inputs, said = after
-        values = nothing(said) if said else drawn(found, view, words.about_picture(file))
+        values = nothing(said) if said else draw_answer(found, view, words.about_picture(file))
         return [kept, *inputs, how, *values, gr.skip()]
 
     asked = [image, camera, checkpoint, compatibility, side, opacity, keep, drawing, scale]
     follow(asked, shown, show, [shown, image, method, answer, *pictures, camera], answer, camera=camera)
 
-    def opened(request: gr.Request) -> tuple[str, gr.Radio]:
+    def read_address(request: gr.Request) -> tuple[str, gr.Radio]:
         """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once.
 
         A checkpoint is named as a family, or whole: its compatibility is then the one that ``compat`` replaces.
         """
         whole = site.networks.places
         first = site.checkpoint_with(request.query_params.get("compat", "").lower())
-        wanted = known(request, "checkpoint", [*site.networks.families, *whole], first)
+        wanted = choose_from_address(request, "checkpoint", [*site.networks.families, *whole], first)
         family, own = whole.get(wanted, (wanted, None))
         default = own or site.first_compatibility(family)
-        return switched(site, family, known(request, "compat", site.networks.compatibilities(family), default))
+        return fill_switch(
+            site, family, choose_from_address(request, "compat", site.networks.compatibilities(family), default)
+        )
 
     def first_picture(request: gr.Request):
         names = [e.name for e in list_examples(site.examples)]
-        example = known(request, "example", names, names[0] if names else "")
+        example = choose_from_address(request, "example", names, names[0] if names else "")
         return example_picture(site, example)
 
-    ready = page.load(opened, None, [checkpoint, compatibility], **INTERNAL)
+    ready = page.load(read_address, None, [checkpoint, compatibility], **INTERNAL)
     ready.success(first_picture, None, image, **INTERNAL)
     offer_examples(page.load, site, strip)
 
@@ -140,7 +142,7 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
     return image, checkpoint, compatibility
 
 
-def known(request: gr.Request, parameter: str, there: list[str], default: str) -> str:
+def choose_from_address(request: gr.Request, parameter: str, there: list[str], default: str) -> str:
     """The value that the address asks for; if it is not here, the default, with a warning."""
     wanted = request.query_params.get(parameter)
     if found := next((name for name in there if name.lower() == (wanted or "").lower()), None):
@@ -170,7 +172,7 @@ def map_card() -> tuple[gr.HTML, gr.Image, gr.HTML]:
         return title, overlay, gr.HTML(elem_classes="numbers")
 
 
-def drawn(explanation: Explanation, view: render.View, about: str = "", live: bool = False) -> list:
+def draw_answer(explanation: Explanation, view: render.View, about: str = "", live: bool = False) -> list:
     """Values for the answer and every card; cards without a level stay empty.
 
     Args:
@@ -229,10 +231,10 @@ def add_endpoint(site: Site) -> None:
             seconds. The logit is logit_bias plus the levels' logits. Then a picture of each level, in their order:
             its map over the picture's square, as a JPEG of high quality; the map itself is exact.
         """
-        found = site.networks.explain(given(image), checkpoint, compatibility, side=side, draw=pictures)
+        found = site.networks.explain(read_sent(image), checkpoint, compatibility, side=side, draw=pictures)
         overlays = found.overlays() if pictures else {}
-        drawn = [as_file(x, name) for name, x in overlays.items()]
-        return found.to_json(), *drawn, *[None] * (CARDS - len(drawn))
+        files = [as_file(x, name) for name, x in overlays.items()]
+        return found.to_json(), *files, *[None] * (CARDS - len(files))
 
     explanation = gr.JSON(label="explanation", visible=False)
     endpoint(explain, [image, *switch, detail_input(), pictures_input()], [explanation, *drawings], "explain", AT_ONCE)

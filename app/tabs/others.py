@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.asking import answer_when_changed
 from app.drawing import curves, panels, words
-from app.endpoints import endpoint, given, hidden_switch
+from app.endpoints import endpoint, hidden_switch, read_sent
 from app.inputs import Front, begin_as_explain, network_switch, offer_examples, picture_input, picture_with_examples
 from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
 from app.site import Site
@@ -192,6 +192,6 @@ def add_endpoint(site: Site) -> None:
             and steeper (how many of these moves cost less); random, the same for random pixels; cam, the network,
             class, probability, maps and random of a VGG-GAP, or null; note, why there is no CAM.
         """
-        return explain_otherwise(site.networks, given(image), checkpoint, compatibility).to_json()
+        return explain_otherwise(site.networks, read_sent(image), checkpoint, compatibility).to_json()
 
     endpoint(explain_picture, [image, *switch], [gr.JSON(label="others", visible=False)], "others")

@@ -11,7 +11,7 @@ from PIL import Image
 from app.asking import answer_when_changed
 from app.drawing import panels, words
 from app.endpoints import endpoint, hidden_switch
-from app.inputs import INTERNAL, Front, as_value, begin_as_explain, network_switch, switched
+from app.inputs import INTERNAL, Front, as_value, begin_as_explain, fill_switch, network_switch
 from app.sampling import CHOICES, CifarTest, Draw, DrawError, Named, draw, new_seed
 from app.server.gradio_patches import as_it_came, as_text
 from app.site import Site
@@ -67,10 +67,10 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             raise gr.Error(str(e), print_exception=False) from None
         # not enlarged, so that the network sees what it saw here
         value = as_value(picture, words.test_picture(event.index, label))
-        return gr.Tabs(selected="explain"), value, *switched(site, checkpoint, compatibility)
+        return gr.Tabs(selected="explain"), value, *fill_switch(site, checkpoint, compatibility)
 
-    opened = answer.click(explain, [checkpoint, compatibility], [front.tabs, *front.chosen], **INTERNAL)
-    opened.success(None, None, None, js=TO_EXPLAIN)
+    click = answer.click(explain, [checkpoint, compatibility], [front.tabs, *front.inputs], **INTERNAL)
+    click.success(None, None, None, js=TO_EXPLAIN)
     add_endpoint(site, tests)
 
 

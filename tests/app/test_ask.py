@@ -40,7 +40,7 @@ def test_an_answer_is_the_librarys_and_its_scene_is_read_once(site, question):
     assert np.allclose(again.found.asked.maps["conv13"], expected.asked.maps["conv13"], atol=1e-6)
     assert again.found.own.probabilities == pytest.approx(expected.own.probabilities, abs=1e-5)
     assert again.found.asked.checkpoint == FAMILY
-    html = tab.drawn(again, SCENE, question, tab.listed(site, {}))
+    html = tab.draw_answer(again, SCENE, question, tab.list_pictures(site, {}))
     for share in expected.shares["conv13"]:
         assert f"<span>{100 * share:.0f} %</span>" in html
     asked = f"Where is the <b>{name}</b>?" if kind == "class" else f'alt="the picture {name}"'
@@ -62,7 +62,7 @@ def test_under_pc_no_question_moves_anything_and_a_sentence_says_why(site, quest
     )
     assert all(np.array_equal(each.attention, made.found.own.maps["conv13"]) for each in made.look.every)
     assert "absent" not in scenes.every_class(made.look)
-    html = tab.drawn(made, SCENE, question, [])
+    html = tab.draw_answer(made, SCENE, question, [])
     assert "softmax cancels it. So every question gets the same maps and the same answer." in html
 
 
@@ -70,14 +70,14 @@ def test_four_pictures_may_stand_in_a_row(site):
     found = tab.answer_to(site, None, [], of(grid=tab.ROW), ("class", "ship")).found
     assert found.grid == (1, 4) and found.asked.seen.size == (128, 32)
     assert max(found.shares["conv13"]) == found.shares["conv13"][3]
-    assert "on the last picture (ship)" in tab.drawn(
+    assert "on the last picture (ship)" in tab.draw_answer(
         tab.answer_to(site, None, [], of(grid=tab.ROW), ("class", "ship")), SCENE, ("class", "ship"), []
     )
 
 
 def test_a_single_picture_has_no_cells(site):
     made = tab.answer_to(site, None, [], of(("frog",)), ("class", "frog"))
-    html = tab.drawn(made, ("frog",), ("class", "frog"), [])
+    html = tab.draw_answer(made, ("frog",), ("class", "frog"), [])
     assert "cells" not in html and '<p class="verdict">conv13 ' in html
 
 
@@ -99,9 +99,9 @@ def test_a_network_without_class_questions_is_asked_by_picture_and_the_page_says
     networks = Networks.load(make_checkpoints(tmp_path, ("additive",)))
     site = Site(networks)
     net = networks.network(FAMILY, "additive")
-    assert tab.possible(("class", "frog"), SCENE, net) == ("picture", "frog")
-    assert tab.possible(("class", "dog"), SCENE, net) == ("picture", "deer")
-    assert tab.first_wish(site, tab.listed(site, {})) == {"scene": [*SCENE], "question": "picture:frog"}
+    assert tab.fit_question(("class", "frog"), SCENE, net) == ("picture", "frog")
+    assert tab.fit_question(("class", "dog"), SCENE, net) == ("picture", "deer")
+    assert tab.first_wish(site, tab.list_pictures(site, {})) == {"scene": [*SCENE], "question": "picture:frog"}
     made = tab.answer_to(site, None, [], of(compatibility="additive"), ("picture", "frog"))
     assert made.look.every == () and scenes.NO_NAMES in scenes.every_class(made.look)
     with pytest.raises(PictureError, match=r"^Vgg-att3-.* cannot be asked for a class by name.*\.$"):
@@ -112,7 +112,7 @@ def test_the_tab_begins_with_a_checkpoint_that_takes_names(tmp_path):
     make_checkpoints(tmp_path, ("additive", "dp", "pc"))
     site = Site(Networks.load(tmp_path))
     assert site.first_asking == (FAMILY, "dp")
-    assert tab.first_wish(site, tab.listed(site, {}))["question"] == "class:frog"
+    assert tab.first_wish(site, tab.list_pictures(site, {}))["question"] == "class:frog"
 
 
 @pytest.mark.parametrize(

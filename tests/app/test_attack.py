@@ -29,16 +29,16 @@ def test_the_attacked_picture_is_the_models_attack_in_whole_steps(networks, pict
     named = torch.tensor([net.info.class_names.index(clean.answer)])
     expected = {"fgsm": fgsm, "pgd": pgd}[method](net, pixels, named, 4)[0] * 255
     assert np.abs(np.asarray(attacked.seen) - expected.permute(1, 2, 0).numpy()).max() <= 0.5 + 1e-4
-    assert 1 <= np.abs(made.moved).max() <= 4
+    assert 1 <= np.abs(made.moves).max() <= 4
     assert attacked.probabilities[clean.answer] < clean.probabilities[clean.answer]
-    assert made.fooled == (clean.answer != attacked.answer)
+    assert made.is_fooled == (clean.answer != attacked.answer)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_epsilon_zero_changes_nothing(networks, picture, method):
     made = attack(networks, picture, FAMILY, "dp", method, 0)
     clean, attacked = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
-    assert not made.moved.any() and not made.fooled
+    assert not made.moves.any() and not made.is_fooled
     assert clean.probabilities == attacked.probabilities
     assert "still" in outcome(made) and "0 of 255" in pictures(made)
 
@@ -48,7 +48,7 @@ def test_a_shipped_network_is_fooled_and_the_sentence_says_so():
     scene = Image.open(FOLDER / "airplane.png")
     made = attack(networks, scene, next(iter(networks.families)), "dp", "pgd", STRONGEST)
     clean, attacked = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
-    assert clean.answer == "airplane" and made.fooled
+    assert clean.answer == "airplane" and made.is_fooled
     assert "from airplane (" in outcome(made) and f"to {attacked.answer} (" in outcome(made)
     assert pictures(made).count("<img") == 3
     assert attacked.square == clean.square  # both maps lie over the same picture
@@ -65,9 +65,9 @@ def test_api(client, networks, picture, picture_file):  # noqa: F811
     assert {k: said[k] for k in ("method", "epsilon", "fooled")} == {
         "method": "fgsm",
         "epsilon": 3,
-        "fooled": made.fooled,
+        "fooled": made.is_fooled,
     }
-    assert said["largest_move"] == np.abs(made.moved).max()
+    assert said["largest_move"] == np.abs(made.moves).max()
     assert np.array_equal(np.asarray(Image.open(file)), np.asarray(made.found.explanations[ATTACKED].seen))
 
 

@@ -434,7 +434,7 @@ def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path,
     settings = Settings(
         "vgg-att1-concat-pc", "cifar10", find_recipe("fast", "cifar10", ""), width=0.03125, start="gone"
     )
-    run = fit.Run(settings, load("cifar10", data_dir), RunFolder(tmp_path), accelerator("cpu"), begun=True)
+    run = fit.Run(settings, load("cifar10", data_dir), RunFolder(tmp_path), accelerator("cpu"), from_state=True)
     assert run.settings.start == "gone" and isinstance(run.net, model.AttentionVGG)
 
 
