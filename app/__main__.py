@@ -83,8 +83,8 @@ def is_closed(folder: Path) -> bool:
 def load_networks(checkpoints: Path, wanted: str, warm: bool) -> tuple[str, Networks]:
     """The device that computes, and the networks on it.
 
-    The device is cuda where there is one, unless another is wanted; and the CPU, with a line that says why, where cuda
-    was not asked for and fails.
+    By default the device is cuda where there is one. If it fails and nobody asked for it, the CPU takes its place, and
+    a line says why.
 
     Args:
         checkpoints: a folder whose subfolders are checkpoints.

@@ -22,7 +22,7 @@ class Look:
 
     Attributes:
         scene: as the network read it.
-        every: what each class that is asked for gets; empty where the network keeps no questions for its classes.
+        every: the answer for each class, asked by name; empty where the network keeps no questions for its classes.
         moves: whether a question can move anything.
     """
 
@@ -47,7 +47,7 @@ class Answer:
 
 
 def takes_names(net: AttendingNetwork) -> bool:
-    """Whether a class may be asked for by name; where no question moves anything, any may ask."""
+    """Whether a class may be asked for by name. Where no question moves anything, any class may."""
     return not net.uses_global or net.class_questions is not None
 
 
@@ -62,9 +62,9 @@ def look(
     """Reads a scene, and asks it for every class.
 
     Args:
-        networks: among which the one is that looks.
+        networks: those that are served.
         pictures: one to four RGB pictures, of which the scene is composed.
-        checkpoint, compatibility: whose look, as ``Networks.find`` takes them.
+        checkpoint, compatibility: the network that looks, as ``Networks.find`` takes them.
         side: in pixels, at which the network reads each picture; 0 is its own.
         grid: rows and columns; by default a row of two or three, a square of four.
 
@@ -99,6 +99,6 @@ def ask(networks: Networks, scene: Scene, question: str | Image.Image, checkpoin
 
 
 def sentence(error: ValueError) -> str:
-    """What a library says of a wrong argument, as a sentence."""
+    """The message of an error as a sentence: with a capital and a full stop."""
     said = str(error)
     return f"{said[:1].upper()}{said[1:].rstrip('.')}."

@@ -48,7 +48,7 @@ class Shown:
 def ask_once(
     before: Shown | None, files: dict[str, str | None], settings: list, ask: Callable[..., Any], start: str
 ) -> tuple[Shown | None, Any, list, str] | None:
-    """What a tab shows after a change; the networks are asked only where this was not asked lately.
+    """What a tab shows after a change. The networks are asked only if they were not asked the same lately.
 
     Args:
         before: what it shows now.

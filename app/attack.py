@@ -63,10 +63,10 @@ class Attack:
 def attack(
     networks: Networks, picture: Image.Image, checkpoint: str, compatibility: str, method: str, epsilon: int
 ) -> Attack:
-    """Attacks what the network names the picture, with the network's own gradients.
+    """Attacks the network's own answer, by its own gradients.
 
-    The attacked picture is rounded to whole steps of 1 / 255, so that it is a picture that can be saved; a whole
-    ``epsilon`` therefore still holds for it.
+    The attacked picture is rounded to whole steps of 1 / 255, as a file would hold it. As ``epsilon`` is a whole number
+    of steps, no value moves further than that.
 
     Args:
         networks: all of them.

@@ -16,7 +16,7 @@ from model import CheckpointError
 
 
 def hidden_switch(site: Site) -> tuple[gr.Dropdown, gr.Radio]:
-    """An endpoint's own checkpoint and compatibility: the page's switch does not narrow what a program may ask."""
+    """An endpoint's own checkpoint and compatibility; what a visitor chooses on the page does not limit a program."""
     compatibilities = ["", *(c for _, c in site.compatibility_choices())]
     compatibility = gr.Radio(compatibilities, value="", label="compatibility", visible=False)
     as_text(compatibility)  # refused by ``Networks``, in a sentence of ours
@@ -44,7 +44,7 @@ def pictures_input() -> gr.Checkbox:
 
 
 def endpoint(function: Callable, inputs: list, outputs: list, name: str, at_once: int = 2) -> None:
-    """A public endpoint, documented by the function's docstring; what it refuses, it refuses in a sentence.
+    """A public endpoint, documented by the function's docstring; its refusals are sentences.
 
     Args:
         function: takes the inputs' values by the names that programs use; may raise PictureError or CheckpointError.

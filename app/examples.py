@@ -60,7 +60,7 @@ def make_example(name: str, file: str) -> Example | None:
 
 
 def pictures_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(name, file) of every picture; the name is the file's, without its ending where no other file has the same."""
+    """(name, file) of every picture. The name is the file's, without its ending unless two files differ in it alone."""
     files = [f for f in sorted(folder.glob("*")) if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
     count = Counter(without_underscores(path.stem) for path in files)
     for path in files:
@@ -80,7 +80,7 @@ def photographs() -> Iterator[tuple[str, Path]]:
 
 @lru_cache(maxsize=256)
 def thumbnail(path: Path, mtime: int, size: int) -> str:
-    """As ``small_square``, kept; ``mtime`` and ``size`` make a changed file a new one."""
+    """``small_square``, cached. A file that changed has another ``mtime`` or ``size``, so it is read again."""
     return small_square(path)
 
 

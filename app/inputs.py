@@ -54,7 +54,7 @@ def picture_with_examples(site: Site, label: str = "Picture", height: int = 250)
 
 
 def offer_examples(event: Callable[..., Any], site: Site, *strips: gr.HTML) -> None:
-    """Fills strips at an event, a tab's ``select`` or the page's ``load``, with the examples that there are then."""
+    """Fills strips with the examples there are at an event, which is a tab's ``select`` or the page's ``load``."""
 
     def fill() -> list[str]:
         examples = list(list_examples(site.examples))
@@ -75,7 +75,7 @@ def as_value(picture: Image.Image, name: str) -> str:
 
 
 def network_switch(site: Site, first: str = "", compatibility: str = "") -> tuple[gr.Dropdown, gr.Radio]:
-    """The picker of checkpoints and the switch of compatibilities, which offers what the checkpoint has weights for.
+    """The picker of checkpoints, and the switch, which offers the compatibilities that the checkpoint has weights for.
 
     Args:
         site: where the networks are.
@@ -99,7 +99,7 @@ def checkpoint_picker(site: Site, first: str = "") -> gr.Dropdown:
 
 
 def fill_switch(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.Radio]:
-    """Values for a network switch: the compatibilities that the checkpoint has, and the one nearest to that wanted."""
+    """Values for a network switch: the checkpoint, and its compatibilities, the wanted one chosen if it is there."""
     choices = site.compatibility_choices(checkpoint)
     return checkpoint, gr.Radio(choices=choices, value=site.nearest(checkpoint, compatibility))
 
@@ -149,7 +149,7 @@ def begin_as_explain(
     checkpoint: gr.Dropdown,
     compatibility: gr.Radio | None = None,
 ) -> None:
-    """Fills those of a tab's inputs that it has, when it is opened, with what was chosen on Explain since last time."""
+    """Fills a tab's inputs, when the tab is opened, with what was chosen on Explain since the last time."""
     last = gr.State((None, None, None))
     inputs = [part for part in (image, checkpoint, compatibility) if part is not None]
 

@@ -34,8 +34,8 @@ class Networks:
     """The networks of a folder of checkpoints, loaded once.
 
     Attributes:
-        families: family: {compatibility: network}, in the switch's order; one that does not fit in, or whose place is
-            taken, is a family of its own.
+        families: family: {compatibility: network}, in the switch's order. A network that does not fit into its family,
+            or whose place there is taken, is a family of its own.
         gap: data set: (name, VGG-GAP), which CAM needs; not on the switch.
         others: name: network, of those that are neither on the switch nor needed, such as the controls.
         bf16: answers are computed in bfloat16, all but scores, maps and the sum of the logit's terms.
@@ -72,7 +72,7 @@ class Networks:
         return cls(families, gap, others, bf16=device.startswith("cuda") and multiplies_bfloat16(device))
 
     def precision(self, net: Network) -> torch.autocast:
-        """Inside it ``net`` answers as on the front tab; the gradients of other tabs do without."""
+        """The precision of answers; other tabs compute gradients outside of it, in float32."""
         return torch.autocast(net.device.type, torch.bfloat16, enabled=self.bf16)
 
     def warm_up(self) -> None:

@@ -21,9 +21,9 @@ from model.networks.zoo import build
 INTRODUCTION = """\
 # Architectures
 
-Printed by `python -m model table`. Every name is built by `model.build(name, num_classes=10, width=1.0)` and returns
-`(logits, maps)`; sizes are those of one 32 x 32 picture, ten classes. l is a position's local feature, of C channels; g
-the global feature: see [README](../README.md#how-attention-is-computed).
+Printed by `python -m model table`. `model.build(name, num_classes=10, width=1.0)` builds the network of every name; it
+returns `(logits, maps)`. Sizes are those of one 32 x 32 picture and ten classes. l is a position's local feature, of C
+channels, and g the global feature: see [README](../README.md#how-attention-is-computed).
 
 | name | what it is |
 |---|---|
@@ -34,10 +34,13 @@ the global feature: see [README](../README.md#how-attention-is-computed).
 | `vgg-att1`, `-att2`, `-att3` | the paper's: attention at conv13; conv10 and conv13; conv7, conv10 and conv13 |
 | `resnet164`, `resnet164-att2` | pre-activation bottlenecks; attention at the outputs of stages 2 and 3 |
 
-Then the head: `concat`, one linear layer over all attended vectors; `indep`, one for each level, their logits summed.
-Last the compatibility: `dp` <l, g> / sqrt(C), or undivided as published, or times a learnt factor (`scale_scores`);
-`pc` <u, l + g>; `additive` (ours) <u, tanh(W l + V g + b)>, W and V to C / 4 channels; `uniform` (a control) every
-position the same.
+Then a name gives the head. `concat` has one linear layer over all attended vectors; `indep` has one for each level, and
+adds their logits. Last comes the compatibility, the score of a position:
+
+- `dp`: <l, g> / sqrt(C); with `scale_scores`, undivided as published, or times a learnt factor.
+- `pc`: <u, l + g>.
+- `additive`, ours: <u, tanh(W l + V g + b)>, where W and V lead to C / 4 channels.
+- `uniform`, a control: the same for every position.
 
 A compatibility of your own is a module in [attention.py](../model/networks/attention.py) that makes scores [B, H, W] of
 local features [B, C, H, W] and g [B, C], and a row of `COMPATIBILITIES` below it: its name, its label on the page, its
@@ -46,16 +49,16 @@ formula, and whether it uses g. Then every name above can be built with it, and 
 - Under `pc` and `uniform` the global branch cannot change the answer: its parameters are counted, since the paper's
   network has them, but the forward pass skips it. `python -m model export SRC DEST --prune` writes the checkpoint
   without it, with exactly the same outputs.
-- `vgg-pan`: from the parts in the author's code, which has the sigmoid gate for CUB alone; conv10's global branch pools
-  by 4 first. Inferred: the pool after conv10 follows the gate.
+- `vgg-pan` is made of the parts in the author's code, which uses the sigmoid gate for CUB alone. The global branch of
+  conv10 pools by 4 first. That the pool after conv10 follows the gate is our reading.
 - `resnet164`: the stride of a stage is in its first 1 x 1 convolution, and the first block's shortcut starts after the
   shared BN-ReLU, both as in the author's code. Attention reads the stages' raw outputs.
-- BatchNorm on vectors (heads, projections of g, the two linear layers of `vgg`) has eps 1e-3, as that on maps; the
-  author's has 1e-5. The shipped checkpoints were trained with 1e-3.
-- At 80 x 80 (`input_size=80`, CUB-200 in the paper) the pool after conv7 is 5 x 5, as the author's att2 and progressive
-  attention have it, so that all maps behind it keep the sizes below. Two differ there: conv7's map in att3 is 80 x 80
-  (the author's is brought to 32 x 32), and `vgg` (the author's pools by 2 after conv7, after conv12 too, and by 3 at
-  the end). Other sizes work from 8 pixels a side (20 for the 80 x 80 form).
+- BatchNorm on vectors (heads, projections of g, the two linear layers of `vgg`) has an eps of 1e-3, the same as
+  BatchNorm on maps. The author's has 1e-5. The shipped checkpoints were trained with 1e-3.
+- At 80 x 80 (`input_size=80`, CUB-200 in the paper) the pool after conv7 is 5 x 5, as in the author's att2 and
+  progressive attention, so that all maps behind it keep the sizes below. Two things differ from the author's code
+  there. In att3 the map of conv7 is 80 x 80; the author brings it to 32 x 32. And the author's `vgg` pools by 2 after
+  conv7, by 2 after conv12, and by 3 at the end. Other sizes work from 8 pixels a side (20 for the 80 x 80 form).
 """
 
 

@@ -105,7 +105,7 @@ def file_name(name: str) -> str:
 
 
 def test_picture(index: int, label: str) -> str:
-    """The name of a test picture, which ``about_picture`` reads again."""
+    """The name of a test picture; ``about_picture`` reads it back."""
     return f"test picture {index} labelled {label}"
 
 
@@ -116,7 +116,7 @@ def about_picture(file: str) -> str:
 
 
 def darkness(picture: Image.Image) -> str:
-    """A sentence about a picture of which little can be seen, such as one of undeclared 10-bit values; else empty."""
+    """A sentence about a very dark picture, such as one of undeclared 10-bit values; empty for others."""
     brightest = int(np.asarray(picture).max())
     return f"This picture is very dark: its brightest value is {brightest} of 255." if brightest < DARK else ""
 

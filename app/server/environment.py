@@ -11,8 +11,8 @@ HEEDED = {"GRADIO_ROOT_PATH", "GRADIO_TEMP_DIR"}
 def settle() -> None:
     """Removes proxies, as the page asks no other host for anything, and all of Gradio's settings but ``HEEDED``.
 
-    Gradio makes an HTTP client from the proxies when it is imported and asks itself through them at launch: either
-    fails for a proxy or an exception to one that the client does not know, such as socks:// or NO_PROXY=[::1].
+    Gradio makes an HTTP client from the proxies when it is imported, and calls itself through them at launch. Both fail
+    if a setting is of a kind that the client does not know, such as socks:// or NO_PROXY=[::1].
     """
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or (name.startswith("GRADIO_") and name not in HEEDED):

@@ -97,8 +97,8 @@ def no_room(request: Request, e: OSError) -> JSONResponse:
 def take_unopened(self: gr.Image, data: Any) -> str | bytes | None:
     """The path of an upload, or the content of a ``data:`` URL that a program sent to an endpoint.
 
-    The endpoints' inputs are invisible; what a visitor sees takes uploads alone, whose names and times the page uses.
-    Gradio looks whether a path was uploaded only where the value says that it is a file, which a program may leave out.
+    The endpoints' inputs are invisible. An input that a visitor sees takes uploads alone, as the page uses their names
+    and times. Gradio checks whether a path was uploaded only where the value says that it is a file; it may not say so.
 
     Raises:
         gr.Error: the content is larger than an upload may be.
@@ -131,15 +131,15 @@ async def uploads_only(self: gr.Image, where: str) -> str | None:
 
 
 def example(self: gr.Image) -> dict:
-    """A picture as the page's own description of its API shows one being sent; gradio's is a web address."""
+    """The picture in the page's examples of calls; gradio's own is a web address, which would be refused."""
     return {"path": "cat.png", "meta": {"_type": "gradio.FileData"}}
 
 
 def alter(component: type, name: str, **methods: Callable) -> type:
     """A component with other methods.
 
-    A class statement would run gradio's metaclass, which writes a .pyi beside this file: a server may not be allowed
-    to, and nobody needs it.
+    A class statement would run gradio's metaclass. It writes a .pyi beside this file, which nobody needs and a server
+    may not be allowed to do.
     """
     return ABCMeta.__new__(
         type(component), name, (component,), {"__module__": __name__, "is_template": True, **methods}

@@ -109,7 +109,7 @@ def room() -> Generator[None]:
 
 
 def touch(file: str | Path) -> bool:
-    """Makes a file as good as new; whether it is still there."""
+    """Lets a file's hour begin anew; False where the file is gone."""
     try:
         os.utime(file)
     except OSError:
@@ -120,7 +120,7 @@ def touch(file: str | Path) -> bool:
 def save(content: bytes, name: str) -> str:
     """The path of a file of this name and content, which gradio sends as it is.
 
-    All who ask for the same share one file: it appears whole, and each time it is asked for it is as good as new.
+    Calls with the same name and content share one file. It appears whole, and each call lets its hour begin anew.
 
     Raises:
         gr.Error: there is no room for it.

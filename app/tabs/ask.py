@@ -147,7 +147,7 @@ def first_wish(site: Site, there: list[Example]) -> dict:
 
 
 def wish(clicked: Any, site: Site, files: dict[str, str | None]) -> tuple[tuple[str, ...], tuple[str, str]]:
-    """The scene and the question that a visitor clicked; whatever else a program may have sent is left out."""
+    """The scene and the question that a visitor clicked; anything else, which a program may have sent, is left out."""
     clicked = clicked if isinstance(clicked, dict) else {}
     names = {e.name for e in list_examples(site.examples)} | {SCENE}
     scene = clicked.get("scene")
@@ -158,7 +158,7 @@ def wish(clicked: Any, site: Site, files: dict[str, str | None]) -> tuple[tuple[
 
 
 def fit_question(question: tuple[str, str], scene: tuple[str, ...], net) -> tuple[str, str]:
-    """The question, or where the network cannot be asked for that class, a picture of the scene."""
+    """The question; a picture of the scene in its place where the network cannot be asked for that class."""
     kind, name = question
     if kind == "picture" or (takes_names(net) and name in net.info.class_names):
         return question
@@ -166,14 +166,13 @@ def fit_question(question: tuple[str, str], scene: tuple[str, ...], net) -> tupl
 
 
 def answer_to(site: Site, look_before: Look | None, keys: list[str], *values) -> Answer:
-    """Asks the networks: about a new scene first for what all its questions share.
+    """The answer to a question. Of a new scene, what all its questions share is computed first.
 
     Args:
         site: where networks and examples are.
-        look_before: that of an earlier question about the scene, or None.
-        keys: what the uploads that come first in ``values`` are called; they are followed by the scene (see
-            ``Answer.of``) and the question.
-        values: see there.
+        look_before: what all questions share, where the scene was asked before; else None.
+        keys: the names of the visitor's own pictures.
+        values: these pictures, the scene (see ``Answer.of``), and the question.
     """
     *pictures, of, (kind, name) = values
     own = dict(zip(keys, pictures, strict=True))
@@ -187,7 +186,7 @@ def answer_to(site: Site, look_before: Look | None, keys: list[str], *values) ->
 
 
 def picture_of(site: Site, key: str, own: dict[str, Image.Image]) -> Image.Image:
-    """The picture that visitors call so.
+    """The picture of that name: a visitor's own, or an example.
 
     Raises:
         PictureError: it is no longer there.
