@@ -16,6 +16,7 @@ from tests.conftest import REPO
 from tools.browser import free_port
 
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+HUNDRED = tuple(f"small_kind_{k:02}" for k in range(100))  # written as CIFAR-100 writes its names
 EXAMPLES = REPO / "assets" / "examples"
 FAMILY = "vgg-att3-cifar10-s"
 
@@ -43,6 +44,18 @@ def make_checkpoints(folder: Path, compatibilities=("dp", "pc"), sharpness: floa
         if compatibility == "dp":
             net = finding_examples(net.eval(), info)
         net.save_pretrained(folder / f"vgg-att3-{compatibility}-cifar10-s", info)
+    return folder
+
+
+def make_hundred_classes(folder: Path) -> Path:
+    """Random networks of a hundred classes: dp, which can be asked for each by its name, and pc."""
+    info = Info(class_names=HUNDRED, mean=(0.5,) * 3, std=(0.25,) * 3, dataset="cifar100")
+    torch.manual_seed(0)
+    for compatibility in ("dp", "pc"):
+        net = AttentionVGG(num_classes=100, width=0.05, compatibility=compatibility)
+        if compatibility == "dp":
+            net = net.with_class_questions(torch.randn(100, net.global_branch.fc1.out_features))
+        net.save_pretrained(folder / f"vgg-att3-{compatibility}-cifar100-s", info)
     return folder
 
 

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-import torch
 
 from app.ask import ask, look
 from app.attack import attack
@@ -15,23 +14,14 @@ from app.site import Site
 from app.tabs import attack as attack_tab
 from app.tabs import others
 from app.tabs.ask import first_wish
-from model import AttentionVGG, Info
+from tests.app.serving import HUNDRED, make_hundred_classes
 
-NAMES = tuple(f"small_kind_{k:02}" for k in range(100))
 FAMILY = "vgg-att3-cifar100-s"
 
 
 @pytest.fixture(scope="module")
 def hundred(tmp_path_factory) -> Networks:
-    folder = tmp_path_factory.mktemp("hundred")
-    torch.manual_seed(0)
-    for compatibility in ("dp", "pc"):
-        net = AttentionVGG(num_classes=100, width=0.05, compatibility=compatibility)
-        if compatibility == "dp":
-            net = net.with_class_questions(torch.randn(100, net.global_branch.fc1.out_features))
-        info = Info(class_names=NAMES, mean=(0.5,) * 3, std=(0.25,) * 3, dataset="cifar100")
-        net.save_pretrained(folder / f"vgg-att3-{compatibility}-cifar100-s", info)
-    return Networks.load(folder)
+    return Networks.load(make_hundred_classes(tmp_path_factory.mktemp("hundred")))
 
 
 def visible(html: str) -> str:
@@ -54,7 +44,7 @@ def test_ask_draws_the_most_probable_and_offers_every_class_by_name(hundred, pic
     drawn, listed = strip.split("<details>")
     best = sorted(seen.every, key=lambda each: -each.probability)[: scenes.FIRST]
     assert re.findall(r'data-ask="class:(\w+)"', drawn) == [each.name for each in best]
-    assert re.findall(r'data-ask="class:(\w+)"', listed) == list(NAMES) and "<img" not in listed
+    assert re.findall(r'data-ask="class:(\w+)"', listed) == list(HUNDRED) and "<img" not in listed
     assert f"the {scenes.FIRST} most probable of 100 classes" in drawn and "_" not in visible(strip)
     answer = ask(hundred, seen.scene, "small_kind_77", FAMILY, compatibility)
     assert "_" not in visible(scenes.answer(answer, ["disc"], "", ""))
@@ -80,6 +70,6 @@ def test_other_tabs_write_the_names_as_people_do(hundred, picture):
 
 
 def test_a_class_that_is_none_of_a_hundred_is_refused_with_some_of_them():
-    assert words.classes(NAMES) == "the 100 classes, such as small_kind_00, small_kind_33 and small_kind_66"
-    assert words.classes(NAMES[:3]) == "the classes: small_kind_00, small_kind_01 and small_kind_02"
-    assert words.classes(NAMES[:1], " of X") == "the classes of X: small_kind_00"
+    assert words.classes(HUNDRED) == "the 100 classes, such as small_kind_00, small_kind_33 and small_kind_66"
+    assert words.classes(HUNDRED[:3]) == "the classes: small_kind_00, small_kind_01 and small_kind_02"
+    assert words.classes(HUNDRED[:1], " of X") == "the classes of X: small_kind_00"

@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 import torch
 
+from app.endpoints import hidden_checkpoint
 from app.inputs import detail
 from app.networks import Networks
 from app.site import Site
@@ -110,3 +111,31 @@ def test_the_picker_tells_which_checkpoints_answer_questions():
     asking = network(0.1).with_class_questions(torch.zeros(network(0.1).arguments["num_classes"], 5))
     ((label, _),) = Site(Networks({"x": {"dp": asking}})).checkpoint_choices()
     assert "width 0.01, answers questions" in label
+
+
+def test_programs_and_addresses_reach_every_checkpoint_by_its_name_and_its_family():
+    families = {
+        "vgg-att3-cifar10-l": known("cifar10", 10, 1.0, 0.05, 0.05),
+        "vgg-att3-cifar100-s": known("cifar100", 100, 0.25, 0.27, 0.27),
+        "vgg-att3-photos-s-ask": known("photos", 11, 0.25, 0.169),
+    }
+    names = {}
+    for family, nets in families.items():
+        for compatibility, net in nets.items():
+            net.name = family.replace("att3", f"att3-{compatibility}")
+            names[net.name] = family, compatibility
+    site = Site(Networks(families))
+    with gr.Blocks():
+        offered = {value for _, value in hidden_checkpoint(site).choices}
+    assert offered == {*families, *names}
+    assert {name: site.networks.find(name) for name in names} == names
+
+
+def test_a_network_of_photographs_offers_smaller_sides_than_its_own_where_it_was_measured():
+    net = AttentionVGG(width=0.01, input_size=64)
+    net.info = Info(results={"sides": {"32": 0.25, "48": 0.2, "64": 0.16}})
+    site = Site(Networks({"photos-s": {"dp": net}}))
+    assert site.sides("photos-s", "dp") == [32, 48, 64]
+    assert [site.side("photos-s", "dp", side) for side in (32, 48, 64)] == [32, 48, 0]
+    with gr.Blocks():
+        assert detail(site, gr.Dropdown(["photos-s"], value="photos-s")).value == 64
