@@ -32,6 +32,8 @@ def test_formulas_are_set_not_shown_as_code_and_every_checkpoint_is_listed():
         assert entry.name in said and f"{100 * entry.info.results['error']:.2f}" in said
         assert f"{entry.name}: {entry.info.recipe['command']} (seed {entry.info.recipe['seed']}; " in said
         assert entry.info.recipe["commit"] in said
+        for title, other in entry.info.results.get("more_tests", {}).items():
+            assert f"on {title} {100 * other['error']:.2f} %" in said
 
 
 def test_the_network_described_is_the_one_served(tmp_path):
