@@ -23,6 +23,7 @@ from model.machine import multiplies_bfloat16
 from model.map_kinds import CAM
 from model.networks.attending import AttendingNetwork, attends
 from model.networks.attention import COMPATIBILITIES
+from model.networks.layers import fold_norms
 from model.presets import crop_square, square_pixels
 
 SWITCH = {row.name: row.label for row in COMPATIBILITIES.values() if not row.control}  # what visitors choose from
@@ -57,7 +58,7 @@ class Networks:
         gap, others = {}, {}
         order = {name: rank for rank, name in enumerate(SWITCH)}
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
-            net = load_named(entry).to(device)
+            net = fold_norms(load_named(entry)).to(device, memory_format=torch.channels_last)
             if attends(net) and entry.compatibility in order:
                 there = families.get(entry.family, {})
                 fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())

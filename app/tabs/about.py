@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 import gradio as gr
+import torch
 
 from app.drawing import words
 from app.inputs import Front
@@ -117,7 +118,8 @@ def training_item(title: str, net: Network) -> str:
 
 
 def checkpoint_row(title: str, net: Network) -> str:
-    parameters = sum(p.numel() for p in net.parameters())
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in type(net)(**net.arguments).parameters())  # net's own may be folded
     return (
         f'<tr><th scope="row">{escape(title)}</th><td class="error">{error_text(net)}</td>'
         f"<td>{escape(dataset_title(net.info.dataset))}</td><td>{compatibility_text(net)}</td>"

@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from app.networks import Networks
 from model import AttentionVGG, CheckpointError, list_checkpoints
 from model.checkpoints import BUNDLED
+from model.explain import explain
 from tests.app.serving import CIFAR10, FAMILY, make_checkpoints
 
 KEYS = {
@@ -53,6 +55,14 @@ def test_contract(found):
         assert a.sum() == pytest.approx(1, abs=1e-5)
         assert level["peak_x_uniform"] == pytest.approx(a.max() * a.size)
         assert 0 <= level["entropy"] <= 1
+
+
+def test_answers_are_those_of_the_checkpoint(found, networks, checkpoints, picture):
+    alone = explain(picture, checkpoints / found.name)
+    assert found.logit == pytest.approx(alone.logit, abs=1e-3)
+    for level, a in alone.maps.items():
+        assert np.allclose(found.maps[level], a, atol=1e-6)
+    assert not [part for part in networks.every[found.name].trunk.modules() if isinstance(part, torch.nn.BatchNorm2d)]
 
 
 def test_logit_is_bias_plus_the_levels(found):

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from model import AttentionVGG
 from model.networks.attention import COMPATIBILITIES
+from model.networks.layers import fold_norms
 from model.networks.vgg import LEVELS
 
 LEVELS_OF = {1: ("conv13",), 2: ("conv10", "conv13"), 3: LEVELS}
@@ -241,3 +242,16 @@ def test_class_questions_are_saved_and_loaded_strictly(tmp_path):
         net.with_class_questions(torch.randn(3, 5))
     with pytest.raises(ValueError, match="pc has no class questions: under it no map depends on g"):
         AttentionVGG(width=1 / 16, compatibility="pc", class_questions=True)
+
+
+def test_folded_norms_change_nothing(network):
+    net, images = network(dropout=0.0), torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        logits, maps = net(images)
+        folded = fold_norms(net)
+        assert not [name for name, part in net.trunk.named_modules() if isinstance(part, torch.nn.BatchNorm2d)]
+        again, maps_again = folded(images)
+    assert torch.allclose(again, logits, atol=1e-5)
+    assert all(torch.allclose(maps_again[level], a, atol=1e-6) for level, a in maps.items())
+    with pytest.raises(ValueError, match="training mode"):
+        fold_norms(network().train())
