@@ -75,16 +75,16 @@ def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, floa
         scale: the values at both ends of the colours, in multiples of uniform.
         view: how to draw it; what is not kept shows the picture in faded grey, outlined in white.
     """
-    values = enlarge(attention * attention.size, square.size, view.smooth)
-    low, high = scale
+    values, (low, high) = attention * attention.size, scale
     span = high - low
     shade = (values - low) * (255 / span) if span > 1e-9 * max(high, 1) else np.full_like(values, 127.5)
-    colours = Image.fromarray(shade.clip(0, 255).round().astype(np.uint8))
+    # large pictures are left to Pillow, which takes a fraction of numpy's time; to "L" it clips and drops fractions
+    colours = Image.fromarray(enlarge(shade + 0.5, square.size, view.smooth)).convert("L")
     colours.putpalette(PALETTE)
-    blend = Image.blend(square, colours.convert("RGB"), view.opacity)  # Pillow blends in a fraction of numpy's time
-    mask = highest_share(values, view.keep)
-    if mask.all():
+    blend = Image.blend(square, colours.convert("RGB"), view.opacity)
+    if view.keep >= 100:
         return blend
+    mask = highest_share(enlarge(values, square.size, view.smooth), view.keep)
     pixels = np.where(mask[..., None], np.asarray(blend), 60 + 0.4 * grey(np.asarray(square, np.float32)))
     pixels[border(mask)] = 255
     return Image.fromarray(pixels.round().astype(np.uint8))

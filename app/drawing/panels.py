@@ -37,11 +37,10 @@ def answer(explanation: Explanation, about: str = "", announce: bool = True) -> 
     name, probability = words.label(explanation.answer), explanation.probabilities[explanation.answer]
     side = explanation.seen.width
     sentences = [about, words.darkness(explanation.seen), words.reliability(explanation)]
-    note = escape(" ".join(filter(None, sentences)))
-    seen = explanation.seen.resize((128, 128), Image.Resampling.NEAREST)
+    note, seen = escape(" ".join(filter(None, sentences))), data_uri(explanation.seen)  # the page's style enlarges it
     return f"""
 <div class="answer" data-compatibility="{explanation.compatibility}">
-  <figure class="seen"><img src="{data_uri(seen)}" alt="The picture as the network saw it, {side} by {side} pixels">
+  <figure class="seen"><img src="{seen}" alt="The picture as the network saw it, {side} by {side} pixels">
     <figcaption>What it saw: the centre square, {side} × {side} px</figcaption></figure>
   <section><h2 aria-live="{POLITENESS[announce]}">{name} <small>{per_cent(probability)}</small></h2>
     {probability_rows(explanation)}<p class="note">{note}</p></section>
