@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
 from abc import ABCMeta
 from collections.abc import Callable
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any
 
+import anyio
 import gradio as gr
+import orjson
 from fastapi import Request
 from fastapi.responses import JSONResponse
+from gradio import blocks, routes
 from gradio.data_classes import Base64ImageData, ImageData
 from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder, is_in_or_equal
@@ -30,12 +34,47 @@ UNTAKEN = (
 
 # -- Nothing of a visitor's inputs and outputs is kept ----------------------------------------------------------------
 # Gradio describes every component anew for each visitor, and each program's call is a visitor; and it keeps the last
-# values in it, pictures too. Both serve links of a kind that this page does without, and the first took two thirds of
-# the time of a call. tests/app/server/test_gate.py: test_no_picture_stays_in_a_session
+# values in it, pictures too. It also describes each component anew that an answer changes. All serve links of a kind
+# that this page does without; the first took two thirds of the time of a call, and the last a third of a live camera's.
+# tests/app/server/test_gate.py: test_no_picture_stays_in_a_session, and
+# tests/app/server/test_gradio_patches.py: test_a_component_that_changes_is_not_described_anew
 
 begin = SessionState.__init__
 SessionState.__init__ = lambda self, page: begin(self, SimpleNamespace(default_config=page.default_config, blocks={}))
 SessionState._update_value_in_config = lambda self, key, value: None
+SessionState._update_config = lambda self, key: None
+
+
+# -- No file's name is kept for ever ----------------------------------------------------------------------------------
+# Gradio notes the path of every file that it takes or shows, to delete it some day, which ``temporary`` does.
+# tests/app/server/test_gate.py: test_no_picture_stays_in_a_session
+
+noted = property(lambda self: set(), lambda self, paths: None)
+blocks.Block.temp_files = blocks.Blocks.upload_file_set = noted
+
+
+# -- A call is short --------------------------------------------------------------------------------------------------
+# Gradio hands every value of a call to another thread, one after another. None of this page's components does as much
+# work as that costs. And it writes an endpoint's answer by Python's json, which takes thirty times as long as orjson.
+# tests/app/server/test_gradio_patches.py: test_components_work_where_the_call_is_handled and
+# test_answers_are_written_by_orjson_and_are_the_same
+
+
+async def run(function: Callable, *values: Any, **settings: Any) -> Any:
+    """Calls a component's method at once, and anything else in another thread, as Gradio does."""
+    if isinstance(getattr(function, "__self__", None), gr.components.Component):
+        return function(*values)
+    return await anyio.to_thread.run_sync(function, *values, **settings)
+
+
+def dumps(value: Any) -> str:
+    """A value as JSON, in ASCII, since some programs take other characters for the end of a line."""
+    text = orjson.dumps(value, default=str).decode()
+    return text if text.isascii() else json.dumps(value, default=str)
+
+
+blocks.anyio = SimpleNamespace(to_thread=SimpleNamespace(run_sync=run))
+routes.json = SimpleNamespace(dumps=dumps, loads=json.loads, JSONDecodeError=json.JSONDecodeError)
 
 
 # -- Refusals are sentences -------------------------------------------------------------------------------------------
@@ -184,7 +223,7 @@ def as_text(*components: gr.components.Component) -> None:
     tests/app/test_api.py: test_bad_arguments_are_refused_in_a_sentence_without_paths
     """
     for component in components:
-        component.preprocess = lambda value: "" if value is None else str(value)
+        component.preprocess = MethodType(lambda self, value: "" if value is None else str(value), component)
 
 
 def as_it_came(*components: gr.components.Component) -> None:
@@ -193,7 +232,7 @@ def as_it_came(*components: gr.components.Component) -> None:
     tests/app/test_sampling.py: test_api_refuses_in_a_sentence; tests/app/test_api.py: the test named above
     """
     for component in components:
-        component.preprocess = lambda value: value
+        component.preprocess = MethodType(lambda self, value: value, component)
 
 
 def slider(low: int, high: int, start: int, **settings) -> gr.Slider:
@@ -205,5 +244,7 @@ def slider(low: int, high: int, start: int, **settings) -> gr.Slider:
     """
     control = gr.Slider(low, high, start, **settings)
     # Gradio's own raises, and a visitor who types 40 passes 4 on the way
-    control.preprocess = lambda value: start if value is None else round(min(max(value, low), high))
+    control.preprocess = MethodType(
+        lambda self, value: start if value is None else round(min(max(value, low), high)), control
+    )
     return control

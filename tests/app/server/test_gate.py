@@ -86,6 +86,8 @@ def test_no_picture_stays_in_a_session(networks, picture_file):
         assert not session.config_values  # neither the components' descriptions nor their values
         kept = pickle.dumps(list(session.state_data.values()))
         assert content not in kept and b"peak_x_uniform" not in kept
+        upload(page.local_url.rstrip("/"), "disc.png", picture_file.read_bytes())
+        assert page.temp_file_sets and not any(page.temp_file_sets)  # nor does the name of a file
         assert "peak_x_uniform" in data
     finally:
         page.close()

@@ -1,14 +1,21 @@
 """What Gradio is bent to: the tests that the file names are there, and those that have no better place."""
 
+import asyncio
+import base64
+import json
 import re
+import threading
 
+import gradio as gr
 import pytest
 from gradio import networking
+from gradio.state_holder import SessionState
 
 from app import ui
 from app.server import gradio_patches
-from app.server.gradio_patches import slider
+from app.server.gradio_patches import dumps, slider
 from app.site import Site
+from tests.app.test_api import call
 from tests.conftest import REPO
 from tools.browser import free_port
 
@@ -29,6 +36,39 @@ def test_the_version_is_the_one_that_is_installed_here():
 @pytest.mark.parametrize(("typed", "taken"), [(4, 5), (40, 40), (400, 100), (None, 60), (-1, 5), (9.6, 10)])
 def test_what_is_typed_is_brought_into_range(typed, taken):
     assert slider(5, 100, 60, step=5, label="Keep").preprocess(typed) == taken
+
+
+def test_components_work_where_the_call_is_handled(networks, monkeypatch):
+    page, threads = ui.build(Site(networks)), set()
+    monkeypatch.setattr(gradio_patches.Upload, "preprocess", lambda self, value: threads.add(threading.get_ident()))
+    monkeypatch.setattr(gr.JSON, "postprocess", lambda self, value: threads.add(threading.get_ident()))
+    endpoint = next(fn for fn in page.fns.values() if fn.api_name == "explain")
+
+    async def call() -> int:
+        values = await page.preprocess_data(endpoint, [None, "a", "dp", 0, False], None)
+        assert values == [None, "a", "dp", 0, False]
+        await page.postprocess_data(endpoint, [{}, None, None, None], None)
+        return threading.get_ident()
+
+    assert threads == {asyncio.run(call())}
+
+
+def test_a_component_that_changes_is_not_described_anew():
+    with gr.Blocks() as page:
+        box = gr.Textbox(label="before")
+        gr.Button().click(lambda: None, None, box, api_name="change")
+    (event,), session = page.fns.values(), SessionState(page)
+    (sent,) = asyncio.run(page.postprocess_data(event, gr.Textbox("x", label="after", render=False), session))
+    assert sent == {"label": "after", "value": "x", "__type__": "update"}
+    assert session[box._id].label == "after" and not session.config_values
+
+
+def test_answers_are_written_by_orjson_and_are_the_same(server, picture_file):
+    url = {"url": f"data:image/png;base64,{base64.b64encode(picture_file.read_bytes()).decode()}"}
+    event, data = call(server.url, image=url, pictures=False)
+    assert event == "complete" and ", " not in data  # which Python's own puts between two values
+    for value in (json.loads(data), {"é": "\u2028"}, [1e-17, 0.1, None, True, "a\n"]):
+        assert json.loads(dumps(value)) == value and dumps(value).isascii()
 
 
 def test_a_slow_start_is_no_failed_start(networks, monkeypatch):
