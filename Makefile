@@ -39,8 +39,9 @@ data: $(page) ## fetch CIFAR-10, which training, evaluation and the page's test 
 bench: $(all) ## measure speed on this machine
 	$(python) -m training bench
 
-load: $(all) ## measure how many answers a second programs get, next to an empty endpoint
-	$(python) -m tools.load --soak 2000
+load: $(all) browser ## measure how many answers a second programs get, and whether a long, mixed day is withstood
+	$(python) -m tools.load
+	$(python) -m tools.soak
 
 figures: $(all) browser ## draw the figures of the README again
 	$(python) -m tools.screenshots

@@ -1,7 +1,6 @@
 """How many answers a second the page gives to programs, next to a Gradio endpoint that does nothing.
 
-    python -m tools.load                # or: make load; about four minutes
-    python -m tools.load --soak 2000    # and then that many mixed requests, one in ten of them hostile
+    python -m tools.load    # about four minutes; make load runs tools.soak, too
 
 Starts ``python -m app`` with the shipped checkpoints, and a Gradio server with one empty endpoint that takes the same
 request; asks each in turn, by plain HTTP, from 1, 4, 16 and 64 clients at once; and prints a table. Each client sends
@@ -18,7 +17,6 @@ import itertools
 import json
 import math
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -151,10 +149,11 @@ def run_all(function: Callable[[int], None], count: int) -> None:
 
 
 @contextmanager
-def serve(command: list[str]) -> Generator[tuple[int, int]]:
+def serve(command: list[str], **environment: str) -> Generator[tuple[int, int]]:
     """(port, process id) of a server that runs meanwhile."""
     port = free_port()
-    server = subprocess.Popen(command, cwd=REPO, env={**os.environ, "GRADIO_SERVER_PORT": str(port)})
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), **environment}
+    server = subprocess.Popen(command, cwd=REPO, env=environment)
     try:
         wait_until_served(f"http://127.0.0.1:{port}", server)
         yield port, server.pid
@@ -206,63 +205,9 @@ def show_rates(ports: dict[str, int], page: int, seconds: float, pictures: list[
             )
 
 
-def hostile(client: Client, chance: random.Random) -> bool:
-    """Sends what nobody should; whether it was refused in a sentence."""
-    inside = {"url": "data:image/png;base64," + base64.b64encode(b"\x89PNG" + chance.randbytes(99)).decode()}
-    event, data = chance.choice(
-        [
-            lambda: client.call("explain", image=inside),
-            lambda: client.call("explain", image={"path": "/etc/passwd"}),
-            lambda: client.call("explain", image=None),
-            lambda: client.call("explain", image=inside, side=10**9),
-            lambda: client.call("attack", image=inside, epsilon=-1),
-            lambda: client.call("no_such_thing", image=inside),
-            lambda: client.call("test_images", count=10**9),
-        ]
-    )()
-    said = data.get("error") if isinstance(data, dict) else None
-    return event in ("error", "400") and isinstance(said, str) and said.endswith(".") and "Traceback" not in said
-
-
-def soak(port: int, page: int, count: int, pictures: list[Example], clients: int = 8) -> None:
-    """Sends mixed requests, one in ten of them hostile, and prints what came of it."""
-    numbers, wrong, held = itertools.count(), [], {}
-
-    def ask(_: int) -> None:
-        client = Client(port)
-        while (number := next(numbers)) < count:
-            chance = random.Random(number)
-            if number % (count // 8) == 0:
-                held[number] = memory(page)
-            example, kind = chance.choice(pictures), chance.choice(["numbers", "numbers", "pictures"])
-            image = {"url": example.url}
-            try:
-                if number % 10 == 0:
-                    good = hostile(client, chance)
-                elif number % 50 == 1:
-                    good = client.call("attack", image=image, method="fgsm")[0] == "complete"
-                elif number % 10 == 5:
-                    good = client.call("compare", image=image)[0] == "complete"
-                else:
-                    asked = client.call(
-                        "explain", image=image, checkpoint=FAMILY, compatibility="dp", pictures=kind == "pictures"
-                    )
-                    good = right(kind, example, *asked)
-            except (OSError, ValueError, http.client.HTTPException, LookupError):
-                good = False
-            if not good:
-                wrong.append(number)
-
-    run_all(ask, clients)
-    print(f"\n{count} mixed requests from {clients} clients, one in ten hostile: {len(wrong)} wrong or lost.")
-    print("Memory of the page, MB, after each eighth: " + ", ".join(f"{held[n]:.0f}" for n in sorted(held)), end="")
-    print(f", {memory(page):.0f}.")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=6, help="how long each line of the table is measured")
-    parser.add_argument("--soak", type=int, default=0, help="mixed requests to send afterwards")
     parser.add_argument("--serve-nothing", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve_nothing:
@@ -276,8 +221,6 @@ def main() -> None:
     itself = [sys.executable, "-m", "tools.load", "--serve-nothing"]
     with serve([sys.executable, "-m", "app"]) as (port, page), serve(itself) as (empty, _):
         show_rates({"nothing": empty, "numbers": port, "pictures": port}, page, arguments.seconds, pictures)
-        if arguments.soak:
-            soak(port, page, arguments.soak, pictures)
     return None
 
 
