@@ -49,8 +49,13 @@ def limits(maps: Mapping[str, np.ndarray], view: View) -> dict[str, tuple[float,
 
 def enlarge(values: np.ndarray, size: tuple[int, int], smooth: bool) -> np.ndarray:
     """[H, W] to float32 of ``size`` (width, height), bilinear or nearest."""
+    return np.asarray(picture_of(values, size, smooth))
+
+
+def picture_of(values: np.ndarray, size: tuple[int, int], smooth: bool) -> Image.Image:
+    """The same as a picture of mode F."""
     kind = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, kind))
+    return Image.fromarray(values.astype(np.float32)).resize(size, kind)
 
 
 def highest_share(values: np.ndarray, keep: float) -> np.ndarray:
@@ -79,7 +84,7 @@ def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, floa
     span = high - low
     shade = (values - low) * (255 / span) if span > 1e-9 * max(high, 1) else np.full_like(values, 127.5)
     # large pictures are left to Pillow, which takes a fraction of numpy's time; to "L" it clips and drops fractions
-    colours = Image.fromarray(enlarge(shade + 0.5, square.size, view.smooth)).convert("L")
+    colours = picture_of(shade + 0.5, square.size, view.smooth).convert("L")
     colours.putpalette(PALETTE)
     blend = Image.blend(square, colours.convert("RGB"), view.opacity)
     if view.keep >= 100:

@@ -18,10 +18,11 @@ import gradio as gr
 import orjson
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from gradio import blocks, routes
+from gradio import blocks, processing_utils, routes
 from gradio.data_classes import Base64ImageData, ImageData
 from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder, is_in_or_equal
+from pydantic import RootModel
 
 from app.images import LARGEST
 from app.server import temporary
@@ -39,10 +40,14 @@ UNTAKEN = (
 # tests/app/server/test_gate.py: test_no_picture_stays_in_a_session, and
 # tests/app/server/test_gradio_patches.py: test_a_component_that_changes_is_not_described_anew
 
-begin = SessionState.__init__
-SessionState.__init__ = lambda self, page: begin(self, SimpleNamespace(default_config=page.default_config, blocks={}))
-SessionState._update_value_in_config = lambda self, key, value: None
-SessionState._update_config = lambda self, key: None
+
+def begin(self: SessionState, page: gr.Blocks) -> None:
+    """A session that describes no component."""
+    begin_as_gradio(self, SimpleNamespace(default_config=page.default_config, blocks={}))
+    self.blocks_config.config_for_block = lambda key, rendered, block: {}
+
+
+begin_as_gradio, SessionState.__init__ = SessionState.__init__, begin
 
 
 # -- No file's name is kept for ever ----------------------------------------------------------------------------------
@@ -55,7 +60,8 @@ blocks.Block.temp_files = blocks.Blocks.upload_file_set = noted
 
 # -- A call is short --------------------------------------------------------------------------------------------------
 # Gradio hands every value of a call to another thread, one after another. None of this page's components does as much
-# work as that costs. And it writes an endpoint's answer by Python's json, which takes thirty times as long as orjson.
+# work as that costs. It also looks at each number of an endpoint's answer three times, and writes it by Python's json,
+# which takes thirty times as long as orjson.
 # tests/app/server/test_gradio_patches.py: test_components_work_where_the_call_is_handled and
 # test_answers_are_written_by_orjson_and_are_the_same
 
@@ -73,6 +79,13 @@ def dumps(value: Any) -> str:
     return text if text.isascii() else json.dumps(value, default=str)
 
 
+class Plain(RootModel):
+    """A value that is written as it is."""
+
+    root: Any
+
+
+gr.JSON.postprocess = lambda self, value: Plain.model_construct(root=value)
 blocks.anyio = SimpleNamespace(to_thread=SimpleNamespace(run_sync=run))
 routes.json = SimpleNamespace(dumps=dumps, loads=json.loads, JSONDecodeError=json.JSONDecodeError)
 
@@ -194,9 +207,11 @@ Upload = alter(
 )
 
 
-# -- A picture may come without a file --------------------------------------------------------------------------------
-# Gradio writes each picture that it shows to disk; of a live camera's there are dozens a second.
-# tests/browser/test_live.py: test_the_answer_follows_the_camera_until_it_is_stopped
+# -- A picture may come without a file, and a file of ours is shown where it lies -------------------------------------
+# Gradio writes each picture that it shows to disk; of a live camera's there are dozens a second. And it looks at a
+# file's path four times, though ``temporary`` put it there.
+# tests/browser/test_live.py: test_the_answer_follows_the_camera_until_it_is_stopped, and
+# tests/app/server/test_gradio_patches.py: test_a_file_of_ours_is_shown_where_it_lies
 
 
 def take_content(self: gr.Image, value: str | None) -> ImageData | Base64ImageData | None:
@@ -206,7 +221,19 @@ def take_content(self: gr.Image, value: str | None) -> ImageData | Base64ImageDa
     return gr.Image.postprocess(self, value)
 
 
-Overlay = alter(gr.Image, "Overlay", postprocess=take_content)
+async def stay(self: gr.Image, file: str) -> str:
+    """Where a file lies that ``temporary`` saved."""
+    return file
+
+
+def check_others(path: str, uploaded: bool) -> None:
+    """Gradio's check of a path, which it makes on each value; one of ``temporary`` needs none when it is shown."""
+    if uploaded or ".." in str(path) or not str(path).startswith(f"{get_upload_folder()}/"):
+        check_path(path, uploaded)
+
+
+check_path, processing_utils._check_allowed = processing_utils._check_allowed, check_others
+Overlay = alter(gr.Image, "Overlay", postprocess=take_content, async_move_resource_to_block_cache=stay)
 
 
 # -- Values that Gradio would refuse before us ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from app.inputs import (
     picture_with_examples,
 )
 from app.server import temporary
-from app.server.gradio_patches import as_text, slider
+from app.server.gradio_patches import Overlay, as_text, slider
 from app.site import Site
 from model import attacks, render
 
@@ -123,6 +123,6 @@ def add_endpoint(site: Site) -> None:
 
     outputs = [
         gr.JSON(label="attack", visible=False),
-        gr.Image(format="png", label="attacked picture", visible=False),
+        Overlay(format="png", label="attacked picture", visible=False),
     ]
     endpoint(attack_it, [image, *hidden_switch(site), method, epsilon, pictures_input()], outputs, "attack")

@@ -212,7 +212,7 @@ def add_endpoint(site: Site) -> None:
     image = picture_input(visible=False)
     switch = hidden_switch(site)
     labels = ("first", "second", "third")
-    drawings = [gr.Image(format="jpeg", label=f"{which} level over the picture", visible=False) for which in labels]
+    drawings = [Overlay(format="jpeg", label=f"{which} level over the picture", visible=False) for which in labels]
 
     def explain(image: str | bytes, checkpoint: str, compatibility: str, side: int, pictures: bool):
         """Classifies a picture and shows where each layer looked.

@@ -5,14 +5,16 @@ import base64
 import json
 import re
 import threading
+from pathlib import Path
 
 import gradio as gr
 import pytest
 from gradio import networking
 from gradio.state_holder import SessionState
+from gradio.utils import get_upload_folder
 
 from app import ui
-from app.server import gradio_patches
+from app.server import gradio_patches, temporary
 from app.server.gradio_patches import dumps, slider
 from app.site import Site
 from tests.app.test_api import call
@@ -58,9 +60,25 @@ def test_a_component_that_changes_is_not_described_anew():
         box = gr.Textbox(label="before")
         gr.Button().click(lambda: None, None, box, api_name="change")
     (event,), session = page.fns.values(), SessionState(page)
-    (sent,) = asyncio.run(page.postprocess_data(event, gr.Textbox("x", label="after", render=False), session))
+    (sent,) = asyncio.run(page.postprocess_data(event, gr.Textbox("x", label="after"), session))
     assert sent == {"label": "after", "value": "x", "__type__": "update"}
-    assert session[box._id].label == "after" and not session.config_values
+    assert session[box._id].label == "after" and not any(session.config_values.values())
+
+
+def test_a_file_of_ours_is_shown_where_it_lies(monkeypatch):
+    looked = []
+    monkeypatch.setattr(gradio_patches, "check_path", lambda path, uploaded: looked.append(path))
+    with gr.Blocks() as page:
+        shown = gradio_patches.Overlay(format="jpeg")
+        gr.Button().click(lambda: None, None, shown, api_name="show")
+    (event,), file = page.fns.values(), temporary.save(b"picture", "a.jpg")
+    (sent,) = asyncio.run(page.postprocess_data(event, file, SessionState(page)))
+    assert sent["path"] == file and sent["url"].endswith("/a.jpg") and not looked
+    others = ["/etc/passwd", f"{Path(file).parent}/../../../x", f"{get_upload_folder()}x/y"]
+    for path in others:
+        gradio_patches.check_others(path, uploaded=False)
+    gradio_patches.check_others(file, uploaded=True)
+    assert looked == [*others, file]
 
 
 def test_answers_are_written_by_orjson_and_are_the_same(server, picture_file):
