@@ -58,7 +58,7 @@ class Networks:
         gap, others = {}, {}
         order = {name: rank for rank, name in enumerate(SWITCH)}
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
-            net = fold_norms(load_named(entry)).to(device, memory_format=torch.channels_last)
+            net = fold_norms(load_named(entry)).to(device).to(memory_format=torch.channels_last)
             if attends(net) and entry.compatibility in order:
                 there = families.get(entry.family, {})
                 fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())

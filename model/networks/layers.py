@@ -48,8 +48,10 @@ def fold_norms(net: N) -> N:
     if net.training:
         raise ValueError("the network is in training mode; call net.eval() first")
     for layer in net.modules():
-        if isinstance(layer, ConvBNReLU) and isinstance(layer[1], nn.BatchNorm2d):
-            layer[0], layer[1] = fuse_conv_bn_eval(layer[0], layer[1]), nn.Identity()
+        if isinstance(layer, ConvBNReLU):
+            conv, norm = layer[0], layer[1]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                layer[0], layer[1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
     return net
 
 
