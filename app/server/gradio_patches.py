@@ -36,7 +36,7 @@ UNTAKEN = (
 # -- Nothing of a visitor's inputs and outputs is kept ----------------------------------------------------------------
 # Gradio describes every component anew for each visitor, and each program's call is a visitor; and it keeps the last
 # values in it, pictures too. It also describes each component anew that an answer changes. All serve links of a kind
-# that this page does without; the first took two thirds of the time of a call, and the last a third of a live camera's.
+# that this page does without; the first took two thirds of the time of a call, the last two fifths of a live camera's.
 # tests/app/server/test_gate.py: test_no_picture_stays_in_a_session, and
 # tests/app/server/test_gradio_patches.py: test_a_component_that_changes_is_not_described_anew
 
