@@ -543,7 +543,7 @@ def test_a_run_that_can_write_no_more_says_so_and_goes_on_later(uninterrupted, d
     process = start(*stages, data_dir=data_dir, out=out)
     wait_for(out / "state.pt", process)
     process.terminate()
-    finish(process)
+    finish(process, 128 + signal.SIGTERM)
     saved = (out / "state.pt").read_bytes()
     limit = len(saved) // 2
     tight = start(
