@@ -118,7 +118,7 @@ def test_what_is_stated_of_questions_is_measured_again_on_some_scenes(entry, pic
 
     net = Network.from_pretrained(entry.folder)
     (stated,) = (r for r in entry.info.results["ask"] if (r["grid"], r["question"]) == ([2, 2], CLASS))
-    scenes = draw_scenes(pictures(entry).test, len(net.info.class_names), (2, 2), 200)
+    scenes = draw_scenes(pictures(entry).test, (2, 2), 200)
     answers = ask_scenes(net, scenes, [CLASS], net.class_questions)[CLASS]
     named = (answers.logits.argmax(1) == scenes.labels).float().mean().item()
     assert named == pytest.approx(stated["named"], abs=0.1)

@@ -168,7 +168,7 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -
         by_class = class_questions(net, data.train.draw(ENOUGH)) if kept is None else kept
     rows, classes = [], len(data.class_names)
     for grid in tqdm([g for g in GRIDS if math.prod(g) < classes], name, disable=None):
-        scenes, absent = (draw_scenes(data.test, classes, grid, count, share) for share in (0.0, 1.0))
+        scenes, absent = (draw_scenes(data.test, grid, count, share) for share in (0.0, 1.0))
         found = ask_scenes(net, scenes, (PICTURE, CLASS, OWN), by_class) if attends(net) else {}
         others = ask_scenes(net, absent, (PICTURE, CLASS), by_class) if attends(net) else {}
         for question, answers in found.items():

@@ -12,6 +12,7 @@ from model.format import BUNDLED
 from model.presets import normalise
 from training import data
 from training.__main__ import app
+from training.data import Split
 from training.evaluate import class_questions
 from training.experiments.ask import ask_rows
 from training.scenes import ask_scenes, draw_scenes, share_asked
@@ -24,8 +25,18 @@ def cifar10(data_dir):
     return data.load("cifar10", data_dir)
 
 
+def test_a_split_that_lacks_a_class_is_asked_for_the_others():
+    labels = torch.arange(12) % 6 * 2  # as photographs have no frogs
+    split = Split(torch.zeros(12, 3, 4, 4, dtype=torch.uint8), labels)
+    scenes = draw_scenes(split, (2, 2), 20)
+    assert set(scenes.labels.tolist()) <= set(range(0, 12, 2)) and (scenes.asked >= 0).all()
+    assert (draw_scenes(split, (2, 2), 20, absent=1.0).asked == -1).all()
+    with pytest.raises(ValueError, match="scenes of 9 different classes need more than the 6 that there are"):
+        draw_scenes(split, (3, 3), 1)
+
+
 def test_answers_and_shares_by_a_loop(cifar10):
-    net, scenes = Network.from_pretrained(DP), draw_scenes(cifar10.test, 10, (2, 2), 6)
+    net, scenes = Network.from_pretrained(DP), draw_scenes(cifar10.test, (2, 2), 6)
     means = class_questions(net, cifar10.train.draw(200))
     found = ask_scenes(net, scenes, ("picture", "class", "own"), means)
     for question in found:
