@@ -89,7 +89,7 @@ def ask_table(entries: list[Entry]) -> str:
         return ""
     every = [row for _, rows in measured for row in rows]
     grids = sorted({tuple(row["grid"]) for row in every})
-    counts = ", ".join(f"{n:,}" for n in sorted({row["pictures"] for row in every}))
+    counts = " or ".join(f"{n:,}" for n in sorted({row["pictures"] for row in every}))
     lines = [
         f"Scenes composed of test pictures, {counts} of each kind, asked for a class by its name: the share of the",
         "last level's map on the picture asked for, and how often that class is named.",
