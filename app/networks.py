@@ -20,7 +20,7 @@ from model.compare import Comparison
 from model.explain import explain, explain_pixels
 from model.explanation import SIDE, Explanation
 from model.machine import multiplies_bfloat16
-from model.map_kinds import CAM
+from model.map_kinds import CAM, PROGRESSIVE, MapKind
 from model.networks.attending import AttendingNetwork, attends
 from model.networks.attention import COMPATIBILITIES
 from model.networks.layers import fold_norms
@@ -37,13 +37,13 @@ class Networks:
     Attributes:
         families: family: {compatibility: network}, in the switch's order. A network that does not fit into its family,
             or whose place there is taken, is a family of its own.
-        gap: data set: (name, VGG-GAP), which CAM needs; not on the switch.
-        others: name: network, of those that are neither on the switch nor needed, such as the controls.
+        beside: (data set, kind of map): the VGG-GAP and the VGG-PAN that Other explanations shows beside a network.
+        others: name: network, of those that no tab shows, such as the controls.
         bf16: answers are computed in bfloat16, all but scores, maps and the sum of the logit's terms.
     """
 
     families: Mapping[str, Mapping[str, AttendingNetwork]]
-    gap: Mapping[str, tuple[str, Network]] = field(default_factory=dict)
+    beside: Mapping[tuple[str, MapKind], Network] = field(default_factory=dict)
     others: Mapping[str, Network] = field(default_factory=dict)
     bf16: bool = False
 
@@ -55,7 +55,7 @@ class Networks:
             CheckpointError: a checkpoint is unreadable, or none can be shown.
         """
         families: dict[str, dict[str, AttendingNetwork]] = {}
-        gap, others = {}, {}
+        beside, others = {}, {}
         order = {name: rank for rank, name in enumerate(SWITCH)}
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
             net = fold_norms(load_named(entry)).to(device).to(memory_format=torch.channels_last)
@@ -64,13 +64,13 @@ class Networks:
                 fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())
                 family = entry.family if fits else entry.name
                 families.setdefault(family, {})[entry.compatibility] = net
-            elif net.map_kind is CAM and entry.info.dataset not in gap:
-                gap[entry.info.dataset] = entry.name, net
+            elif net.map_kind in (CAM, PROGRESSIVE) and (entry.info.dataset, net.map_kind) not in beside:
+                beside[entry.info.dataset, net.map_kind] = net
             else:
                 others[entry.name] = net
         if not families:
             raise CheckpointError(f"{folder} holds no checkpoint with trained attention")
-        return cls(families, gap, others, bf16=device.startswith("cuda") and multiplies_bfloat16(device))
+        return cls(families, beside, others, bf16=device.startswith("cuda") and multiplies_bfloat16(device))
 
     def precision(self, net: Network) -> torch.autocast:
         """The precision of answers; other tabs compute gradients outside of it, in float32."""
@@ -85,7 +85,7 @@ class Networks:
     def every(self) -> dict[str, Network]:
         """name: network, of all that were loaded: first those on the switch."""
         switch: dict[str, Network] = {name: self.families[family][c] for name, (family, c) in self.places.items()}
-        return {**switch, **dict(self.gap.values()), **self.others}
+        return {**switch, **{net.name: net for net in self.beside.values()}, **self.others}
 
     @property
     def places(self) -> dict[str, tuple[str, str]]:

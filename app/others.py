@@ -1,6 +1,7 @@
 """Trained attention beside explanations computed after training, each with its deletion check.
 
-CAM is of another network, VGG-GAP, with its own class, probabilities and random pixels.
+CAM and progressive attention are of two other networks, VGG-GAP and VGG-PAN. Each has its own class, probabilities and
+random pixels.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from app.networks import Networks
-from model import Network
+from model import Network, map_kinds
 from model.datasets import dataset_title
 from model.explanation import SIDE
 from model.presets import crop_square, network_input, square_pixels
@@ -90,6 +91,7 @@ class Others:
     Attributes:
         attending: the attention of each level in depth order, then ``SALIENCY`` and ``GRAD_CAM``.
         gap: ``CAM`` alone; None where no VGG-GAP of this data set is served.
+        pan: VGG-PAN's gate at conv10 and its softmax at conv13; None where no VGG-PAN of this data set is served.
         square: the picture's centred square at ``SIDE`` pixels.
         last_level: the level at which Grad-CAM was computed.
         titles: level: what a visitor reads beside its name.
@@ -101,6 +103,7 @@ class Others:
     dataset: str
     attending: Checked
     gap: Checked | None
+    pan: Checked | None
     square: Image.Image
     last_level: str
     titles: Mapping[str, str]
@@ -108,10 +111,13 @@ class Others:
 
     @property
     def note(self) -> str:
-        """Why there is no CAM; empty if there is one."""
-        if self.gap:
-            return ""
-        return f"CAM is left out: it needs a VGG-GAP trained on {dataset_title(self.dataset)}, and none is served here."
+        """What is left out and why; empty if nothing is."""
+        left_out = {"CAM": (self.gap, "VGG-GAP"), "Progressive attention": (self.pan, "VGG-PAN")}
+        return " ".join(
+            f"{name} is left out: it needs a {kind} trained on {dataset_title(self.dataset)}, and none is served here."
+            for name, (found, kind) in left_out.items()
+            if not found
+        )
 
     def to_json(self) -> dict:
         return {
@@ -119,6 +125,7 @@ class Others:
             "shares": list(self.attending.shares),
             "draws": DRAWS,
             "cam": self.gap and self.gap.to_json(),
+            "pan": self.pan and self.pan.to_json(),
             "note": self.note,
             "checkpoint": self.checkpoint,
             "compatibility": self.compatibility,
@@ -127,7 +134,7 @@ class Others:
 
 
 def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str, compatibility: str) -> Others:
-    """The trained attention, saliency, Grad-CAM and CAM of an RGB picture, each put to the deletion check.
+    """The maps of every kind for an RGB picture, each put to the deletion check.
 
     Raises:
         CheckpointError: there are no such weights.
@@ -135,24 +142,26 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
     net = networks.network(checkpoint, compatibility)
     from model import posthoc  # captum takes seconds to import, and the page is to open without it
 
-    def maps_of(pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
-            attention = net(network_input(net, pixels))[1]
+    @torch.no_grad()
+    def attention(net: Network, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        return net(network_input(net, pixels))[1]
+
+    def attention_and_posthoc(net: Network, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
         found = {SALIENCY: posthoc.saliency(net, pixels, classes), GRAD_CAM: posthoc.grad_cam(net, pixels, classes)}
-        return {**attention, **found}
+        return {**attention(net, pixels, classes), **found}
+
+    def cam(net: Network, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
+        return {CAM: posthoc.cam(net, pixels, classes)}
 
     began = time.perf_counter()
-    attending = check(net, net.name, picture, maps_of)
-    name, gap = networks.gap.get(net.info.dataset, ("", None))
-    beside = None
-    if gap is not None:
-        beside = check(gap, name, picture, lambda pixels, classes: {CAM: posthoc.cam(gap, pixels, classes)})
+    gap, pan = (networks.beside.get((net.info.dataset, kind)) for kind in (map_kinds.CAM, map_kinds.PROGRESSIVE))
     return Others(
         checkpoint=checkpoint,
         compatibility=net.compatibility,
         dataset=net.info.dataset,
-        attending=attending,
-        gap=beside,
+        attending=check(net, picture, attention_and_posthoc),
+        gap=gap and check(gap, picture, cam),
+        pan=pan and check(pan, picture, attention),
         square=crop_square(picture, SIDE),
         last_level=net.levels[-1],
         titles=net.available,
@@ -161,21 +170,21 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
 
 
 def check(
-    net: Network, name: str, picture: Image.Image, maps_of: Callable[[Tensor, Tensor], dict[str, Tensor]]
+    net: Network, picture: Image.Image, maps_of: Callable[[Network, Tensor, Tensor], dict[str, Tensor]]
 ) -> Checked:
     """The deletion check of a network's maps.
 
     Args:
         net: whose answer it is.
-        name: its checkpoint's.
         picture: RGB; its centred square is used.
-        maps_of: uint8 pixels [1, 3, H, W] and the class named, int64 [1], to {name: [1, h, w]}, none negative.
+        maps_of: the network, uint8 pixels [1, 3, H, W] and the class named, int64 [1], to {name: [1, h, w]}, none
+            negative.
     """
     from model import posthoc
 
     pixels = square_pixels(picture, net.input_size)[None].to(net.device)
     probability, classes = posthoc.logits_of(net, pixels).float().softmax(1).max(1)
-    maps = maps_of(pixels, classes)
+    maps = maps_of(net, pixels, classes)
     side, shares, count = pixels.shape[2:], posthoc.SHARES[1:], len(maps)
     enlarged = torch.cat([posthoc.to_side(m, side) for m in maps.values()])  # [M, H, W]
     each = net, pixels.expand(count, -1, -1, -1), classes.expand(count), enlarged, shares
@@ -183,7 +192,7 @@ def check(
     random = posthoc.random_deletion(net, pixels, classes, shares, DRAWS)[0]
     clean = probability.tolist()
     return Checked(
-        name=name,
+        name=net.name,
         answer=net.info.class_names[int(classes)],
         maps={k: spread(m[0]) for k, m in maps.items()},
         shares=posthoc.SHARES,

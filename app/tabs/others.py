@@ -1,7 +1,8 @@
-"""Other explanations: trained attention beside saliency, Grad-CAM and CAM, each with a deletion check."""
+"""Other explanations: trained attention beside saliency, Grad-CAM, CAM and progressive attention, each with a check."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 
 import gradio as gr
@@ -24,6 +25,7 @@ KINDS = {
     GRAD_CAM: ("Grad-CAM", "features of {level}, weighted by gradients"),
     CAM: ("CAM", "VGG-GAP's features, weighted for its class"),
 }
+GATES = {"conv10": "a gate from 0 to 1, passed on", "conv13": "a softmax over the gated positions"}  # of VGG-PAN
 CAUTION = (
     "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels are scattered; "
     "the pixels of a map lie in patches. The moved map has the same patches in another place. Even a map that points "
@@ -54,16 +56,23 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 def draw(found: Others) -> str:
     """The whole answer: what was asked, the trained maps, the computed ones, and every number."""
     square = found.square.resize((DRAWN, DRAWN))
-    cards = {name: card(found, found.attending, name, square) for name in found.attending.maps}
+    cards = {name: card(title_of(found, name), found.attending, name, square) for name in found.attending.maps}
     computed = [cards.pop(SALIENCY), cards.pop(GRAD_CAM)]
     if found.gap:
-        computed.append(card(found, found.gap, CAM, square))
-    else:
-        computed.append(f'<p class="absent">{escape(found.note)}</p>')
+        computed.append(card(title_of(found, CAM), found.gap, CAM, square, "VGG-GAP"))
+    progressive = ""
+    if found.pan:
+        gates = [card((f"Progressive {k}", GATES[k]), found.pan, k, square, "VGG-PAN") for k in found.pan.maps]
+        progressive = section("Trained with another network: progressive attention", gates)
+    absent = f'<p class="absent">{escape(found.note)}</p>' if found.note else ""
     return f"""<div class="others">{lead(found)}
-<section><h2>Trained with the network: attention</h2><div class="cards">{"".join(cards.values())}</div></section>
-<section><h2>Computed after training</h2><div class="cards">{"".join(computed)}</div></section>
+{section("Trained with the network: attention", cards.values())}
+{section("Computed after training", computed)}{progressive}{absent}
 <div class="numbered">{table(found)}</div><p class="note">{CAUTION}</p></div>"""
+
+
+def section(title: str, cards: Iterable[str]) -> str:
+    return f'<section><h2>{title}</h2><div class="cards">{"".join(cards)}</div></section>'
 
 
 def lead(found: Others) -> str:
@@ -89,9 +98,17 @@ def furthest(found: Others) -> str:
     )
 
 
-def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str:
-    """One map over the picture, and beside it how the probability of its class falls."""
-    title, about = title_of(found, name)
+def card(titles: tuple[str, str], checked: Checked, name: str, square: Image.Image, other: str = "") -> str:
+    """One map over the picture, and beside it how the probability of its class falls.
+
+    Args:
+        titles: what ``title_of`` returns.
+        checked: whose map.
+        name: the map's.
+        square: the picture.
+        other: what the map's own network is called, where it is another than the visitor's.
+    """
+    title, about = titles
     a = checked.maps[name]
     values = a * a.size
     picture = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
@@ -102,10 +119,10 @@ def card(found: Others, checked: Checked, name: str, square: Image.Image) -> str
         f"<span>random: {panels.per_cent(random[at])})</span>"
     )
     whose = ""
-    if name == CAM:
+    if other:
         error = "" if checked.test_error is None else f" (test error {100 * checked.test_error:.1f} %)"
         whose = (
-            f'<p class="whose">Another network, VGG-GAP{error}: its answer is <b>{words.label(checked.answer)}</b>, '
+            f'<p class="whose">Another network, {other}{error}: its answer is <b>{words.label(checked.answer)}</b>, '
             f"{panels.per_cent(checked.probability)}; map and lines are its own.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
@@ -159,6 +176,12 @@ def table(found: Others) -> str:
     if found.gap:
         rows.append(row(f"CAM, of VGG-GAP's {words.label(found.gap.answer)}", found.gap.falls[CAM], "apart"))
         rows += [row("CAM, moved", found.gap.moved[CAM], "moved"), row("random pixels, VGG-GAP", found.gap.random)]
+    if found.pan:
+        for number, (name, fall) in enumerate(found.pan.falls.items()):
+            title = f"progressive {name}, of VGG-PAN's {words.label(found.pan.answer)}"
+            rows.append(row(title, fall, "" if number else "apart"))
+            rows.append(row(f"progressive {name}, moved", found.pan.moved[name], "moved"))
+        rows.append(row("random pixels, VGG-PAN", found.pan.random))
     caption = f"Probability of {words.label(checked.answer)} in %, by the share of pixels blurred"
     return (
         f'<table><caption>{caption}</caption><thead><tr><th scope="col">pixels of</th>{head}</tr></thead>'
@@ -176,9 +199,9 @@ def add_endpoint(site: Site) -> None:
     image, switch = picture_input(visible=False), hidden_switch(site)
 
     def explain_picture(image: str | bytes, checkpoint: str, compatibility: str):
-        """Computes saliency, Grad-CAM and CAM beside the trained attention, for the network's answer.
+        """Computes saliency, Grad-CAM, CAM and progressive attention beside the trained attention.
 
-        For each map it blurs the pixels that are highest, and measures the probability of that class again.
+        For each map it blurs the pixels that are highest, and measures the probability of the network's answer again.
 
         Args:
             image: the picture; its centred square is used.
@@ -190,7 +213,8 @@ def add_endpoint(site: Site) -> None:
             maps, by name (each level, saliency, grad_cam), with grid, map (sums to 1, or is 0 everywhere), fall (the
             class's probability after each share), moved (the same for the map moved elsewhere, the mean of all draws)
             and steeper (how many of these moves cost less); random, the same for random pixels; cam, the network,
-            class, probability, maps and random of a VGG-GAP, or null; note, why there is no CAM.
+            class, probability, maps and random of a VGG-GAP, or null; pan, the same of a VGG-PAN (progressive
+            attention), or null; note, what is left out and why.
         """
         return explain_otherwise(site.networks, read_sent(image), checkpoint, compatibility).to_json()
 

@@ -12,7 +12,7 @@ import torch
 from app.networks import Networks
 from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
 from app.tabs.others import draw
-from model import LEVELS, VGGGAP, CheckpointError, Info, posthoc
+from model import LEVELS, VGGGAP, VGGPAN, CheckpointError, Info, map_kinds, posthoc
 from model.presets import crop_square, network_input, to_pixels
 from tests.app.serving import CIFAR10, FAMILY, make_checkpoints
 from tests.app.test_api import (
@@ -20,7 +20,7 @@ from tests.app.test_api import (
 )
 from tests.conftest import REPO
 
-GAP = "vgg-gap-cifar10-s"
+GAP, PAN = "vgg-gap-cifar10-s", "vgg-pan-cifar10-s"
 
 
 def add_gap(folder, dataset="cifar10", class_names=CIFAR10, name=GAP):
@@ -33,9 +33,21 @@ def add_gap(folder, dataset="cifar10", class_names=CIFAR10, name=GAP):
     return folder
 
 
+def add_pan(folder):
+    """A random VGG-PAN beside other checkpoints, whose maps have peaks."""
+    torch.manual_seed(5)
+    net = VGGPAN(width=0.25)
+    with torch.no_grad():
+        net.score["conv10"].u.weight.mul_(9)
+        net.score["conv13"].u.weight.mul_(30)
+        net.classifier.weight.mul_(300)
+    net.save_pretrained(folder / PAN, Info(CIFAR10, (0.5, 0.45, 0.4), (0.2, 0.25, 0.3), "cifar10"))
+    return folder
+
+
 @pytest.fixture(scope="module")
 def with_gap(tmp_path_factory):
-    return Networks.load(add_gap(make_checkpoints(tmp_path_factory.mktemp("with_gap"))))
+    return Networks.load(add_pan(add_gap(make_checkpoints(tmp_path_factory.mktemp("with_gap")))))
 
 
 @pytest.fixture(scope="module")
@@ -84,23 +96,36 @@ def test_numbers_are_posthocs(with_gap, picture, compatibility):
 
 
 def test_cam_is_vgg_gaps_own(with_gap, found, picture):
-    name, net = with_gap.gap["cifar10"]
-    assert name == found.gap.name == GAP
+    net = with_gap.beside["cifar10", map_kinds.CAM]
+    assert net.name == found.gap.name == GAP
     pixels, classes = asked(net, picture)
     assert_falls(found.gap, net, picture, {CAM: posthoc.cam(net, pixels, classes)})
     assert found.gap.answer != found.attending.answer  # or a test could not tell whose class was asked for
 
 
+def test_progressive_attention_is_vgg_pans_own(with_gap, found, picture):
+    net = with_gap.beside["cifar10", map_kinds.PROGRESSIVE]
+    assert net.name == found.pan.name == PAN
+    with torch.no_grad():
+        maps = net(network_input(net, asked(net, picture)[0] / 255))[1]
+    assert_falls(found.pan, net, picture, maps)
+    assert found.to_json()["pan"]["maps"].keys() == {"conv10", "conv13"} and found.note == ""
+
+
 def test_vgg_gap_is_not_on_the_switch(with_gap, networks):
     assert list(with_gap.families) == [FAMILY] and with_gap.compatibilities(FAMILY) == ["dp", "pc"]
-    assert with_gap.places == networks.places and not networks.gap
+    assert with_gap.places == networks.places and not networks.beside
 
 
 def test_no_cam_from_another_data_set(tmp_path, picture):
     networks = Networks.load(add_gap(make_checkpoints(tmp_path, ("dp",)), "svhn"))
     found = explain_otherwise(networks, picture, FAMILY, "dp")
     assert found.gap is None and found.to_json()["cam"] is None
-    assert found.note == "CAM is left out: it needs a VGG-GAP trained on CIFAR-10, and none is served here."
+    assert found.pan is None and found.to_json()["pan"] is None
+    assert found.note == (
+        "CAM is left out: it needs a VGG-GAP trained on CIFAR-10, and none is served here. "
+        "Progressive attention is left out: it needs a VGG-PAN trained on CIFAR-10, and none is served here."
+    )
     assert found.note in draw(found)
 
 
@@ -128,20 +153,22 @@ def test_html_has_every_number(found):
     rows = re.findall(r'<tr class="\w*"><th scope="row">(.*?)</th>(.*?)</tr>', html)
     shown = [[float(n) for n in re.findall(r"<td>([\d.]+)</td>", cells)] for _, cells in rows]
     lines = []
-    for checked in (found.attending, found.gap):
+    for checked in (found.attending, found.gap, found.pan):
         lines += [line for name in checked.maps for line in (checked.falls[name], checked.moved[name])]
         lines.append(checked.random)
     assert np.allclose(shown, 100 * np.array(lines), atol=0.051)
     assert [name for name, _ in rows][:11:2] == [*LEVELS, "Saliency", "Grad-CAM", "random pixels"]
     assert [name for name, _ in rows][1:10:2] == [f"{name}, moved" for name, _ in rows[:10:2]]
     assert f"its answer is <b>{found.gap.answer}</b>" in html and "Another network, VGG-GAP" in html
+    assert f"its answer is <b>{found.pan.answer}</b>" in html and "Another network, VGG-PAN" in html
     assert "mean of 10 draws" in html and "mean of 10 moves" in html and "because" not in html
 
 
 def test_charts_are_drawn_from_their_numbers_and_told_in_words(found):
     charts = re.findall(r'<svg class="chart" .*?</svg>', draw(found), re.S)
     shown = [(name, found.attending) for name in found.attending.falls] + [(CAM, found.gap)]
-    assert len(charts) == 6
+    shown += [(name, found.pan) for name in found.pan.falls]
+    assert len(charts) == 8
     for chart, (name, checked) in zip(charts, shown, strict=True):
         fall, moved = checked.falls[name], checked.moved[name]
         for kind, values in (("map", fall), ("moved", moved), ("random", checked.random)):
@@ -161,7 +188,7 @@ def made_up(falls, moved, maps=None) -> Others:
     maps = maps or dict.fromkeys(falls, np.full((4, 4), 1 / 16))
     steeper = dict.fromkeys(falls, 7)
     checked = Checked("net", "<b>cat", maps, (0.0, 0.2), falls, moved, steeper, (0.9, 0.6))
-    return Others(FAMILY, "dp", "cifar10", checked, None, Image.new("RGB", (640, 640)), "conv13", {}, 0.1)
+    return Others(FAMILY, "dp", "cifar10", checked, None, None, Image.new("RGB", (640, 640)), "conv13", {}, 0.1)
 
 
 FALLS = {"conv7": (0.9, 0.3), SALIENCY: (0.9, 0.7), GRAD_CAM: (0.9, 0.5)}
@@ -192,7 +219,11 @@ def test_api(client, networks, picture, picture_file):  # noqa: F811
 
     answer = client.predict(image=handle_file(picture_file), checkpoint=FAMILY, compatibility="pc", api_name="/others")
     expected = json.loads(json.dumps(explain_otherwise(networks, picture, FAMILY, "pc").to_json()))
-    assert answer.keys() == expected.keys() and answer["cam"] is None and answer["note"] == expected["note"]
+    assert (
+        answer.keys() == expected.keys()
+        and answer["cam"] is answer["pan"] is None
+        and answer["note"] == expected["note"]
+    )
     for key in ("network", "class", "shares", "draws", "checkpoint", "compatibility"):
         assert answer[key] == expected[key]
     assert answer["random"] == pytest.approx(expected["random"], abs=1e-4)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from model import LEVELS
 from tests.app.serving import FAMILY, Server, make_checkpoints
-from tests.app.test_others import add_gap
+from tests.app.test_others import add_gap, add_pan
 from tests.browser.test_explain import COLOURS, LOOKS, contrast
 from tests.browser.test_tabs import api, open_tab
 from tests.conftest import REPO
@@ -24,12 +24,12 @@ GRAPHICS = """element => {
 
 @pytest.fixture(scope="module")
 def page_url(tmp_path_factory):
-    """The page with a VGG-GAP among its checkpoints."""
+    """The page with a VGG-GAP and a VGG-PAN among its checkpoints."""
     if os.environ.get("PAGE_URL"):
         yield os.environ["PAGE_URL"].rstrip("/")
         return
     folder = tmp_path_factory.mktemp("others")
-    checkpoints = add_gap(make_checkpoints(folder / "checkpoints"))
+    checkpoints = add_pan(add_gap(make_checkpoints(folder / "checkpoints")))
     command = [sys.executable, "-m", "app", "--checkpoints", str(checkpoints), "--device", "cpu"]
     running = Server(command, folder, cwd=REPO)
     yield running.url
@@ -66,8 +66,16 @@ def assert_shows(page: Page, said: dict) -> None:
         lines += [cam["fall"], cam["moved"], said["cam"]["random"]]
         names += [f"CAM, of VGG-GAP's {said['cam']['class']}", "CAM, moved", "random pixels, VGG-GAP"]
         answers.append(said["cam"]["class"])
-        assert f"its answer is {said['cam']['class']}" in page.locator(".others .whose").inner_text()
-    else:
+        assert f"its answer is {said['cam']['class']}" in page.locator(".others .whose").first.inner_text()
+    if said["pan"]:
+        for name, item in said["pan"]["maps"].items():
+            lines += [item["fall"], item["moved"]]
+            names += [f"progressive {name}, of VGG-PAN's {said['pan']['class']}", f"progressive {name}, moved"]
+            answers.append(said["pan"]["class"])
+        lines.append(said["pan"]["random"])
+        names.append("random pixels, VGG-PAN")
+        assert f"its answer is {said['pan']['class']}" in page.locator(".others .whose").last.inner_text()
+    if said["note"]:
         assert page.locator(".others .absent").inner_text() == said["note"]
     shown = rows(page)
     assert [row[0] for row in shown] == names
