@@ -46,6 +46,7 @@ load: $(all) browser ## measure how many answers a second programs get, and whet
 figures: $(all) browser ## draw the figures of the README again
 	$(python) -m tools.screenshots
 	$(python) -m tools.questions
+	$(python) -m tools.progressive
 
 container: ## build the image (docker, or podman where no docker runs)
 	@if docker info >/dev/null 2>&1; then engine=docker; else engine=podman; fi; \

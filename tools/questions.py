@@ -14,6 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image
 
 from model.ask import Asked, ask
@@ -50,9 +51,14 @@ def draw(answers: dict[str, dict[str, Asked]], scheme: str) -> bytes:
                 said = f"answer: {answer}, {100 * asked.asked.probabilities[answer]:.0f} %"
                 show(axes, asked.asked.overlays()[LEVEL], f"“Where is the {question}?”", said)
                 number_cells(axes, asked)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=120, transparent=True)
-        plt.close(figure)
+        return to_webp(figure)
+
+
+def to_webp(figure: Figure) -> bytes:
+    """A figure on a transparent ground; closes it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120, transparent=True)
+    plt.close(figure)
     with Image.open(buffer) as picture, io.BytesIO() as webp:
         picture.save(webp, "WEBP", quality=90, method=6)
         return webp.getvalue()
