@@ -22,7 +22,7 @@ NUMBER = """(...values) => {
   values[values.length - 2] = window.questions;
   return values;
 }"""
-FRAMES = 4  # of cameras that are answered at the same time
+FRAMES = 8  # of cameras that are answered at the same time
 KEPT = 3  # earlier answers a tab, some megabytes each
 
 
@@ -143,6 +143,8 @@ def follow(
 ) -> None:
     """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest question wins.
 
+    Of a camera's frames every answer is shown, unless a newer one is already there.
+
     Args:
         parts: the inputs, components whose class has a ``change`` event; Gradio's own base class has none.
         shown: what the tab shows, as ``show`` left it.
@@ -153,22 +155,34 @@ def follow(
         changes: those of ``parts`` whose change counts; by default all.
         camera: one of ``parts``, made by ``live_camera``; each of its frames counts too.
     """
-    number, newest = gr.Number(0, visible=False), gr.State([0])  # one list a visitor, changed in place
+    number = gr.Number(0, visible=False)
+    newest = gr.State({"asked": 0, "shown": 0})  # one dict a visitor, changed in place
+    nothing = [gr.skip()] * len(outputs)
 
     def draw(*values):
         *values, number, newest = values
-        newest[0] = max(newest[0], number)
-        result = show(*values) if number == newest[0] else None
+        newest["asked"] = max(newest["asked"], number)
+        result = show(*values) if number == newest["asked"] else nothing
         # always_last does not hold for two changes at once: both are asked, and the older may be answered last
-        return result if number == newest[0] else [gr.skip()] * len(outputs)
+        return show_newest(result, number, newest) if number == newest["asked"] else nothing
 
     def draw_frame(*values):
+        *values, number, newest = values
         looks = values[parts.index(camera)]
-        return draw(*values) if looks else [gr.skip()] * len(outputs)  # stopped: what it kept follows
+        # if the camera was stopped, a question about what it kept follows
+        return show_newest(show(*values), number, newest) if looks else nothing
+
+    def show_newest(result: list, number: int, newest: dict[str, int]) -> list:
+        if number < newest["shown"]:
+            return nothing
+        newest["shown"] = number
+        return result
 
     asked: dict[str, Any] = {"inputs": [*parts, shown, number, newest], "outputs": outputs, "js": NUMBER}
-    asked |= {"api_visibility": "private", "trigger_mode": "always_last"}
+    asked |= {"api_visibility": "private"}
     events = [part.change for part in changes or parts if part is not camera]
-    gr.on(events, draw, **asked, show_progress="full" if slow else "minimal", show_progress_on=progress)
+    progress_kind = "full" if slow else "minimal"
+    gr.on(events, draw, **asked, trigger_mode="always_last", show_progress=progress_kind, show_progress_on=progress)
     if camera is not None:
-        camera.change(draw_frame, **asked, show_progress="hidden", concurrency_limit=FRAMES)
+        limits = {"trigger_mode": "multiple", "concurrency_limit": FRAMES}
+        camera.change(draw_frame, **asked, **limits, show_progress="hidden")

@@ -41,7 +41,7 @@ class Frame:
 def live_camera() -> gr.HTML:
     """A button that starts a camera, and the camera. While it looks, its value is the newest frame, else None.
 
-    There is at most one frame under way: the next is taken when ``answered`` says that the last one's answer is there.
+    At most two frames are under way: another is taken when ``answered`` says that an answer is there.
     """
     return gr.HTML(None, html_template=MARKUP, js_on_load=CAMERA, elem_classes="live", answered=0)
 
