@@ -11,6 +11,7 @@ from app.images import PictureError
 from app.networks import Networks
 from model.ask import Asked, ClassAsked, Scene, ask_scene, ask_scene_every_class, read_scene
 from model.composed import Grid
+from model.explanation import SIDE
 from model.networks.attending import AttendingNetwork
 
 MOST = 4  # pictures of a scene on the page
@@ -58,6 +59,7 @@ def look(
     compatibility: str,
     side: int = 0,
     grid: Grid | None = None,
+    canvas: int = SIDE,
 ) -> Look:
     """Reads a scene, and asks it for every class.
 
@@ -67,6 +69,7 @@ def look(
         checkpoint, compatibility: the network that looks, as ``Networks.find`` takes them.
         side: in pixels, at which the network reads each picture; 0 is its own.
         grid: rows and columns; by default a row of two or three, a square of four.
+        canvas: the longer side in pixels of what maps are drawn on.
 
     Raises:
         CheckpointError: there are no such weights, or the side is out of range.
@@ -75,7 +78,7 @@ def look(
     net = networks.network(checkpoint, compatibility)
     with networks.precision(net):
         try:
-            scene = read_scene(net, pictures, networks.side_of(net, side), grid)
+            scene = read_scene(net, pictures, networks.side_of(net, side), grid, canvas)
         except ValueError as e:
             raise PictureError(sentence(e)) from None
         return Look(scene, tuple(ask_scene_every_class(net, scene)) if takes_names(net) else (), net.uses_global)

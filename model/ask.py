@@ -189,11 +189,18 @@ def ask_every_class(
     return ask_scene_every_class(net, read_scene(net, scene, side, grid))
 
 
-def read_scene(net: Network, scene: Picture | Sequence[Picture], side: int = 0, grid: Grid | None = None) -> Scene:
-    """Reads a scene once, for any number of questions; for the arguments and errors see ``ask``."""
+def read_scene(
+    net: Network, scene: Picture | Sequence[Picture], side: int = 0, grid: Grid | None = None, canvas: int = SIDE
+) -> Scene:
+    """Reads a scene once, for any number of questions.
+
+    Args:
+        net, scene, side, grid: as ``ask`` takes them, and its errors.
+        canvas: the longer side in pixels of what maps are drawn on.
+    """
     net = attending_network(net)
     side = side_of(net, side)
-    pixels, square, grid = compose_scene(scene, side, grid)
+    pixels, square, grid = compose_scene(scene, side, grid, canvas)
     began = time.perf_counter()
     with torch.inference_mode():
         local_features, g = net.features(network_input(net, pixels))
@@ -243,8 +250,10 @@ def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAske
     return found
 
 
-def compose_scene(scene: Picture | Sequence[Picture], side: int, grid: Grid | None) -> tuple[Tensor, Image.Image, Grid]:
-    """Makes the scene that the network reads, uint8 [1, 3, H, W]; a larger one to draw on; and its rows and columns.
+def compose_scene(
+    scene: Picture | Sequence[Picture], side: int, grid: Grid | None, canvas: int
+) -> tuple[Tensor, Image.Image, Grid]:
+    """Makes the scene that the network reads, uint8 [1, 3, H, W]; one to draw on; and its rows and columns.
 
     Raises:
         BadPicture: a file holds no usable picture.
@@ -258,7 +267,7 @@ def compose_scene(scene: Picture | Sequence[Picture], side: int, grid: Grid | No
         )
     pictures = [rgb(part) for part in parts]
     pixels = compose(torch.stack([square_pixels(picture, side) for picture in pictures])[None], grid)
-    drawn = SIDE // max(grid)
+    drawn = canvas // max(grid)
     square = Image.new("RGB", (drawn * grid[1], drawn * grid[0]))
     for i, picture in enumerate(pictures):
         row, column = divmod(i, grid[1])

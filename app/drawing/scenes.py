@@ -199,8 +199,8 @@ def place(grid: Grid, i: int) -> str:
 
 
 def smaller(square: Image.Image, longest: int) -> Image.Image:
-    """The picture with its longer side at ``longest`` pixels."""
-    factor = longest / max(square.size)
+    """The picture with its longer side at no more than ``longest`` pixels."""
+    factor = min(1.0, longest / max(square.size))
     return square.resize((round(factor * square.width), round(factor * square.height)))
 
 

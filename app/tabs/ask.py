@@ -20,6 +20,7 @@ from app.live import Frame, acknowledge, answer_frame, keep_last, live_camera
 from app.server.gpu import on_gpu
 from app.server.gradio_patches import as_text
 from app.site import Site
+from model.explanation import SIDE as CANVAS
 
 START = "Click one to four pictures to compose a scene. The answer appears here."
 CLICKED = Path(__file__).with_name("ask.js").read_text("utf-8")
@@ -52,7 +53,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         with gr.Column(scale=1, min_width=320, elem_id="asked"):
             classes, answer = gr.HTML(elem_id="classes"), gr.HTML(panels.message(START), elem_id="answered")
 
-    ask_networks = on_gpu(lambda *values: answer_to(site, *values))
+    ask_networks = on_gpu(lambda canvas, *values: answer_to(site, *values, canvas=canvas))
 
     def show(sent, clicked, checkpoint, compatibility, side, layout, *values) -> list:
         *files, before = values
@@ -74,7 +75,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         look_before = next((answer.look for answer in answers if answer.of == of), None)
 
         def put(*values):
-            return ask_networks(look_before, [*used], *values)
+            return ask_networks(CANVAS, look_before, [*used], *values)
 
         after = ask_once(before, used, [of, question], put, START)
         assert after is not None  # every picture is there
@@ -97,7 +98,8 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
         def put(frame: Frame) -> Answer:
             asker = [read_picture(files[ASKS])] if question[1] == ASKS else []
-            return ask_networks(None, [SCENE, ASKS][: 1 + len(asker)], frame.picture, *asker, of, question)
+            own = frame.picture, *asker
+            return ask_networks(frame.picture.width, None, [SCENE, ASKS][: len(own)], *own, of, question)
 
         frame, result, said = answer_frame(sent, put)
         if frame is None or said:
@@ -165,7 +167,7 @@ def fit_question(question: tuple[str, str], scene: tuple[str, ...], net) -> tupl
     return "picture", name if name in scene else scene[0]
 
 
-def answer_to(site: Site, look_before: Look | None, keys: list[str], *values) -> Answer:
+def answer_to(site: Site, look_before: Look | None, keys: list[str], *values, canvas: int = CANVAS) -> Answer:
     """The answer to a question. Of a new scene, what all its questions share is computed first.
 
     Args:
@@ -173,6 +175,7 @@ def answer_to(site: Site, look_before: Look | None, keys: list[str], *values) ->
         look_before: what all questions share, where the scene was asked before; else None.
         keys: the names of the visitor's own pictures.
         values: these pictures, the scene (see ``Answer.of``), and the question.
+        canvas: the longer side in pixels of what maps are drawn on.
     """
     *pictures, of, (kind, name) = values
     own = dict(zip(keys, pictures, strict=True))
@@ -180,7 +183,7 @@ def answer_to(site: Site, look_before: Look | None, keys: list[str], *values) ->
     seen = look_before
     if seen is None:
         pictures = [picture_of(site, key, own) for key in scene]
-        seen = look(site.networks, pictures, checkpoint, compatibility, side, grid)
+        seen = look(site.networks, pictures, checkpoint, compatibility, side, grid, canvas)
     question = name if kind == "class" else picture_of(site, name, own)
     return Answer(ask(site.networks, seen.scene, question, checkpoint, compatibility), seen, of)
 
