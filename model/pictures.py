@@ -61,6 +61,8 @@ def read_picture(
             return decode(stream, enough, turn, guess_range)
     except BadPicture:
         raise
+    except repairs.UnknownKind:
+        raise BadPicture("damaged, or of a kind that cannot be read", "foreign") from None
     except UnidentifiedImageError:
         raise BadPicture("not a picture that can be read", "foreign") from None
     except Image.DecompressionBombError:
@@ -125,7 +127,11 @@ def to_rgb(image: Image.Image, said: int = 0) -> Image.Image:
         said: the value of white that the file gives, where values are of 16 bits; 0 where it gives none.
     """
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(to_8_bit(np.asarray(image), said)).convert("RGB")
+        values, clear = np.asarray(image), image.info.get("transparency")
+        grey = Image.fromarray(to_8_bit(values, said))
+        if isinstance(clear, int):
+            grey.paste(255, mask=Image.fromarray(values == clear))
+        return grey.convert("RGB")
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")

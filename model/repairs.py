@@ -12,7 +12,7 @@ import zlib
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageChops, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageChops, PngImagePlugin
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -28,9 +28,14 @@ PAGES = 64  # of a TIFF that are looked at
 END_OF_JPEG = b"\xff\xd9"
 NOISE = [bytes(range(1, 255)), bytes(range(254, 0, -1))]
 RESTARTS = [b"\xff" + bytes([mark]) for mark in range(0xD0, 0xD8)]  # marks between the pixels of a JPEG
-REDUCED, OLD_KIND, SUB_PAGES, INVERTED, BITS, EXTRA = 254, 255, 330, 262, 258, 338  # tags of a TIFF
+REDUCED, OLD_KIND, SUB_PAGES, INVERTED, BITS, EXTRA, PLANES = 254, 255, 330, 262, 258, 338, 284  # tags of a TIFF
 RAW = {33421, 33422, 50706}  # a mosaic of colours, its pattern, the version of a DNG
+SIGNED = ("JPEG", "GIF", "TIFF", "WEBP")  # whose first bytes are in no other file
 OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "little" else "16L"}
+
+
+class UnknownKind(OSError):
+    """A file that begins as a picture does, and of which the decoder makes nothing."""
 
 
 def without_extras(file: BinaryIO) -> tuple[BinaryIO, int]:
@@ -90,14 +95,22 @@ def is_preview(image: TiffImageFile) -> bool:
 
 
 def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFile:
-    """Opens a file at its first frame; a TIFF that begins with a preview, at its largest page."""
+    """Opens a file at its first frame; a TIFF that begins with a preview, at its largest page.
+
+    Raises:
+        UnknownKind: its head is damaged, or the decoder does not have its kind.
+        UnidentifiedImageError: it does not begin as a picture does.
+    """
     file.seek(0)
     try:
         image = Image.open(file, formats=formats)
-    except UnidentifiedImageError:
+    except OSError as error:
         file.seek(0)
-        if file.read(len(PNG)) == PNG:  # which says that it is one
+        head = file.read(16)
+        if head.startswith(PNG):  # of which it has every kind
             raise ValueError("a damaged PNG") from None
+        if any(Image.OPEN[kind][1](head) for kind in SIGNED) or str(error).startswith("Unsupported"):
+            raise UnknownKind from None
         raise
     if isinstance(image, TiffImageFile) and is_preview(image):
         areas = []
@@ -106,7 +119,20 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
                 image.seek(page)
                 areas.append(image.width * image.height)
         image.seek(areas.index(max(areas)))
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(PLANES) == 2 and 16 in image.tag_v2.get(BITS, ()):
+        take_both_bytes(image)
     return image
+
+
+def take_both_bytes(image: TiffImageFile) -> None:
+    """Decodes bands of 16 bits that lie apart as such: of those that are not packed Pillow takes bytes for values."""
+    order = "16B" if image.tag_v2.prefix == b"MM" else "16L"
+    image.tile = [
+        tile._replace(args=(image.mode if image.mode.startswith("I;") else f"{tile.args[0]};{order}", *tile.args[1:]))
+        if tile.codec_name == "raw"
+        else tile
+        for tile in image.tile
+    ]
 
 
 def lacks_pixels(image: ImageFile, file: BinaryIO, large: int) -> bool:
@@ -239,6 +265,8 @@ def load(image: ImageFile, file: BinaryIO, said: int, enough: int | None) -> Ima
             raise
         return complete_jpeg(file, enough)
     if image.mode in ("RGB", "RGBA") and wide in OTHER_BYTE:
+        if isinstance(clear := image.info.get("transparency"), tuple):
+            image.info["transparency"] = tuple(value >> 8 for value in clear)  # as the pixels are now
         return stretch(image, file, said)
     return drop_empty_alpha(image)
 

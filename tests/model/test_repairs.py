@@ -39,16 +39,21 @@ def with_chunk(content: bytes, extra: bytes) -> bytes:
     return content[:33] + extra + content[33:]
 
 
-def tiff(pages: list[dict[int, int]], data: bytes, order: str = "<") -> bytes:
-    """An uncompressed TIFF of one or more pages of the same data, from their tags."""
+def tiff(pages: list[dict[int, int | tuple[int, ...]]], data: bytes, order: str = "<") -> bytes:
+    """An uncompressed TIFF of one or more pages of the same data, from their tags; a tuple is a tag of many values."""
     content, link = bytearray((b"II*\0" if order == "<" else b"MM\0*") + bytes(4)), 4
     content += data
     for tags in pages:
         tags = {259: 1, 262: 1, 273: 8, 277: 1, 278: tags[257], 279: len(data)} | tags
+        counts, places = {}, {}
+        for tag, values in tags.items():
+            if isinstance(values, tuple):
+                counts[tag], places[tag] = len(values), len(content)
+                content += struct.pack(f"{order}{len(values)}I", *values)
         struct.pack_into(f"{order}I", content, link, len(content))
         content += struct.pack(f"{order}H", len(tags))
-        for tag, value in sorted(tags.items()):
-            content += struct.pack(f"{order}HHII", tag, 4, 1, value)
+        for tag, value in sorted((tags | places).items()):
+            content += struct.pack(f"{order}HHII", tag, 4, counts.get(tag, 1), value)
         link = len(content)
         content += bytes(4)
     return bytes(content)
@@ -56,6 +61,12 @@ def tiff(pages: list[dict[int, int]], data: bytes, order: str = "<") -> bytes:
 
 def page(width: int = 100, height: int = 60, bits: int = 16, **tags: int) -> dict[int, int]:
     return {256: width, 257: height, 258: bits} | {int(tag[1:]): value for tag, value in tags.items()}
+
+
+def bands_apart() -> dict[int, int | tuple[int, ...]]:
+    """A page of three bands of 16 bits, one after another."""
+    starts = {273: (8, 12_008, 24_008), 279: (12_000,) * 3}
+    return page(_262=2, _277=3, _284=2) | {258: (16,) * 3} | starts
 
 
 def bitmap(pixels: np.ndarray) -> bytes:
@@ -173,6 +184,9 @@ def test_a_bitmap_whose_alpha_nobody_filled_in(picture):
         (png(colours * 16), SHOWN),
         (tiff([page()], ramp.tobytes()), SHOWN),
         (tiff([page()], ramp.astype(">u2").tobytes(), ">"), SHOWN),
+        (tiff([page(_284=2)], ramp.tobytes()), SHOWN),
+        (tiff([bands_apart()], colours.transpose(2, 0, 1).tobytes()), SHOWN),
+        (tiff([bands_apart()], colours.transpose(2, 0, 1).astype(">u2").tobytes(), ">"), SHOWN),
         (tiff([page(_262=0)], (4095 - ramp).tobytes()), SHOWN),
         (tiff([page(_262=0)], (65535 - ramp * 16).tobytes()), SHOWN),
         (b"P5 100 60 4095\n" + ramp.astype(">u2").tobytes(), SHOWN),
@@ -185,6 +199,14 @@ def test_a_bitmap_whose_alpha_nobody_filled_in(picture):
 )
 def test_values_of_few_bits_have_their_full_range(content, shown):
     assert np.abs(grey(content) - shown).max() <= 1
+
+
+def test_a_colour_of_16_bits_that_means_transparent():
+    for values, kind in (ramp, ">H"), (np.dstack([ramp] * 3) << 4, ">HHH"):
+        clear = values[0, 40].reshape(-1).tolist()
+        read = grey(png(values, chunk(b"tRNS", struct.pack(kind, *clear))))
+        assert np.unique(read[:, 40]).tolist() == [255]
+        assert np.abs(np.delete(read - SHOWN, 40, axis=1)).max() <= 1
 
 
 def test_a_tiff_that_says_12_bits_is_scaled_by_them():
@@ -228,6 +250,20 @@ def test_a_text_bomb_is_refused_or_read_without_inflating_it():
     packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1000)) + packer.flush()
     extra = chunk(b"zTXt", b"Raw profile type exif\0\0" + packed) * 70
     assert read_picture(with_chunk(png_bomb(30, 20), extra)).size == (30, 20)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "JPEG", "TIFF", "WEBP"])
+def test_a_picture_that_is_cut_off_in_its_head_is_called_damaged(picture, kind):
+    content = encoded(picture, kind, **({"compression": "tiff_lzw"} if kind == "TIFF" else {}))
+    with pytest.raises(BadPicture, match="damaged"):
+        read_picture(content[:20])
+
+
+def test_a_whole_picture_of_a_kind_that_the_decoder_lacks_is_not_simply_called_damaged():
+    other_masks = bitmap(np.zeros((60, 100, 4), np.uint8)).replace(b"\0\0\xff\0", b"\0\0\x0f\0")
+    for content in tiff([page(bits=10)], ramp.tobytes()), other_masks:
+        with pytest.raises(BadPicture, match="damaged, or of a kind that cannot be read"):
+            read_picture(content)
 
 
 def test_a_tiff_without_some_of_its_rows_is_damaged():
