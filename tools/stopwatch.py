@@ -22,12 +22,12 @@ ROUNDS = 7
 MAPS, ASKED = "#maps img", ".asked .large .moved img"  # of Explain, and of Ask
 DRAWN = """([maps, count, old]) => {
   const now = [...document.querySelectorAll(maps)];
-  return now.length === count && now.every(i => i.complete && !old.includes(i.src));
+  return now.length === count && now.every(i => i.complete) && now.some(i => !old.includes(i.src));
 }"""
 
 
 def measure_wait(page: Page, act: Callable[[], None], maps: str = MAPS) -> float:
-    """Milliseconds from an action until all the maps are other pictures, loaded."""
+    """Milliseconds from an action until the maps are loaded and not the same as before."""
     old = [image.evaluate("image => image.src") for image in page.locator(maps).all()]
     began = time.perf_counter()
     act()
