@@ -31,6 +31,7 @@ from torch import Tensor
 from model.atomic import write_atomically
 from model.explain import attending_network, explain_pixels, side_of
 from model.explanation import SIDE, Explanation
+from model.leftovers import files_in
 from model.machine import granted_cores
 from model.network import Network
 from model.networks.attending import AttendingNetwork
@@ -40,6 +41,7 @@ from model.render import jpeg
 
 SHARD = 512  # pictures
 SETTINGS = "settings.json"
+UNREAD = {".heic", ".heif", ".hif", ".jxl", ".jp2", ".dng", ".cr2", ".cr3", ".nef", ".arw"}  # named as bad files
 PATIENCE = 60  # seconds that other processes wait for the first one's settings
 
 
@@ -65,15 +67,16 @@ class FolderError(ValueError):
 def list_pictures(paths: Iterable[Path]) -> list[Path]:
     """The given files, and all in the given folders, at any depth, whose names end as a picture's do; sorted.
 
+    What systems and programs leave behind is passed over, such as thumbnails and what is in a waste bin.
+
     Raises:
         FileNotFoundError: there is no such file or folder.
     """
-    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS}
+    endings = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS} | UNREAD
     found = set()
     for path in paths:
         if path.is_dir():
-            inside = (f for f in path.rglob("*") if f.suffix.lower() in endings and not f.name.startswith("."))
-            found.update(f for f in inside if f.is_file())
+            found.update(file for file in files_in(path) if file.suffix.lower() in endings)
         elif path.exists():
             found.add(path)
         else:

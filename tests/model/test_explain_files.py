@@ -139,3 +139,19 @@ def test_processes_share_the_files_and_make_what_one_makes(net, files, tmp_path)
 def test_what_is_named_must_be_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         list_pictures([tmp_path / "nowhere"])
+
+
+def test_what_systems_leave_behind_is_no_picture(tmp_path, files):
+    for name in ("@eaDir/0.jpg", "__MACOSX/in/._0.png", ".Trash-1000/files/0.png", "$RECYCLE.BIN/$R1.png", "._0.png"):
+        place = tmp_path / "in" / "deep" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"x")
+    assert list_pictures([tmp_path / "in"]) == files
+    assert list_pictures([place]) == [place]  # it was asked for by name
+
+
+def test_a_phones_pictures_are_not_passed_over_in_silence(net, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    found = explain_files.explain_files(net, list_pictures([tmp_path / "in"]), tmp_path / "out")
+    assert list(found.bad.values()) == ["not a picture that can be read"]

@@ -17,23 +17,19 @@ from pathlib import Path
 
 import torch
 
+from model.leftovers import files_in, is_left_behind
 from model.presets import crop_square
 from training.data.files import read_all, read_picture
 from training.data.splits import DataError, Split
 
 TEST_SHARE = 0.2
 PARTS = {
-    "train": {"train", "training", "trainset", "traindata", "trn"},
+    "train": {"train", "training", "trainset", "traindata", "trainval", "trn"},
     "test": {"test", "testing", "testset", "testdata", "tst"},
-    "validation": {"val", "valid", "validation", "validate", "valset", "dev", "development", "eval", "evaluation"},
+    "validation": {"val", "valid", "validation", "validate", "valset", "dev", "development", "eval", "evaluation"}
+    | {"holdout", "heldout"},
 }
 BESIDE = {"set", "sets", "split", "data", "dataset", "image", "images", "img", "imgs", "picture", "pictures", "seg"}
-NOTES = {  # what systems and programs leave among a person's files, besides what begins with a dot
-    *("__macosx", "@eadir", "@tmp", "@recycle", "@recently-snapshot", "@sharebin", "#recycle", "#snapshot"),
-    *("$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "resource.frk"),
-    *("thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r", "zbthumbnail.info"),
-    *("__pycache__", "cvs", "network trash folder", "temporary items"),
-}
 
 
 def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split, tuple[str, ...]]:
@@ -79,11 +75,6 @@ def compose_accents(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def is_left_behind(name: str) -> bool:
-    """Whether a system or a program made this file or folder beside those of a person; hidden ones too."""
-    return name.startswith(".") or name.casefold() in NOTES or "@syno" in name.casefold()
-
-
 def folders(path: Path) -> dict[str, list[Path]]:
     """The folders in ``path`` under each name, sorted, without those left behind; none where there is no ``path``."""
     found = {}
@@ -104,12 +95,14 @@ def find_parts(path: Path) -> dict[str, Path]:
     """The folders "train" and "test" of a data set, whatever they are called; none where it holds classes.
 
     Raises:
-        DataError: there is one without the other, or there are two of one.
+        DataError: there is one without the other, there are two of one, or all are parts and none is for training.
     """
     called: dict[str | None, list[Path]] = {}
     for name, places in folders(path).items():
         called.setdefault(part(name), []).extend(places)
     train, test, validation = ([place for place in called.get(kind, []) if folders(place)] for kind in PARTS)
+    if "train" not in called and None not in called and len(called) > 1:
+        raise DataError(f"{path} has folders called {' and '.join(sorted(folders(path)))} but none called train")
     if "train" not in called or (len(called.keys() - {None}) == 1 and not folders(path / "train")):
         return {}
     if not train:
@@ -133,10 +126,11 @@ def refuse_parts_as_classes(path: Path) -> None:
     inside = [set().union(*map(folders, places)) for places in folders(path).values()]
     same = sorted(set.intersection(*inside))
     if len(same) > 1:
-        raise DataError(
-            f"all of {', '.join(list(folders(path))[:3])} in {path} hold folders called {same[0]} and {same[1]}: those "
-            "seem to be the classes. Call the parts of the data set train and test, or join them into one"
-        )
+        some = list(folders(path))[:3]
+        advice = "those seem to be the classes. Call the parts of the data set train and test, or join them into one"
+        if all(map(part, same)):
+            advice = f"make folders called train and test that hold {' and '.join(some[:2])}, not the other way round"
+        raise DataError(f"all of {', '.join(some)} in {path} hold folders called {same[0]} and {same[1]}: {advice}")
 
 
 def class_names(path: Path) -> tuple[str, ...]:
@@ -158,8 +152,7 @@ def read_split(path: Path, names: tuple[str, ...], size: int) -> tuple[Split, li
     """All pictures under the class folders of ``path``, and their files, without those left behind."""
     files, labels, places = [], [], folders(path)
     for label, name in enumerate(names):
-        found = [f for place in places.get(name, []) for f in place.rglob("*") if f.is_file()]
-        found = [f for f in found if not any(map(is_left_behind, f.relative_to(path).parts))]
+        found = [file for place in places.get(name, []) for file in files_in(place)]
         files += sorted(found, key=lambda file: [compose_accents(part) for part in file.parts])
         labels += [label] * len(found)
     images, kept, bad = read_all(lambda i: crop_square(read_picture(files[i]), size), len(files), size, path.name)

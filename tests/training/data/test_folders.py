@@ -33,6 +33,7 @@ def fill_parts(root, *parts, classes=("cat", "dog")):
         ("trainSet", "testSet"),
         ("train2017", "test2017"),
         ("train-images", "test"),
+        ("trainval", "test"),
     ],
 )
 def test_other_names_for_the_parts(train, test, tmp_path):
@@ -46,7 +47,7 @@ def test_a_validation_split_beside_a_test_split_is_left_alone(tmp_path):
     assert len(load(f"folder:{tmp_path}").test) == 6
 
 
-@pytest.mark.parametrize("name", ["val", "valid", "Validation", "dev", "eval"])
+@pytest.mark.parametrize("name", ["val", "valid", "Validation", "dev", "eval", "holdout"])
 def test_without_a_test_split_the_validation_split_may_be_renamed(name, tmp_path):
     fill_parts(tmp_path, "Train", name)
     said = refusal(f"folder:{tmp_path}")
@@ -62,6 +63,17 @@ def test_parts_without_class_folders(tmp_path):
     for name in ("Train", "Test"):
         fill(tmp_path / name, 3)
     assert "must hold one folder of pictures for each class" in refusal(f"folder:{tmp_path}")
+
+
+def test_parts_none_of_which_is_for_training(tmp_path):
+    for name in ("test", "val"):
+        fill(tmp_path / name, 3)
+    assert "has folders called test and val but none called train" in refusal(f"folder:{tmp_path}")
+
+
+def test_parts_inside_the_classes(tmp_path):
+    fill_parts(tmp_path, "cat", "dog", classes=("train", "test"))
+    assert "make folders called train and test that hold cat and dog" in refusal(f"folder:{tmp_path}")
 
 
 @pytest.mark.parametrize("parts", [("fold1", "fold2"), ("Treino", "Prova"), ("A", "B", "C")])
@@ -95,7 +107,15 @@ def test_a_folder_around_the_data_set_is_named(tmp_path):
 def test_what_systems_leave_behind_is_no_class_and_no_picture(tmp_path):
     fill_parts(tmp_path, "", classes=("cat", "dog"))
     for place in (tmp_path, tmp_path / "cat", tmp_path / "dog"):
-        for name in ("@eaDir", "__MACOSX", ".AppleDouble", "$RECYCLE.BIN", "System Volume Information", "lost+found"):
+        for name in (
+            "@eaDir",
+            "__MACOSX",
+            ".AppleDouble",
+            "$RECYCLE.BIN",
+            "System Volume Information",
+            "LOST.DIR",
+            "FOUND.000",
+        ):
             fill(place / name, 2)
         for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._00.png"):
             (place / name).write_bytes(b"x")
