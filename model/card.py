@@ -13,6 +13,7 @@ from model.networks.attention import Equation
 
 PAPER = "https://arxiv.org/abs/1804.02391"
 DATASET_TYPE = re.compile("(?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.-]+")  # the Hub's rule
+NUMBER = re.compile(r"(?m)(: )(\d[\d_.]*e\d+|0o[0-7]+)$", re.IGNORECASE)  # in the YAML of the Hub, not in Python's
 RECIPE_FACTS = {
     "name": "recipe",
     "train_images": "training images",
@@ -106,7 +107,7 @@ def front_matter(name: str, config: Mapping) -> str:
         model_name=name if measured else None,
         eval_results=measured or None,
     )
-    return data.to_yaml().strip()
+    return NUMBER.sub(r"\1'\2'", data.to_yaml().strip())  # a data set may be called 1e3
 
 
 def plain(title: str) -> str:

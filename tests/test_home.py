@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 import model
+from app.server import temporary
 from model.home import at_home
 from training.run_folder import RunFolder
 
@@ -47,3 +48,9 @@ def test_in_python(home):
     assert (home / "net" / "config.json").is_file() and not Path("~").exists()
     assert model.Network.from_pretrained("~/net").info == net.info
     assert RunFolder("~/runs").path == home / "runs"
+
+
+def test_in_the_environment(home, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "~/uploads")
+    monkeypatch.setattr(temporary, "sweep_on", lambda *folders: None)
+    assert temporary.begin().parent == home / "uploads"

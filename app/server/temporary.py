@@ -32,7 +32,7 @@ def begin() -> Path:
 
     Call it before gradio is imported. The folder is removed when the interpreter ends.
     """
-    around = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+    around = Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).expanduser()
     around.mkdir(parents=True, exist_ok=True)
     own = Path(tempfile.mkdtemp(prefix=PREFIX, dir=around)).resolve()  # which only its owner may read
     os.environ["GRADIO_TEMP_DIR"] = str(own)

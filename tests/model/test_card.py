@@ -113,3 +113,10 @@ def test_the_usage_lines_of_a_shipped_checkpoint_run(tmp_path, monkeypatch, arch
 def test_the_usage_line_names_what_can_be_loaded(config):
     assert 'from_pretrained("user/net")' in card("user/net", config)
     assert 'from_pretrained("path/to/net")' in card("net", config)  # a run's folder may lie anywhere
+
+
+def test_a_name_that_the_hub_would_read_as_a_number_is_quoted(config):
+    for name in ("1e3", "0o17", "2.5E10"):
+        head = card("user/net", {**config, "dataset": f"folder:{name}", "results": {"error": 0.5}}).split("---")[1]
+        assert f"name: '{name}'" in head and f"type: '{name}'" in head
+        assert "value: 0.5" in head
