@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import Colormap, to_hex
 from PIL import Image
+
+from model.colours import Colormap, colormaps, to_hex
 
 COLOURS = colormaps["inferno"]  # its lightness rises all the way: it reads without colour too
 PALETTE = (COLOURS(np.arange(256))[:, :3] * 255).round().astype(np.uint8).tobytes()  # R, G, B of each shade

@@ -1,0 +1,16 @@
+"""What we take of matplotlib, whatever MPLBACKEND says: it may be a notebook's, or one that matplotlib had once."""
+
+import contextlib
+import os
+
+backend = os.environ.pop("MPLBACKEND", "")  # an unknown one would end the import
+import matplotlib  # noqa: E402
+from matplotlib import colormaps  # noqa: E402
+from matplotlib.colors import Colormap, to_hex  # noqa: E402
+
+if backend:
+    os.environ["MPLBACKEND"] = backend
+    with contextlib.suppress(ValueError):
+        matplotlib.rcParams["backend"] = backend
+
+__all__ = ["Colormap", "colormaps", "to_hex"]
