@@ -67,8 +67,8 @@ def serve(
     page = ui.build(Site(networks, data=data))
     if not debug:
         sys.tracebacklimit = 0  # gradio prints a trace for every refused request: a log is to say what, not where
-    shown = address.url(host, port).replace("//127.0.0.1:", "//localhost:")
-    typer.echo(f"Learn To Pay Attention, on {device}: {shown}")
+    page_url = address.url(host, port).replace("//127.0.0.1:", "//localhost:")
+    typer.echo(f"Learn To Pay Attention, on {device}: {page_url}")
     try:
         ui.launch(page, host, port)
     except OSError:
@@ -80,7 +80,7 @@ def is_closed(folder: Path) -> bool:
     return os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK)
 
 
-def load_networks(checkpoints: Path, wanted: str, warm: bool) -> tuple[str, Networks]:
+def load_networks(checkpoints: Path, choice: str, warm: bool) -> tuple[str, Networks]:
     """The device that computes, and the networks on it.
 
     By default the device is cuda where there is one. If it fails and nobody asked for it, the CPU takes its place, and
@@ -88,11 +88,11 @@ def load_networks(checkpoints: Path, wanted: str, warm: bool) -> tuple[str, Netw
 
     Args:
         checkpoints: a folder whose subfolders are checkpoints.
-        wanted: as torch names it; "" leaves the choice to this function.
+        choice: the device, as torch names it; "" leaves the choice to this function.
         warm: answer once with every network on a GPU before anybody is let in.
 
     Raises:
-        typer.Exit: the wanted device or the checkpoints cannot be used.
+        typer.Exit: that device or the checkpoints cannot be used.
     """
     import torch
 
@@ -100,7 +100,7 @@ def load_networks(checkpoints: Path, wanted: str, warm: bool) -> tuple[str, Netw
     from model import CheckpointError
     from model.machine import device_fault, first_line
 
-    device = wanted or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = choice or ("cuda" if torch.cuda.is_available() else "cpu")
     fault = device_fault(device)
     try:
         if not fault:
@@ -117,7 +117,7 @@ def load_networks(checkpoints: Path, wanted: str, warm: bool) -> tuple[str, Netw
         fault = "its memory does not hold the checkpoints"
     except RuntimeError as e:
         fault = first_line(e)
-    if wanted or device == "cpu":
+    if choice or device == "cpu":
         refuse(f"The device {device} cannot be used here ({fault}): leave --device out, or say --device cpu.")
     typer.echo(f"Using the CPU: {device} cannot be used ({fault}).", err=True)
     return load_networks(checkpoints, "cpu", warm)

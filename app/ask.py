@@ -37,12 +37,12 @@ class Answer:
     """One question's answer, and what is kept of its scene for the next question.
 
     Attributes:
-        found: the answer.
+        explanations: the answer.
         look: what all questions of the scene share.
         of: the scene and the network that looked, to tell whether ``look`` can be used again.
     """
 
-    found: Asked
+    explanations: Asked
     look: Look
     of: tuple
 
@@ -94,14 +94,14 @@ def ask(networks: Networks, scene: Scene, question: str | Image.Image, checkpoin
     net = networks.network(checkpoint, compatibility)
     with networks.precision(net):
         try:
-            found = ask_scene(net, scene, question)
+            answer = ask_scene(net, scene, question)
         except ValueError as e:
             raise PictureError(sentence(e)) from None
-    asked, own = (dataclasses.replace(e, checkpoint=checkpoint) for e in (found.asked, found.own))
-    return dataclasses.replace(found, asked=asked, own=own)
+    under_question, own = (dataclasses.replace(e, checkpoint=checkpoint) for e in (answer.asked, answer.own))
+    return dataclasses.replace(answer, asked=under_question, own=own)
 
 
 def sentence(error: ValueError) -> str:
     """The message of an error as a sentence: with a capital and a full stop."""
-    said = str(error)
-    return f"{said[:1].upper()}{said[1:].rstrip('.')}."
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -23,31 +23,31 @@ NUMBER = """(...values) => {
   return values;
 }"""
 FRAMES = 8  # of cameras that are answered at the same time
-KEPT = 3  # earlier answers a tab, some megabytes each
+HISTORY = 3  # earlier answers a tab, some megabytes each
 
 
 @dataclass(frozen=True)
-class Shown:
+class Screen:
     """What a visitor's tab shows: the question it answers, and the answer; None where a picture was refused."""
 
     question: tuple
-    found: Any | None
-    earlier: tuple[Shown, ...] = ()  # the latest first, so that switching back asks no network
+    answer: Any | None
+    earlier: tuple[Screen, ...] = ()  # the latest first, so that switching back asks no network
 
     def answer_to(self, question: tuple) -> Any | None:
         """The answer to a question that was asked lately, else None."""
-        return next((shown.found for shown in (self, *self.earlier) if shown.question == question), None)
+        return next((screen.answer for screen in (self, *self.earlier) if screen.question == question), None)
 
-    def then(self, question: tuple, found: Any | None) -> Shown:
+    def then(self, question: tuple, answer: Any | None) -> Screen:
         """What is shown next."""
-        earlier = [Shown(self.question, self.found), *self.earlier]
-        kept = [shown for shown in earlier if shown.question != question and shown.found is not None]
-        return Shown(question, found, tuple(kept[:KEPT]))
+        earlier = [Screen(self.question, self.answer), *self.earlier]
+        others = [screen for screen in earlier if screen.question != question and screen.answer is not None]
+        return Screen(question, answer, tuple(others[:HISTORY]))
 
 
 def ask_once(
-    before: Shown | None, files: dict[str, str | None], settings: list, ask: Callable[..., Any], start: str
-) -> tuple[Shown | None, Any, list, str] | None:
+    before: Screen | None, files: dict[str, str | None], settings: list, ask: Callable[..., Any], start: str
+) -> tuple[Screen | None, Any, list, str] | None:
     """What a tab shows after a change. The networks are asked only if they were not asked the same lately.
 
     Args:
@@ -62,16 +62,16 @@ def ask_once(
         name); and a sentence as HTML where there is no answer. None where all stays: a refused picture was taken away,
         and its refusal is still to be read.
     """
-    untouched = [gr.skip()] * len(files)
+    skips = [gr.skip()] * len(files)
     there = {label: file for label, file in files.items() if file is not None}
     if len(there) < len(files):
-        is_refused = before is not None and before.found is None
-        return None if is_refused else (None, None, untouched, panels.message(start))
+        is_refused = before is not None and before.answer is None
+        return None if is_refused else (None, None, skips, panels.message(start))
     for file in there.values():
         temporary.touch(file)  # it is in use
-    question, before = (*there.values(), *settings), before or Shown((), None)
-    found = before.answer_to(question)
-    if found is None:
+    question, before = (*there.values(), *settings), before or Screen((), None)
+    answer = before.answer_to(question)
+    if answer is None:
         pictures = []
         for file in there.values():
             try:
@@ -80,16 +80,16 @@ def ask_once(
                 inputs = [None if file == other else gr.skip() for other in there.values()]
                 return before.then(question, None), None, inputs, panels.message(str(e), alarm=True)
         try:
-            found = ask(*pictures, *settings)
+            answer = ask(*pictures, *settings)
         except (PictureError, CheckpointError) as e:
-            return None, None, untouched, panels.message(str(e))
+            return None, None, skips, panels.message(str(e))
     inputs = [
         gr.skip()
         if before.question[i : i + 1] == (file,)
         else gr.Image(alt_text=f"{label}: {words.picture_name(file)}")
         for i, (label, file) in enumerate(there.items())
     ]
-    return before.then(question, found), found, inputs, ""
+    return before.then(question, answer), answer, inputs, ""
 
 
 def answer_when_changed(
@@ -113,7 +113,7 @@ def answer_when_changed(
         slow: an answer takes seconds, so how many is shown meanwhile.
     """
     answer = gr.HTML(panels.message(start))
-    shown = gr.State(None, time_to_live=3600)
+    screen = gr.State(None, time_to_live=3600)
     question_parts, labels = [*pictures, *question], [str(image.label) for image in pictures]
     ask = on_gpu(ask)
 
@@ -124,16 +124,16 @@ def answer_when_changed(
         after = ask_once(before, files, settings, ask, start)
         if after is None:
             return [gr.skip()] * (2 + len(pictures))
-        kept, found, inputs, said = after
-        return [kept, *inputs, said or draw(found, *values[len(question_parts) :])]
+        screen, result, inputs, message = after
+        return [screen, *inputs, message or draw(result, *values[len(question_parts) :])]
 
-    follow([*question_parts, *view], shown, show, [shown, *pictures, answer], answer, slow)
+    follow([*question_parts, *view], screen, show, [screen, *pictures, answer], answer, slow)
     return answer
 
 
 def follow(
     parts: Sequence[Any],
-    shown: gr.State,
+    screen: gr.State,
     show: Callable[..., list],
     outputs: Sequence[gr.components.Component],
     progress: gr.components.Component,
@@ -141,13 +141,13 @@ def follow(
     changes: Sequence[Any] | None = None,
     camera: gr.HTML | None = None,
 ) -> None:
-    """Calls ``show`` with the values of ``parts``, and ``shown``, when one of them changes; the newest question wins.
+    """Calls ``show`` with the values of ``parts``, and ``screen``, when one of them changes; the newest question wins.
 
     Of a camera's frames every answer is shown, unless a newer one is already there.
 
     Args:
         parts: the inputs, components whose class has a ``change`` event; Gradio's own base class has none.
-        shown: what the tab shows, as ``show`` left it.
+        screen: what the tab shows, as ``show`` left it.
         show: gives the outputs' values.
         outputs: what it fills.
         progress: where the visitor sees that an answer is on its way.
@@ -156,15 +156,15 @@ def follow(
         camera: one of ``parts``, made by ``live_camera``; each of its frames counts too.
     """
     number = gr.Number(0, visible=False)
-    newest = gr.State({"asked": 0, "shown": 0})  # one dict a visitor, changed in place
+    newest = gr.State({"question": 0, "answer": 0})  # one dict a visitor, changed in place
     nothing = [gr.skip()] * len(outputs)
 
     def draw(*values):
         *values, number, newest = values
-        newest["asked"] = max(newest["asked"], number)
-        result = show(*values) if number == newest["asked"] else nothing
+        newest["question"] = max(newest["question"], number)
+        result = show(*values) if number == newest["question"] else nothing
         # always_last does not hold for two changes at once: both are asked, and the older may be answered last
-        return show_newest(result, number, newest) if number == newest["asked"] else nothing
+        return show_newest(result, number, newest) if number == newest["question"] else nothing
 
     def draw_frame(*values):
         *values, number, newest = values
@@ -173,16 +173,16 @@ def follow(
         return show_newest(show(*values), number, newest) if looks else nothing
 
     def show_newest(result: list, number: int, newest: dict[str, int]) -> list:
-        if number < newest["shown"]:
+        if number < newest["answer"]:
             return nothing
-        newest["shown"] = number
+        newest["answer"] = number
         return result
 
-    asked: dict[str, Any] = {"inputs": [*parts, shown, number, newest], "outputs": outputs, "js": NUMBER}
-    asked |= {"api_visibility": "private"}
+    binding: dict[str, Any] = {"inputs": [*parts, screen, number, newest], "outputs": outputs, "js": NUMBER}
+    binding |= {"api_visibility": "private"}
     events = [part.change for part in changes or parts if part is not camera]
     progress_kind = "full" if slow else "minimal"
-    gr.on(events, draw, **asked, trigger_mode="always_last", show_progress=progress_kind, show_progress_on=progress)
+    gr.on(events, draw, **binding, trigger_mode="always_last", show_progress=progress_kind, show_progress_on=progress)
     if camera is not None:
         limits = {"trigger_mode": "multiple", "concurrency_limit": FRAMES}
-        camera.change(draw_frame, **asked, **limits, show_progress="hidden")
+        camera.change(draw_frame, **binding, **limits, show_progress="hidden")

@@ -23,20 +23,20 @@ class Attack:
     """A picture and its attacked copy, both as the network answers them.
 
     Attributes:
-        found: ``CLEAN`` and ``ATTACKED``; what the network saw is in each explanation's ``seen``.
+        comparison: ``CLEAN`` and ``ATTACKED``; what the network saw is in each explanation's ``seen``.
         method: one of ``METHODS``.
         epsilon: how far each of a pixel's values may move, in steps of 1 / 255.
     """
 
-    found: Comparison
+    comparison: Comparison
     method: str
     epsilon: int
 
     @property
     def moves(self) -> np.ndarray:
         """By how much each value moved, int [H, W, 3], in steps of 1 / 255."""
-        attacked, clean = (np.asarray(self.found.explanations[name].seen, int) for name in PAIR)
-        return attacked - clean
+        after, before = (np.asarray(self.comparison.explanations[name].seen, int) for name in PAIR)
+        return after - before
 
     @property
     def largest_move(self) -> int:
@@ -45,15 +45,15 @@ class Attack:
 
     @property
     def is_fooled(self) -> bool:
-        clean, attacked = (self.found.explanations[name].answer for name in (CLEAN, ATTACKED))
-        return clean != attacked
+        before, after = (self.comparison.explanations[name].answer for name in (CLEAN, ATTACKED))
+        return before != after
 
     def to_json(self) -> dict:
         """Both answers, how far each level's two maps agree, and the attack itself."""
         return {
-            **{name: e.to_json() for name, e in self.found.explanations.items()},
+            **{name: e.to_json() for name, e in self.comparison.explanations.items()},
             "fooled": self.is_fooled,
-            "correlation": self.found.correlations(PAIR),
+            "correlation": self.comparison.correlations(PAIR),
             "method": self.method,
             "epsilon": self.epsilon,
             "largest_move": self.largest_move,
@@ -81,9 +81,9 @@ def attack(
     clean = networks.explain(picture, checkpoint, compatibility)
     net = networks.network(checkpoint, compatibility)
     pixels = to_pixels(clean.seen)[None].to(net.device)
-    named = torch.tensor([net.info.class_names.index(clean.answer)], device=net.device)
-    moved = METHODS[method](net, pixels, named, epsilon)[0]
-    seen = Image.fromarray((moved * 255).round().byte().permute(1, 2, 0).cpu().numpy())
-    attacked = networks.explain(seen, checkpoint, compatibility)
-    attacked = replace(attacked, square=clean.square)  # both maps over the same picture; enlarged, ``seen`` is a blur
+    labels = torch.tensor([net.info.class_names.index(clean.answer)], device=net.device)
+    pixels = METHODS[method](net, pixels, labels, epsilon)[0]
+    copy = Image.fromarray((pixels * 255).round().byte().permute(1, 2, 0).cpu().numpy())
+    attacked = networks.explain(copy, checkpoint, compatibility)
+    attacked = replace(attacked, square=clean.square)  # both maps over the same picture; enlarged, ``copy`` is a blur
     return Attack(Comparison({CLEAN: clean, ATTACKED: attacked}), method, epsilon)

@@ -114,8 +114,8 @@ def detail(site: Site, checkpoint: gr.Dropdown, compatibility: gr.Radio | None =
         return {"choices": choices, "value": side if side in sides else own, "visible": len(sides) > 1}
 
     def offer(*values):
-        *chosen, side = values
-        return gr.Radio(**settings(*chosen, side=side))
+        *switch_values, side = values
+        return gr.Radio(**settings(*switch_values, side=side))
 
     side = Switch(**settings(*(part.value for part in switch)), label="Detail")
     gr.on([part.change for part in switch], offer, [*switch, side], side, **INTERNAL)

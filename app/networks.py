@@ -156,13 +156,13 @@ class Networks:
         side = self.side_of(net, side)
         if question is not None:
             with self.precision(net):
-                found = explain(picture, net, side, question)
+                explanation = explain(picture, net, side, question)
         else:
             pixels = square_pixels(picture, side)
             kind = (*self.find(checkpoint, compatibility), side)
-            found = self.explain_together(kind, [pixels])[0] if gpu.LENT else self.together.ask(kind, pixels)
+            explanation = self.explain_together(kind, [pixels])[0] if gpu.LENT else self.together.ask(kind, pixels)
         square = crop_square(picture, SIDE) if draw else None
-        return dataclasses.replace(found, checkpoint=checkpoint, square=square)
+        return dataclasses.replace(explanation, checkpoint=checkpoint, square=square)
 
     @cached_property
     def together(self) -> Together[tuple[str, str, int]]:

@@ -26,7 +26,7 @@ DRAWS = 10  # of random pixels, and of places that a map is moved to
 
 
 @dataclass(frozen=True)
-class Checked:
+class MapCheck:
     """One network's maps for its answer, and how the answer's probability falls as pixels are blurred.
 
     Attributes:
@@ -101,9 +101,9 @@ class Others:
     checkpoint: str
     compatibility: str
     dataset: str
-    attending: Checked
-    gap: Checked | None
-    pan: Checked | None
+    attending: MapCheck
+    gap: MapCheck | None
+    pan: MapCheck | None
     square: Image.Image
     last_level: str
     titles: Mapping[str, str]
@@ -115,8 +115,8 @@ class Others:
         left_out = {"CAM": (self.gap, "VGG-GAP"), "Progressive attention": (self.pan, "VGG-PAN")}
         return " ".join(
             f"{name} is left out: it needs a {kind} trained on {dataset_title(self.dataset)}, and none is served here."
-            for name, (found, kind) in left_out.items()
-            if not found
+            for name, (check, kind) in left_out.items()
+            if not check
         )
 
     def to_json(self) -> dict:
@@ -147,8 +147,8 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
         return net(network_input(net, pixels))[1]
 
     def attention_and_posthoc(net: Network, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
-        found = {SALIENCY: posthoc.saliency(net, pixels, classes), GRAD_CAM: posthoc.grad_cam(net, pixels, classes)}
-        return {**attention(net, pixels, classes), **found}
+        saliency, grad_cam = posthoc.saliency(net, pixels, classes), posthoc.grad_cam(net, pixels, classes)
+        return {**attention(net, pixels, classes), SALIENCY: saliency, GRAD_CAM: grad_cam}
 
     def cam(net: Network, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
         return {CAM: posthoc.cam(net, pixels, classes)}
@@ -171,7 +171,7 @@ def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str,
 
 def check(
     net: Network, picture: Image.Image, maps_of: Callable[[Network, Tensor, Tensor], dict[str, Tensor]]
-) -> Checked:
+) -> MapCheck:
     """The deletion check of a network's maps.
 
     Args:
@@ -186,19 +186,19 @@ def check(
     probability, classes = posthoc.logits_of(net, pixels).float().softmax(1).max(1)
     maps = maps_of(net, pixels, classes)
     side, shares, count = pixels.shape[2:], posthoc.SHARES[1:], len(maps)
-    enlarged = torch.cat([posthoc.to_side(m, side) for m in maps.values()])  # [M, H, W]
-    each = net, pixels.expand(count, -1, -1, -1), classes.expand(count), enlarged, shares
-    falls, moved = posthoc.deletion(*each), posthoc.moved_deletion(*each, DRAWS, [0] * count)  # the same moves
+    large_maps = torch.cat([posthoc.to_side(m, side) for m in maps.values()])  # [M, H, W]
+    each = net, pixels.expand(count, -1, -1, -1), classes.expand(count), large_maps, shares
+    falls, moved_falls = posthoc.deletion(*each), posthoc.moved_deletion(*each, DRAWS, [0] * count)  # the same moves
     random = posthoc.random_deletion(net, pixels, classes, shares, DRAWS)[0]
     clean = probability.tolist()
-    return Checked(
+    return MapCheck(
         name=net.name,
         answer=net.info.class_names[int(classes)],
         maps={k: spread(m[0]) for k, m in maps.items()},
         shares=posthoc.SHARES,
         falls={k: (*clean, *fall.tolist()) for k, fall in zip(maps, falls, strict=True)},
-        moved={k: (*clean, *fall.tolist()) for k, fall in zip(maps, moved.mean(0), strict=True)},
-        steeper=dict(zip(maps, (falls.mean(1) < moved.mean(2)).sum(0).tolist(), strict=True)),
+        moved={k: (*clean, *fall.tolist()) for k, fall in zip(maps, moved_falls.mean(0), strict=True)},
+        steeper=dict(zip(maps, (falls.mean(1) < moved_falls.mean(2)).sum(0).tolist(), strict=True)),
         random=(*clean, *random.tolist()),
         test_error=net.info.results.get("error"),
     )

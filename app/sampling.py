@@ -89,9 +89,9 @@ class CifarTest:
         try:
             return kind(self.folder, train=False, download=False)
         except (OSError, RuntimeError):
-            said = why_unread(self.folder / kind.base_folder)
+            reason = why_unread(self.folder / kind.base_folder)
             facts = {"title": self.title, "folder": kind.base_folder, "fetch": fetch, "user": os.getuid()}
-            raise DrawError(said.format(**facts)) from None
+            raise DrawError(reason.format(**facts)) from None
 
     def __len__(self) -> int:
         return len(self.split)
@@ -129,30 +129,35 @@ def why_unread(folder: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Named:
+class Prediction:
     """One test picture and a network's answer.
 
     Attributes:
         index: its place in the test split, from 0.
         label: the class that the data set gives it.
-        named: the network's answer.
+        answer: the network's answer.
         probability: of that answer.
         picture: RGB, as in the data set.
     """
 
     index: int
     label: str
-    named: str
+    answer: str
     probability: float
     picture: Image.Image
 
     @property
     def right(self) -> bool:
-        return self.named == self.label
+        return self.answer == self.label
 
     def to_json(self) -> dict:
-        told = {"index": self.index, "label": self.label, "class": self.named, "probability": self.probability}
-        return {**told, "picture": data_uri(self.picture)}
+        return {
+            "index": self.index,
+            "label": self.label,
+            "class": self.answer,
+            "probability": self.probability,
+            "picture": data_uri(self.picture),
+        }
 
 
 @dataclass(frozen=True)
@@ -176,7 +181,7 @@ class Draw:
     count: int
     looked_through: int
     total: int
-    images: tuple[Named, ...]
+    images: tuple[Prediction, ...]
     checkpoint: str
     compatibility: str
     dataset: str
@@ -185,12 +190,12 @@ class Draw:
     @property
     def summary(self) -> str:
         """How the pictures were chosen, with the counts."""
-        found = len(self.images)
+        count, right = len(self.images), sum(i.right for i in self.images)
         if self.which == "wrong":
-            only = "Only " if found < self.count else ""
+            only = "Only " if count < self.count else ""
             among = f"all {self.total:,}" if self.looked_through == self.total else f"the first {self.looked_through:,}"
-            return f"{only}{found} misclassified among {among} drawn."
-        return f"{found} drawn at random from {self.total:,}: {sum(i.right for i in self.images)} classified correctly."
+            return f"{only}{count} misclassified among {among} drawn."
+        return f"{count} drawn at random from {self.total:,}: {right} classified correctly."
 
     def to_json(self) -> dict:
         return {
@@ -256,18 +261,18 @@ def draw(
     return Draw(which, seed, count, looked_through, len(tests), tuple(images), *named)
 
 
-def answers(networks: Networks, net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Named]:
+def answers(networks: Networks, net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Prediction]:
     """Answers for the test pictures in this order, ``chunk`` of them in a forward pass, as they are needed."""
     size = net.arguments["input_size"]
     indices = map(int, order)
-    while taken := list(islice(indices, chunk)):
-        pictures = [tests.picture(i) for i in taken]
+    while batch := list(islice(indices, chunk)):
+        pictures = [tests.picture(i) for i in batch]
         pixels = torch.stack([to_pixels(crop_square(p, size)) for p in pictures])  # [chunk, 3, size, size]
         with torch.inference_mode(), networks.precision(net):
             logits = net(network_input(net, pixels))[0]  # [chunk, classes]
         probabilities, best = logits.cpu().double().softmax(1).max(1)
-        for index, picture, p, k in zip(taken, pictures, probabilities.tolist(), best.tolist(), strict=True):
-            yield Named(index, tests.label(index), net.info.class_names[k], p, picture)
+        for index, picture, p, k in zip(batch, pictures, probabilities.tolist(), best.tolist(), strict=True):
+            yield Prediction(index, tests.label(index), net.info.class_names[k], p, picture)
 
 
 def whole(value: object, least: int, most: int, what: str) -> int:

@@ -39,8 +39,8 @@ class Site:
 
         def rank(family: str) -> tuple:
             least = self.least_error(family)
-            asks = any(map(keeps_questions, self.networks.families[family].values()))
-            return "s" not in family.split("-"), round(least, 3), not asks, least
+            questions = any(map(keeps_questions, self.networks.families[family].values()))
+            return "s" not in family.split("-"), round(least, 3), not questions, least
 
         return min(checkpoints, key=rank)
 
@@ -91,9 +91,9 @@ class Site:
         """
         nets = self.networks.families[checkpoint]
         nets = [nets[self.nearest(checkpoint, compatibility)]] if compatibility else list(nets.values())
-        measured = [sides_read_well(net) for net in nets]
+        side_sets = [sides_read_well(net) for net in nets]
         readable = range(nets[0].trunk.smallest_input, LARGEST_SCALE * nets[0].input_size + 1)
-        return sorted(side for side in set.intersection(*measured) if side in readable)
+        return sorted(side for side in set.intersection(*side_sets) if side in readable)
 
     def side(self, checkpoint: str, compatibility: str, side: int | None) -> int:
         """The side that was chosen; 0, the network's own, where the network was not measured at it."""
@@ -104,10 +104,10 @@ class Site:
 def place(named: tuple[str, Mapping[str, AttendingNetwork]]) -> tuple:
     """What the picker sorts a family by: its data, its width, whether it answers questions, its least error."""
     family, nets = named
-    net, known = next(iter(nets.values())), list(DATASETS)
-    data = known.index(net.info.dataset) if net.info.dataset in known else len(known)
-    asks = any(map(keeps_questions, nets.values()))
-    return data, dataset_title(net.info.dataset), net.arguments["width"], asks, min(map(error, nets.values())), family
+    net, order = next(iter(nets.values())), list(DATASETS)
+    data = order.index(net.info.dataset) if net.info.dataset in order else len(order)
+    questions, least = any(map(keeps_questions, nets.values())), min(map(error, nets.values()))
+    return data, dataset_title(net.info.dataset), net.arguments["width"], questions, least, family
 
 
 def describe(nets: Iterable[AttendingNetwork]) -> str:
@@ -115,13 +115,13 @@ def describe(nets: Iterable[AttendingNetwork]) -> str:
     nets = list(nets)
     info, width = nets[0].info, nets[0].arguments["width"]
     title, kinds = dataset_title(info.dataset), len(info.class_names)
-    known = DATASETS.get(info.dataset)
-    shows = known.shows.format(kinds).capitalize() if known else f"{title}, {kinds} kinds"
+    data = DATASETS.get(info.dataset)
+    subject = data.shows.format(kinds).capitalize() if data else f"{title}, {kinds} kinds"
     size = SIZES.get(width, f"width {width:g}")
-    asks = ", answers questions" if any(map(keeps_questions, nets)) else ""
+    ability = ", answers questions" if any(map(keeps_questions, nets)) else ""
     errors = sorted({f"{100 * error(net):.1f}" for net in nets if error(net) < math.inf}, key=float)
-    measured = [f"test error {' to '.join(dict.fromkeys([errors[0], errors[-1]]))} %"] if errors else []
-    return " · ".join([shows, size + asks, *measured, *([title] if known else [])])
+    test_error = [f"test error {' to '.join(dict.fromkeys([errors[0], errors[-1]]))} %"] if errors else []
+    return " · ".join([subject, size + ability, *test_error, *([title] if data else [])])
 
 
 def sides_read_well(net: Network) -> set[int]:

@@ -11,14 +11,14 @@ TICKS = (0, 0.5, 1)
 
 
 def chart(
-    label: str, shares: Sequence[float], fall: Sequence[float], moved: Sequence[float], random: Sequence[float]
+    label: str, shares: Sequence[float], fall: Sequence[float], moved_fall: Sequence[float], random: Sequence[float]
 ) -> str:
     """Lines over the same shares: a map's solid with discs, the moved map's dotted, random pixels' dashed with squares.
 
     Args:
         label: the chart in words, with its numbers, for screen readers.
         shares: of the pixels, ascending, from 0.
-        fall, moved, random: a probability for each share.
+        fall, moved_fall, random: a probability for each share.
     """
     end = shares[-1]
 
@@ -53,7 +53,7 @@ def chart(
     return (
         f'<svg class="chart" viewBox="0 0 {SIZE} {SIZE}" role="img" aria-label="{escape(label)}">{grid}{ticks}'
         f'<text x="{middle:.0f}" y="{BOTTOM + 30}" text-anchor="middle">% of pixels blurred</text>'
-        f"{line(random, 'random')}{squares}{line(moved, 'moved')}{line(fall, 'map')}{discs}</svg>"
+        f"{line(random, 'random')}{squares}{line(moved_fall, 'moved')}{line(fall, 'map')}{discs}</svg>"
     )
 
 

@@ -22,25 +22,30 @@ LEGEND = (
 
 
 def grid(
-    found: Comparison, titles: Mapping[str, str], pair: tuple[str, str], shared: bool, note: str = "", above: str = ""
+    comparison: Comparison,
+    titles: Mapping[str, str],
+    pair: tuple[str, str],
+    shared: bool,
+    note: str = "",
+    above: str = "",
 ) -> str:
     """The whole answer.
 
     Args:
-        found: what to show.
+        comparison: what to show.
         titles: what visitors call each explanation.
         pair: whose difference is shown, the first minus the second.
         shared: one colour scale a row, from 0 to its highest peak; False gives each map its own.
         note: a sentence between the answers and the maps.
         above: rows of the grid before the first level's.
     """
-    columns = [escape(name) for name in found.explanations] + [f"{escape(pair[0])} − {escape(pair[1])}"]
+    columns = [escape(name) for name in comparison.explanations] + [f"{escape(pair[0])} − {escape(pair[1])}"]
     head = "".join(f'<span role="columnheader">{column}</span>' for column in columns)
-    answers = "".join(brief(titles[name], e) for name, e in found.explanations.items())
-    said = f'<p class="message" role="status">{escape(note)}</p>' if note else ""
-    rows = "".join(row(found, level, pair, shared) for level in found.levels)
+    answers = "".join(brief(titles[name], e) for name, e in comparison.explanations.items())
+    message = f'<p class="message" role="status">{escape(note)}</p>' if note else ""
+    rows = "".join(row(comparison, level, pair, shared) for level in comparison.levels)
     many = " many" if len(columns) > 3 else ""
-    return f"""<div class="compared"><div class="briefs">{answers}</div>{said}
+    return f"""<div class="compared"><div class="briefs">{answers}</div>{message}
 <div class="grid{many}" role="table" aria-label="Attention, a row for each level" style="--columns:{len(columns)}">
 <div class="row head" role="row"><span role="columnheader">level</span>{head}</div>{above}{rows}</div>
 <p class="note">{LEGEND.format(*map(escape, pair))}</p></div>"""
@@ -55,24 +60,24 @@ def brief(title: str, explanation: Explanation) -> str:
     )
 
 
-def row(found: Comparison, level: str, pair: tuple[str, str], shared: bool) -> str:
+def row(comparison: Comparison, level: str, pair: tuple[str, str], shared: bool) -> str:
     """One level: its name, a map for each explanation, and the difference of two with their correlation."""
-    parts = {name: e.levels[level] for name, e in found.explanations.items()}
+    parts = {name: e.levels[level] for name, e in comparison.explanations.items()}
     scales = render.limits({name: part.attention for name, part in parts.items()}, render.View(shared=shared))
-    squares = {name: e.canvas.resize((SIDE, SIDE)) for name, e in found.explanations.items()}
+    squares = {name: e.canvas.resize((SIDE, SIDE)) for name, e in comparison.explanations.items()}
     cells = ""
     for name, part in parts.items():
         picture = render.overlay(squares[name], part.attention, scales[name], render.View())
         numbers = f"peak {part.peak_x_uniform:.1f} ×, entropy {part.entropy:.2f}"
         cells += cell(picture, words.alt(level, part, name), panels.colour_bar(scales[name]), numbers, name)
-    values, r = found.difference(pair, level), words.correlation(found.correlation(pair, level))
+    values, r = comparison.difference(pair, level), words.correlation(comparison.correlation(pair, level))
     limit = float(np.abs(values).max())
     text = f"Difference at {level}: {describe_difference(values, pair)}; correlation {r}"
     apart = f"{pair[0]} − {pair[1]}"
     bar, numbers = difference_bar(limit), f"at most {limit:.2f} × apart"
-    if limit < words.SEEN:
+    if limit < words.VISIBLE:
         bar, numbers = "", "no difference"
-    picture = render.difference(squares[pair[0]], values, max(limit, words.SEEN))
+    picture = render.difference(squares[pair[0]], values, max(limit, words.VISIBLE))
     cells += cell(picture, text, bar, f'{numbers}, correlation <b class="r">{r}</b>', apart)
     title = next(iter(parts.values())).title
     label = f"<b>{level}</b><small>{title}</small>"
@@ -90,12 +95,12 @@ def cell(picture: Image.Image, alt: str, bar: str, numbers: str, column: str = "
 
 def describe_difference(values: np.ndarray, pair: tuple[str, str]) -> str:
     """Says where each of two maps is higher, from their difference [H, W] in × uniform."""
-    if np.abs(values).max() < words.SEEN:
+    if np.abs(values).max() < words.VISIBLE:
         return f"none between {pair[0]} and {pair[1]}"
     return "; ".join(
         f"{name} is higher by up to {side.max():.2f} × uniform, at the {words.peak_place(side)}"
         for name, side in zip(pair, (values.clip(0), (-values).clip(0)), strict=True)
-        if side.max() >= words.SEEN
+        if side.max() >= words.VISIBLE
     )
 
 

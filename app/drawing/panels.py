@@ -37,10 +37,11 @@ def answer(explanation: Explanation, about: str = "", announce: bool = True) -> 
     name, probability = words.label(explanation.answer), explanation.probabilities[explanation.answer]
     side = explanation.seen.width
     sentences = [about, words.darkness(explanation.seen), words.reliability(explanation)]
-    note, seen = escape(" ".join(filter(None, sentences))), data_uri(explanation.seen)  # the page's style enlarges it
+    note = escape(" ".join(filter(None, sentences)))
+    picture = data_uri(explanation.seen)  # the page's style enlarges it
     return f"""
 <div class="answer" data-compatibility="{explanation.compatibility}">
-  <figure class="seen"><img src="{seen}" alt="The picture as the network saw it, {side} by {side} pixels">
+  <figure class="seen"><img src="{picture}" alt="The picture as the network saw it, {side} by {side} pixels">
     <figcaption>What it saw: the centre square, {side} × {side} px</figcaption></figure>
   <section><h2 aria-live="{POLITENESS[announce]}">{name} <small>{per_cent(probability)}</small></h2>
     {probability_rows(explanation)}<p class="note">{note}</p></section>
@@ -78,17 +79,17 @@ def card(level: Level, logit: float, scale: tuple[float, float], view: render.Vi
     """Below a map: its colour scale and its numbers."""
     h, w = level.grid
     share = f" ({words.minus(f'{round(100 * level.logit / logit)} %')})" if logit > 0 else ""
-    shown = ""
+    top = ""
     if view.keep < 100:
         values = render.enlarge(level.attention, (160, 160), view.smooth)
         mask = render.highest_share(values, view.keep)
         mass = values[mask].sum() / values.sum()  # more than wanted, if single positions hold much
-        shown = f"<p>{100 * mass:.0f} % of the attention lies in {100 * mask.mean():.0f} % of the picture.</p>"
+        top = f"<p>{100 * mass:.0f} % of the attention lies in {100 * mask.mean():.0f} % of the picture.</p>"
     return f"""{colour_bar(scale)}
 <dl><div><dt>Grid</dt><dd>{h} × {w}</dd></div>
 <div><dt>Peak</dt><dd>{level.peak_x_uniform:.1f} × uniform</dd></div>
 <div><dt>Entropy</dt><dd>{level.entropy:.2f}</dd></div>
-<div><dt>Logit</dt><dd>{words.with_sign(level.logit, plus=True)}{share}</dd></div></dl>{shown}"""
+<div><dt>Logit</dt><dd>{words.with_sign(level.logit, plus=True)}{share}</dd></div></dl>{top}"""
 
 
 def colour_bar(scale: tuple[float, float]) -> str:

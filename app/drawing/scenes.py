@@ -64,8 +64,8 @@ def every_class(look: Look) -> str:
     if not look.every:
         return f'<section class="classes"><p class="note">{NO_NAMES}</p></section>'
     square = smaller(look.scene.own.canvas, SMALL)
-    ranked = sorted(look.every, key=lambda each: -each.probability)[:FIRST]
-    shown = "".join(one_class(each, square, level, look.moves and each.probability < LIKELY) for each in ranked)
+    classes = sorted(look.every, key=lambda each: -each.probability)[:FIRST]
+    maps = "".join(one_class(each, square, level, look.moves and each.probability < LIKELY) for each in classes)
     count = len(look.every)
     which, label, names = "", "Every class asked", ""
     if count > FIRST:
@@ -73,7 +73,7 @@ def every_class(look: Look) -> str:
         label, names = f"The {FIRST} most probable classes", by_name(each.name for each in look.every)
     return f"""<section class="classes"><h2>Where is the …? <small>Click a class to ask for it. {which}Each small map is
 what {level} highlights then; the number is how probable the network finds that class.</small></h2>
-<div role="group" aria-label="{label}">{shown}</div>{names}</section>"""
+<div role="group" aria-label="{label}">{maps}</div>{names}</section>"""
 
 
 def by_name(names: Iterable[str]) -> str:
@@ -97,83 +97,83 @@ def one_class(each: ClassAsked, square: Image.Image, level: str, absent: bool) -
     )
 
 
-def answer(found: Asked, names: Sequence[str], asker: str, explanation: str, announce: bool = True) -> str:
+def answer(result: Asked, names: Sequence[str], asker: str, limit: str, announce: bool = True) -> str:
     """One question's answer: in words, then the last level's map under it beside the scene's own, then the rest.
 
     Args:
-        found: the answer.
+        result: the answer.
         names: what visitors call the scene's pictures, in reading order.
         asker: the question in words, as HTML.
-        explanation: why no question moves anything; empty where one can.
+        limit: why no question moves anything; empty where one can.
         announce: whether a screen reader is told the class when it changes.
     """
-    *others, last = found.asked.levels
-    asked, own = found.asked, found.own
-    wide = " wide" if found.grid[1] > 2 * found.grid[0] else ""
-    large = smaller(asked.canvas, asked.canvas.width if wide else LARGE)
-    small = smaller(asked.canvas, 2 * SMALL)
-    pair = asked_and_own(found, last, names, large, button)
+    explanation = result.asked
+    *others, last = explanation.levels
+    wide = " wide" if result.grid[1] > 2 * result.grid[0] else ""
+    large = smaller(explanation.canvas, explanation.canvas.width if wide else LARGE)
+    small = smaller(explanation.canvas, 2 * SMALL)
+    pair = asked_and_own(result, last, names, large, button)
     rest = "".join(
-        f"<section><h3>{level} <small>{asked.levels[level].title}</small></h3>"
-        f'<div class="pair">{asked_and_own(found, level, names, small, cell)}</div></section>'
+        f"<section><h3>{level} <small>{explanation.levels[level].title}</small></h3>"
+        f'<div class="pair">{asked_and_own(result, level, names, small, cell)}</div></section>'
         for level in reversed(others)
     )
-    name, probability = words.label(asked.answer), panels.per_cent(asked.probabilities[asked.answer])
-    named = f"<small>The network answers</small> {name} <small>{probability}</small>"
-    answers = bars("With the question", asked) + bars("Not asked", own)
-    return f"""<div class="asked{wide}" data-compatibility="{asked.compatibility}">
+    name, probability = words.label(explanation.answer), panels.per_cent(explanation.probabilities[explanation.answer])
+    text = f"<small>The network answers</small> {name} <small>{probability}</small>"
+    answers = bars("With the question", explanation) + bars("Not asked", result.own)
+    return f"""<div class="asked{wide}" data-compatibility="{explanation.compatibility}">
 <div class="said"><p class="question">{asker}</p>
-<p class="named" aria-live="{panels.POLITENESS[announce]}">{named}</p>
-<p class="verdict">{escape(explanation or verdict(found, last, names))}</p></div>
+<p class="named" aria-live="{panels.POLITENESS[announce]}">{text}</p>
+<p class="verdict">{escape(limit or verdict(result, last, names))}</p></div>
 <div class="pair large">{pair}<div class="answers">{answers}</div></div>
-<div class="levels">{rest}</div><p class="note">{escape(words.spaced(found.note))} {LEGEND}</p></div>"""
+<div class="levels">{rest}</div><p class="note">{escape(words.spaced(result.note))} {LEGEND}</p></div>"""
 
 
 def bars(title: str, explanation: Explanation) -> str:
     return f"<section><h3>{title}</h3>{panels.probability_rows(explanation)}</section>"
 
 
-def verdict(found: Asked, level: str, names: Sequence[str]) -> str:
+def verdict(result: Asked, level: str, names: Sequence[str]) -> str:
     """Where the last level looks under the question, and where without."""
-    if found.grid == (1, 1):
-        return f"{level} {words.highlights(found.asked.levels[level]).partition(';')[0]}."
-    shares, own = found.shares[level], found.own_shares[level]
+    if result.grid == (1, 1):
+        return f"{level} {words.highlights(result.asked.levels[level]).partition(';')[0]}."
+    shares, own = result.shares[level], result.own_shares[level]
     most = int(np.argmax(shares))
     return (
-        f"{level} puts {100 * shares[most]:.0f} % of its attention on the {place(found.grid, most)} picture "
+        f"{level} puts {100 * shares[most]:.0f} % of its attention on the {place(result.grid, most)} picture "
         f"({names[most]}). Not asked, it puts {100 * own[most]:.0f} % there."
     )
 
 
 def asked_and_own(
-    found: Asked, level: str, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
+    result: Asked, level: str, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
 ) -> str:
     """A level's map under the question and the scene's own, each with its share in each picture.
 
     Args:
-        found: the answer.
+        result: the answer.
         level: whose maps.
         names: what visitors call the scene's pictures.
         square: the scene, at the size that it is drawn.
         number: from a share and a picture's name to HTML.
     """
-    return figure(found, level, False, names, square, number) + figure(found, level, True, names, square, number)
+    return figure(result, level, False, names, square, number) + figure(result, level, True, names, square, number)
 
 
 def figure(
-    found: Asked, level: str, own: bool, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
+    result: Asked, level: str, own: bool, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
 ) -> str:
     """One of the two; ``own`` is the one without the question."""
-    explanation, shares = (found.own, found.own_shares) if own else (found.asked, found.shares)
+    explanation, shares = (result.own, result.own_shares) if own else (result.asked, result.shares)
     part = explanation.levels[level]
     picture = render.overlay(square, part.attention, own_scale(part.attention), PLAIN)
-    text = words.alt(level, part, "not asked" if own else f"asked for {words.spaced(found.question)}")
+    text = words.alt(level, part, "not asked" if own else f"asked for {words.spaced(result.question)}")
     cells = ""
     if len(names) > 1:
         numbers = [f"{100 * share:.0f} %" for share in shares[level]]
         text += "; " + ", ".join(f"{n} on {name}" for n, name in zip(numbers, names, strict=True))
         cells = "".join(map(number, numbers, names))
-        cells = f'<div class="cells" style="--columns:{found.grid[1]}">{cells}</div>'
+        cells = f'<div class="cells" style="--columns:{result.grid[1]}">{cells}</div>'
     caption = f"{level}, not asked" if own else f"<b>{level}, asked</b>"
     return (
         f'<figure class="{"own" if own else "moved"}" data-level="{level}"><div class="scene">'

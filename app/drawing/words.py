@@ -18,7 +18,7 @@ ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "centre", "middle left": "left side"}
 PLACES["middle right"] = "right side"
 
-SEEN = 0.005  # x uniform: maps that differ by less count as the same
+VISIBLE = 0.005  # x uniform: maps that differ by less count as the same
 FEW = 12  # classes that a sentence lists at most
 SOME = 3  # classes that it names of more
 DARK = 32  # of 255; where no value reaches it, hardly anything can be seen
@@ -111,8 +111,8 @@ def test_picture(index: int, label: str) -> str:
 
 def about_picture(file: str) -> str:
     """A sentence with the label of a test picture, read from its name; empty for other pictures."""
-    found = re.fullmatch(r"test picture (\d+) labelled (.+)", picture_name(file))
-    return f"Test picture {found[1]}, labelled {found[2]}." if found else ""
+    match = re.fullmatch(r"test picture (\d+) labelled (.+)", picture_name(file))
+    return f"Test picture {match[1]}, labelled {match[2]}." if match else ""
 
 
 def darkness(picture: Image.Image) -> str:
@@ -153,5 +153,5 @@ def classes(names: Sequence[str], whose: str = "") -> str:
     """Classes in words, ``whose`` after them: all by name, or how many there are and some of them."""
     count = len(names)
     *most, last = names if count <= FEW else names[:: count // SOME][:SOME]
-    listed = f"{', '.join(most)} and {last}" if most else last
-    return f"the classes{whose}: {listed}" if count <= FEW else f"the {count} classes{whose}, such as {listed}"
+    text = f"{', '.join(most)} and {last}" if most else last
+    return f"the classes{whose}: {text}" if count <= FEW else f"the {count} classes{whose}, such as {text}"

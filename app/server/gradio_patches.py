@@ -27,7 +27,7 @@ from pydantic import RootModel
 from app.images import LARGEST
 from app.server import temporary
 
-UNTAKEN = (
+BAD_VALUE = (
     "A value of this request cannot be read. Send a picture as an uploaded file (in Python with gradio_client's "
     "handle_file) or as a data: URL, not as a web address, and a number as a number."
 )
@@ -54,8 +54,8 @@ begin_as_gradio, SessionState.__init__ = SessionState.__init__, begin
 # Gradio notes the path of every file that it takes or shows, to delete it some day, which ``temporary`` does.
 # tests/app/server/test_gate.py: test_no_picture_stays_in_a_session
 
-noted = property(lambda self: set(), lambda self, paths: None)
-blocks.Block.temp_files = blocks.Blocks.upload_file_set = noted
+no_paths = property(lambda self: set(), lambda self, paths: None)
+blocks.Block.temp_files = blocks.Blocks.upload_file_set = no_paths
 
 
 # -- A call is short --------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def refuse_in_a_sentence(page: gr.Blocks) -> None:
             raise
         except Exception as e:
             foreseen = isinstance(e, ValueError)  # pydantic's and gradio's refusals are; anything else is logged
-            raise gr.Error(UNTAKEN, print_exception=not foreseen) from e
+            raise gr.Error(BAD_VALUE, print_exception=not foreseen) from e
 
     page.preprocess_data = take_or_refuse
 
@@ -226,10 +226,10 @@ async def stay(self: gr.Image, file: str) -> str:
     return file
 
 
-def check_others(path: str, uploaded: bool) -> None:
+def check_others(path: str, is_upload: bool) -> None:
     """Gradio's check of a path, which it makes on each value; one of ``temporary`` needs none when it is shown."""
-    if uploaded or ".." in str(path) or not str(path).startswith(f"{get_upload_folder()}/"):
-        check_path(path, uploaded)
+    if is_upload or ".." in str(path) or not str(path).startswith(f"{get_upload_folder()}/"):
+        check_path(path, is_upload)
 
 
 check_path, processing_utils._check_allowed = processing_utils._check_allowed, check_others

@@ -57,21 +57,21 @@ def sweep(around: Path) -> None:
     oldest = time.time() - AGE
     for folder in around.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # another server's may vanish meanwhile
-            made = folder.lstat()
-            if not stat.S_ISDIR(made.st_mode) or made.st_uid != own_id(made):
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != own_id(status):
                 continue
             for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
                 with contextlib.suppress(OSError):
                     if path.lstat().st_mtime < oldest:
                         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-            if made.st_mtime < oldest:
+            if status.st_mtime < oldest:
                 folder.rmdir()  # where it is empty
             shrink(folder)
 
 
-def own_id(made: os.stat_result) -> int:
+def own_id(status: os.stat_result) -> int:
     """This user's id; on Windows, which has none, that of every file."""
-    return os.getuid() if hasattr(os, "getuid") else made.st_uid
+    return os.getuid() if hasattr(os, "getuid") else status.st_uid
 
 
 def shrink(folder: Path) -> None:

@@ -36,12 +36,12 @@ class Together(Generic[K]):
     def answer_waiting(self) -> None:
         """Answers the question that has waited longest, and with it those of its kind."""
         waiting = list(self.waiting)
-        taken = [one for one in waiting if one[0] == waiting[0][0]][: self.most]
-        for one in taken:
+        batch = [one for one in waiting if one[0] == waiting[0][0]][: self.most]
+        for one in batch:
             self.waiting.remove(one)  # only this thread removes
-        if not taken:
+        if not batch:
             return
-        kind, questions, futures = taken[0][0], [question for _, question, _ in taken], [f for *_, f in taken]
+        kind, questions, futures = batch[0][0], [question for _, question, _ in batch], [f for *_, f in batch]
         try:
             answers = self.answer(kind, questions)
         except Exception as e:

@@ -39,10 +39,10 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 def equations(networks: Networks) -> str:
     """The scores that are served here; dp in the form that its weights were trained with."""
     nets = [pair for family in networks.families.values() for pair in family.items()]
-    served = {words.equation(net): SWITCH[c] for c, net in sorted(nets, key=lambda pair: [*SWITCH].index(pair[0]))}
+    labels = {words.equation(net): SWITCH[c] for c, net in sorted(nets, key=lambda pair: [*SWITCH].index(pair[0]))}
     scores = "".join(
         f'<li><b>{escape(label)}</b><span class="formula">{formula}</span><small>{escape(source)}</small></li>'
-        for (formula, source), label in served.items()
+        for (formula, source), label in labels.items()
     )
     return f"""<section><h2>How attention is computed</h2>
 <p>Up to three layers give a <em>local feature</em> <i>l{I}</i> at every position i. The end of the network gives one
@@ -59,12 +59,12 @@ plus one term for each layer. {words.PC_LIMIT}</p></section>"""
 
 def network(networks: Networks) -> str:
     """The layers of every architecture on the switch, at the width and input size that are served."""
-    served: dict[tuple, list[str]] = {}
+    groups: dict[tuple, list[str]] = {}
     for family, nets in networks.families.items():
         net = next(iter(nets.values()))
-        served.setdefault((net.summary, *net.stages, net.arguments["width"], net.input_size), []).append(family)
+        groups.setdefault((net.summary, *net.stages, net.arguments["width"], net.input_size), []).append(family)
     sections = ""
-    for (summary, *stages, width, side), families in served.items():
+    for (summary, *stages, width, side), families in groups.items():
         rows = "".join(
             f'<tr><th scope="row">{stage.layers}</th><td>{stage.channels}</td><td>{stage.side} × {stage.side}</td>'
             f"<td>{stage.then}</td></tr>"
@@ -89,7 +89,7 @@ COLUMNS = ("Name", "Test error", "Data", "Compatibility", "Width", "Parameters",
 
 def checkpoints(networks: Networks) -> str:
     rows = "".join(checkpoint_row(title, net) for title, net in networks.every.items())
-    made = "".join(training_item(title, net) for title, net in networks.every.items())
+    items = "".join(training_item(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
 <p>Test error: the share of all test images that the network misclassifies, as measured and stored with its weights. If
 two intervals overlap widely, the errors do not say which network is better. Attention helped only if the error is
@@ -97,7 +97,7 @@ clearly lower than that of a control that was trained equally long. The controls
 vgg-gap averages its last layer, vgg-global classifies g alone. Width multiplies every channel count; 1 is the
 paper's.</p>
 {table("The checkpoints", COLUMNS, rows)}
-<details><summary>How each was trained</summary><ul>{made}</ul></details></section>"""
+<details><summary>How each was trained</summary><ul>{items}</ul></details></section>"""
 
 
 def training_item(title: str, net: Network) -> str:

@@ -23,22 +23,22 @@ from app.site import Site
 from model.explanation import SIDE as CANVAS
 
 START = "Click one to four pictures to compose a scene. The answer appears here."
-CLICKED = Path(__file__).with_name("ask.js").read_text("utf-8")
+CLICKS = Path(__file__).with_name("ask.js").read_text("utf-8")
 FIRST_SCENE = ("deer", "automobile", "frog", "ship")
 FIRST = 2  # the picture of the first scene that is asked for
 SCENE, ASKS = "your picture", "your picture that asks"  # what a visitor's own pictures are called
-UPLOADED = {
+ON_UPLOAD = {
     SCENE: f"""(file, now) => [{{...now, scene: file ? ["{SCENE}"] : now.scene.filter((key) => key !== "{SCENE}")}}]""",
     ASKS: f"""(file, now) => [{{...now, question: file ? "picture:{ASKS}" : now.question}}]""",
 }
 ROW = (1, MOST)  # rows and columns of four pictures, where they are not to be a square
-UNMOVED = f"{words.PC_LIMIT} So every question gets the same maps and the same answer."
+NO_EFFECT = f"{words.PC_LIMIT} So every question gets the same maps and the same answer."
 
 
 def build(tab: gr.Tab, site: Site, front: Front) -> None:
     """Lays the tab out, and binds its events and its ``/ask`` endpoint."""
-    clicked = gr.HTML({}, html_template="", js_on_load=CLICKED, visible="hidden")
-    shown = gr.State(None, time_to_live=3600)
+    clicks = gr.HTML({}, html_template="", js_on_load=CLICKS, visible="hidden")
+    screen = gr.State(None, time_to_live=3600)
     with gr.Row(elem_id="asking"):
         with gr.Column(scale=0, min_width=300, elem_classes="ask"):
             camera = live_camera()
@@ -55,40 +55,40 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
     ask_networks = on_gpu(lambda canvas, *values: answer_to(site, *values, canvas=canvas))
 
-    def show(sent, clicked, checkpoint, compatibility, side, layout, *values) -> list:
+    def show(shot, clicks, checkpoint, compatibility, side, layout, *values) -> list:
         *files, before = values
         files = dict(zip(uploads, files, strict=True))
         compatibility = site.nearest(checkpoint, compatibility)
-        scene, question = wish(clicked, site, files)
-        if sent:
-            return show_frame(sent, question, checkpoint, compatibility, side, files)
+        scene, question = wish(clicks, site, files)
+        if shot:
+            return show_frame(shot, question, checkpoint, compatibility, side, files)
         if any(files[key] is None for key in (*scene, question[1]) if key in files) or not scene:
-            refused = before is not None and before.found is None  # and its refusal is still to be read
+            is_refused = before is not None and before.answer is None  # and its refusal is still to be read
             nothing = [None, gr.skip(), gr.skip(), "", panels.message(START), gr.skip()]
-            return [gr.skip()] * len(nothing) if refused else nothing
+            return [gr.skip()] * len(nothing) if is_refused else nothing
         question = fit_question(question, scene, site.networks.network(checkpoint, compatibility))
-        used = {key: file for key, file in files.items() if key in (*scene, question[1])}
+        question_files = {key: file for key, file in files.items() if key in (*scene, question[1])}
         side = site.side(checkpoint, compatibility, side)
         grid = ROW if layout == "row" and len(scene) == MOST else None
-        of = (scene, checkpoint, compatibility, grid, side, used.get(SCENE))
-        answers = [s.found for s in (before, *before.earlier) if s.found] if before else []
+        of = (scene, checkpoint, compatibility, grid, side, question_files.get(SCENE))
+        answers = [s.answer for s in (before, *before.earlier) if s.answer] if before else []
         look_before = next((answer.look for answer in answers if answer.of == of), None)
 
         def put(*values):
-            return ask_networks(CANVAS, look_before, [*used], *values)
+            return ask_networks(CANVAS, look_before, [*question_files], *values)
 
-        after = ask_once(before, used, [of, question], put, START)
+        after = ask_once(before, question_files, [of, question], put, START)
         assert after is not None  # every picture is there
-        kept, found, inputs, said = after
-        told = dict(zip(used, inputs, strict=True))
-        inputs = [told.get(key, gr.skip()) for key in files]
-        if said:
-            return [kept, *inputs, "", said, gr.skip()]
-        same = before is not None and before.found is not None and before.found.of == of
-        strip = gr.skip() if same else scenes.every_class(found.look)
-        return [kept, *inputs, strip, draw_answer(found, scene, question, list_pictures(site, files)), gr.skip()]
+        screen, result, inputs, message = after
+        by_key = dict(zip(question_files, inputs, strict=True))
+        inputs = [by_key.get(key, gr.skip()) for key in files]
+        if message:
+            return [screen, *inputs, "", message, gr.skip()]
+        same = before is not None and before.answer is not None and before.answer.of == of
+        strip = gr.skip() if same else scenes.every_class(result.look)
+        return [screen, *inputs, strip, draw_answer(result, scene, question, list_pictures(site, files)), gr.skip()]
 
-    def show_frame(sent, question, checkpoint, compatibility, side, files) -> list:
+    def show_frame(shot, question, checkpoint, compatibility, side, files) -> list:
         """What the camera sees is the scene, alone."""
         kind, name = question
         if kind == "picture" and name in files and files[name] is None:
@@ -101,9 +101,9 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             own = frame.picture, *asker
             return ask_networks(frame.picture.width, None, [SCENE, ASKS][: len(own)], *own, of, question)
 
-        frame, result, said = answer_frame(sent, put)
-        if frame is None or said:
-            return [*[gr.skip()] * 3, "", said, acknowledge(frame)]
+        frame, result, message = answer_frame(shot, put)
+        if frame is None or message:
+            return [*[gr.skip()] * 3, "", message, acknowledge(frame)]
         there = [
             Example(SCENE, Path(), panels.data_uri(frame.picture, exact=False)),
             *list_pictures(site, {ASKS: files[ASKS]}),
@@ -111,10 +111,10 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         html = draw_answer(result, (SCENE,), question, there, announce=False)
         return [*[gr.skip()] * 3, scenes.every_class(result.look), html, acknowledge(frame)]
 
-    asked = [camera, clicked, checkpoint, compatibility, side, layout, *uploads.values()]
-    followed = [clicked, checkpoint, compatibility, side, layout]
-    filled = [shown, *uploads.values(), classes, answer, camera]
-    follow(asked, shown, show, filled, answer, changes=followed, camera=camera)
+    parts = [camera, clicks, checkpoint, compatibility, side, layout, *uploads.values()]
+    changes = [clicks, checkpoint, compatibility, side, layout]
+    outputs = [screen, *uploads.values(), classes, answer, camera]
+    follow(parts, screen, show, outputs, answer, changes=changes, camera=camera)
 
     def offer(now, *files):
         there = list_pictures(site, dict(zip(uploads, files, strict=True)))
@@ -122,11 +122,11 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         ask_with = [e for e in there if e.name != SCENE]
         return now or first_wish(site, there), scenes.scene_choices(in_scene), scenes.question_choices(ask_with)
 
-    offered = [clicked, *uploads.values()], [clicked, pictures, askers]
-    tab.select(offer, *offered, **INTERNAL)
+    wishes, choices = [clicks, *uploads.values()], [pictures, askers]
+    tab.select(offer, wishes, [clicks, *choices], **INTERNAL)
     for key, upload in uploads.items():
-        upload.change(None, [upload, clicked], clicked, js=UPLOADED[key], **INTERNAL)
-        upload.change(lambda *values: offer(*values)[1:], offered[0], offered[1][1:], **INTERNAL)
+        upload.change(None, [upload, clicks], clicks, js=ON_UPLOAD[key], **INTERNAL)
+        upload.change(lambda *values: offer(*values)[1:], wishes, choices, **INTERNAL)
     add_endpoint(site)
 
 
@@ -148,13 +148,13 @@ def first_wish(site: Site, there: list[Example]) -> dict:
     return {"scene": scene, "question": f"{'class' if by_name else 'picture'}:{name}"}
 
 
-def wish(clicked: Any, site: Site, files: dict[str, str | None]) -> tuple[tuple[str, ...], tuple[str, str]]:
+def wish(clicks: Any, site: Site, files: dict[str, str | None]) -> tuple[tuple[str, ...], tuple[str, str]]:
     """The scene and the question that a visitor clicked; anything else, which a program may have sent, is left out."""
-    clicked = clicked if isinstance(clicked, dict) else {}
+    clicks = clicks if isinstance(clicks, dict) else {}
     names = {e.name for e in list_examples(site.examples)} | {SCENE}
-    scene = clicked.get("scene")
+    scene = clicks.get("scene")
     scene = [key for key in scene if isinstance(key, str) and key in names] if isinstance(scene, list) else []
-    kind, _, name = str(clicked.get("question") or "").partition(":")
+    kind, _, name = str(clicks.get("question") or "").partition(":")
     exists = kind == "class" or name in names | {ASKS}
     return tuple(scene[:MOST]), (kind, name) if exists else ("picture", next(iter(scene), ""))
 
@@ -180,12 +180,12 @@ def answer_to(site: Site, look_before: Look | None, keys: list[str], *values, ca
     *pictures, of, (kind, name) = values
     own = dict(zip(keys, pictures, strict=True))
     scene, checkpoint, compatibility, grid, side, _ = of
-    seen = look_before
-    if seen is None:
+    shared_look = look_before
+    if shared_look is None:
         pictures = [picture_of(site, key, own) for key in scene]
-        seen = look(site.networks, pictures, checkpoint, compatibility, side, grid, canvas)
+        shared_look = look(site.networks, pictures, checkpoint, compatibility, side, grid, canvas)
     question = name if kind == "class" else picture_of(site, name, own)
-    return Answer(ask(site.networks, seen.scene, question, checkpoint, compatibility), seen, of)
+    return Answer(ask(site.networks, shared_look.scene, question, checkpoint, compatibility), shared_look, of)
 
 
 def picture_of(site: Site, key: str, own: dict[str, Image.Image]) -> Image.Image:
@@ -212,7 +212,8 @@ def draw_answer(
     else:
         thumbnail = next((e.thumbnail for e in there if e.name == name), "")
         asker = f'Where is what <img src="{thumbnail}" alt="the picture {escape(name)}"> shows?'
-    return scenes.answer(result.found, scene, asker, "" if result.found.uses_question else UNMOVED, announce)
+    limit = "" if result.explanations.uses_question else NO_EFFECT
+    return scenes.answer(result.explanations, scene, asker, limit, announce)
 
 
 def add_endpoint(site: Site) -> None:
@@ -252,8 +253,8 @@ def add_endpoint(site: Site) -> None:
             raise PictureError(f"{about[:80]} is not one of {words.classes(net.info.class_names)}.")
         if not takes_names(net) and about:
             raise PictureError("This checkpoint cannot be asked for a class by name: send a picture as question.")
-        seen = look(site.networks, [read_sent(image)], checkpoint, compatibility, side)
-        return ask(site.networks, seen.scene, about or read_sent(question), checkpoint, compatibility).to_json()
+        scene = look(site.networks, [read_sent(image)], checkpoint, compatibility, side).scene
+        return ask(site.networks, scene, about or read_sent(question), checkpoint, compatibility).to_json()
 
     inputs = [image, question, about, *hidden_switch(site), detail_input()]
     endpoint(answer_question, inputs, [gr.JSON(label="ask", visible=False)], "ask")

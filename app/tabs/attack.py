@@ -56,32 +56,32 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     add_endpoint(site)
 
 
-def draw(made: Attack, shared: bool) -> str:
-    return grids.grid(made.found, TITLES, PAIR, shared, outcome(made), pictures(made))
+def draw(result: Attack, shared: bool) -> str:
+    return grids.grid(result.comparison, TITLES, PAIR, shared, outcome(result), pictures(result))
 
 
-def outcome(made: Attack) -> str:
+def outcome(result: Attack) -> str:
     """What the attack did to the answer, in a sentence."""
-    before, after = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
+    before, after = (result.comparison.explanations[name] for name in (CLEAN, ATTACKED))
     was, now = words.spaced(before.answer), words.spaced(after.answer)
-    first, last = (panels.per_cent(found.probabilities[found.answer]) for found in (before, after))
-    moved = f"No pixel value moved by more than {made.epsilon} / 255."
-    if made.is_fooled:
-        return f"{moved} The answer changed from {was} ({first}) to {now} ({last})."
-    return f"{moved} The answer is still {was}: {first} before, {last} now."
+    first, last = (panels.per_cent(e.probabilities[e.answer]) for e in (before, after))
+    limit = f"No pixel value moved by more than {result.epsilon} / 255."
+    if result.is_fooled:
+        return f"{limit} The answer changed from {was} ({first}) to {now} ({last})."
+    return f"{limit} The answer is still {was}: {first} before, {last} now."
 
 
-def pictures(made: Attack) -> str:
+def pictures(result: Attack) -> str:
     """The grid's first row: both pictures as the network saw them, and what was added."""
-    seen = {name: made.found.explanations[name].seen for name in (CLEAN, ATTACKED)}
-    side = seen[CLEAN].width
+    inputs = {name: result.comparison.explanations[name].seen for name in (CLEAN, ATTACKED)}
+    side = inputs[CLEAN].width
     cells, size = "", f"{side} × {side} px"
-    for name, picture in seen.items():
+    for name, picture in inputs.items():
         cells += grids.cell(enlarge(picture), f"The {name} picture, {side} by {side} pixels", "", size, exact=True)
-    strength = 127 // max(1, made.epsilon)
-    added = Image.fromarray((128 + strength * made.moves).clip(0, 255).astype(np.uint8))
-    text = f"The change, drawn {strength} times as strong; no value moved by more than {made.largest_move} of 255"
-    cells += grids.cell(enlarge(added), text, "", f"drawn × {strength}; grey is nothing", exact=True)
+    strength = 127 // max(1, result.epsilon)
+    change = Image.fromarray((128 + strength * result.moves).clip(0, 255).astype(np.uint8))
+    text = f"The change, drawn {strength} times as strong; no value moved by more than {result.largest_move} of 255"
+    cells += grids.cell(enlarge(change), text, "", f"drawn × {strength}; grey is nothing", exact=True)
     header = '<div class="level" role="rowheader"><b>pixels</b><small>what the network saw</small></div>'
     return f'<div class="row" role="row" data-level="pixels">{header}{cells}</div>'
 
@@ -117,9 +117,9 @@ def add_endpoint(site: Site) -> None:
             raise PictureError(f"The method must be {' or '.join(attacks.METHODS)}.")
         if epsilon not in range(STRONGEST + 1):
             raise PictureError(f"Epsilon must be a whole number from 0 to {STRONGEST}.")
-        made = attack(site.networks, read_sent(image), checkpoint, compatibility, method, int(epsilon))
-        seen = made.found.explanations[ATTACKED].seen
-        return made.to_json(), temporary.save(render.png(seen), "attacked.png") if pictures else None
+        result = attack(site.networks, read_sent(image), checkpoint, compatibility, method, int(epsilon))
+        picture = result.comparison.explanations[ATTACKED].seen
+        return result.to_json(), temporary.save(render.png(picture), "attacked.png") if pictures else None
 
     outputs = [
         gr.JSON(label="attack", visible=False),

@@ -56,10 +56,10 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     add_endpoint(site)
 
 
-def draw(found: Comparison, shared: bool, pair: str | None) -> str:
+def draw(comparison: Comparison, shared: bool, choice: str | None) -> str:
     # the first where the checkpoint was changed, and the choice is about to follow
-    chosen = next((names for names in found.pairs if " ".join(names) == pair), found.pairs[0])
-    return grids.grid(found, SWITCH, chosen, shared)
+    pair = next((pair for pair in comparison.pairs if " ".join(pair) == choice), comparison.pairs[0])
+    return grids.grid(comparison, SWITCH, pair, shared)
 
 
 def pair_choices(site: Site, checkpoint: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from app.asking import Shown, ask_once, follow
+from app.asking import Screen, ask_once, follow
 from app.drawing import download, panels, words
 from app.endpoints import detail_input, endpoint, hidden_switch, pictures_input, read_sent
 from app.examples import list_examples
@@ -35,7 +35,7 @@ from model.explanation import Explanation
 START = "Choose a picture: click an example, or upload, paste or take one. The answer appears here."
 CARDS = 3  # no network attends at more levels
 AT_ONCE = 16  # calls of /explain: those that wait for the network share a forward pass
-SHOWN = 1 + 3 * CARDS  # components that an answer fills
+OUTPUTS = 1 + 3 * CARDS  # components that an answer fills
 
 
 def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]:
@@ -44,7 +44,7 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
     Returns:
         The inputs that another tab may fill: picture, checkpoint, compatibility.
     """
-    shown = gr.State(None, time_to_live=3600)
+    screen = gr.State(None, time_to_live=3600)
     with gr.Row(elem_id="explain"):
         with gr.Column(scale=0, min_width=300, elem_id="ask"):
             camera = live_camera()
@@ -64,7 +64,7 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
             with gr.Row(elem_id="maps"):
                 cards = [map_card() for _ in range(CARDS)]
             gr.HTML(f'<p class="note">{panels.LEGEND}</p>', elem_id="legend")
-            zipped = gr.DownloadButton(visible="hidden", elem_id="zipped")
+            archive = gr.DownloadButton(visible="hidden", elem_id="zipped")
 
     pictures = [part for card in cards for part in card]
 
@@ -72,8 +72,8 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
         return site.networks.explain(picture, checkpoint, compatibility, side=side)
 
     def glance(picture, checkpoint, compatibility, side) -> Explanation:
-        found = site.networks.explain(picture, checkpoint, compatibility, side=side, draw=False)
-        return dataclasses.replace(found, square=picture)
+        explanation = site.networks.explain(picture, checkpoint, compatibility, side=side, draw=False)
+        return dataclasses.replace(explanation, square=picture)
 
     ask, ask_live = on_gpu(explain), on_gpu(glance)
 
@@ -81,23 +81,23 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
         compatibility = site.nearest(checkpoint, compatibility)
         return [checkpoint, compatibility, site.side(checkpoint, compatibility, side)]
 
-    def show(file, sent, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Shown | None):
+    def show(file, shot, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Screen | None):
         view = render.View(opacity / 100, smooth, shared, keep)
         settings = question(checkpoint, compatibility, side)
         how = panels.method(site.networks.network(*settings[:2]))
-        if sent:
-            frame, found, said = answer_frame(sent, lambda frame: ask_live(frame.picture, *settings))
-            values = nothing(said) if said else draw_answer(found, view, live=True)
+        if shot:
+            frame, explanation, message = answer_frame(shot, lambda frame: ask_live(frame.picture, *settings))
+            values = nothing(message) if message else draw_answer(explanation, view, live=True)
             return [gr.skip(), gr.skip(), how, *values, acknowledge(frame)]
         after = ask_once(before, {str(image.label): file}, settings, ask, START)
         if after is None:
-            return [gr.skip(), gr.skip(), how, *[gr.skip()] * SHOWN, gr.skip()]
-        kept, found, inputs, said = after
-        values = nothing(said) if said else draw_answer(found, view, words.about_picture(file))
-        return [kept, *inputs, how, *values, gr.skip()]
+            return [gr.skip(), gr.skip(), how, *[gr.skip()] * OUTPUTS, gr.skip()]
+        screen, explanation, inputs, message = after
+        values = nothing(message) if message else draw_answer(explanation, view, words.about_picture(file))
+        return [screen, *inputs, how, *values, gr.skip()]
 
-    asked = [image, camera, checkpoint, compatibility, side, opacity, keep, drawing, scale]
-    follow(asked, shown, show, [shown, image, method, answer, *pictures, camera], answer, camera=camera)
+    parts = [image, camera, checkpoint, compatibility, side, opacity, keep, drawing, scale]
+    follow(parts, screen, show, [screen, image, method, answer, *pictures, camera], answer, camera=camera)
 
     def read_address(request: gr.Request) -> tuple[str, gr.Radio]:
         """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once.
@@ -106,8 +106,8 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
         """
         whole = site.networks.places
         first = site.checkpoint_with(request.query_params.get("compat", "").lower())
-        wanted = choose_from_address(request, "checkpoint", [*site.networks.families, *whole], first)
-        family, own = whole.get(wanted, (wanted, None))
+        name = choose_from_address(request, "checkpoint", [*site.networks.families, *whole], first)
+        family, own = whole.get(name, (name, None))
         default = own or site.first_compatibility(family)
         return fill_switch(
             site, family, choose_from_address(request, "compat", site.networks.compatibilities(family), default)
@@ -122,20 +122,20 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
     ready.success(first_picture, None, image, **INTERNAL)
     offer_examples(page.load, site, strip)
 
-    def zip_up(file, sent, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Shown | None):
-        if not file and not sent:
+    def zip_up(file, shot, checkpoint, compatibility, side, opacity, keep, smooth, shared, before: Screen | None):
+        if not file and not shot:
             raise gr.Error("There is nothing to download yet: choose a picture first.", print_exception=False)
         settings = question(checkpoint, compatibility, side)
-        found = before.answer_to((file, *settings)) if before and not sent else None
-        if found is None:  # what is on the screen is not kept
+        explanation = before.answer_to((file, *settings)) if before and not shot else None
+        if explanation is None:  # what is on the screen is not kept
             try:
-                found = ask(read_frame(sent).picture if sent else read_picture(file), *settings)
+                explanation = ask(read_frame(shot).picture if shot else read_picture(file), *settings)
             except PictureError as e:
                 raise gr.Error(str(e), print_exception=False) from None
         view = render.View(opacity / 100, smooth, shared, keep)
-        return str(download.write_zip(found, view, zipped.GRADIO_CACHE))
+        return str(download.write_zip(explanation, view, archive.GRADIO_CACHE))
 
-    save.click(zip_up, [*asked, shown], zipped, api_visibility="private").success(
+    save.click(zip_up, [*parts, screen], archive, api_visibility="private").success(
         None, None, None, js="() => setTimeout(() => document.querySelector('#zipped, #zipped a').click(), 50)"
     )
     add_endpoint(site)
@@ -144,13 +144,13 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
 
 def choose_from_address(request: gr.Request, parameter: str, there: list[str], default: str) -> str:
     """The value that the address asks for; if it is not here, the default, with a warning."""
-    wanted = request.query_params.get(parameter)
-    if found := next((name for name in there if name.lower() == (wanted or "").lower()), None):
-        return found
-    if wanted:
+    value = request.query_params.get(parameter)
+    if match := next((name for name in there if name.lower() == (value or "").lower()), None):
+        return match
+    if value:
         what = {"compat": "compatibility"}.get(parameter, parameter)
         gr.Warning(
-            f"The {what} “{escape(wanted[:40])}” in the address is not here; another one is shown.",
+            f"The {what} “{escape(value[:40])}” in the address is not here; another one is shown.",
             duration=None,
         )
     return default
@@ -231,10 +231,10 @@ def add_endpoint(site: Site) -> None:
             seconds. The logit is logit_bias plus the levels' logits. Then a picture of each level, in their order:
             its map over the picture's square, as a JPEG of high quality; the map itself is exact.
         """
-        found = site.networks.explain(read_sent(image), checkpoint, compatibility, side=side, draw=pictures)
-        overlays = found.overlays() if pictures else {}
+        explanation = site.networks.explain(read_sent(image), checkpoint, compatibility, side=side, draw=pictures)
+        overlays = explanation.overlays() if pictures else {}
         files = [as_file(x, name) for name, x in overlays.items()]
-        return found.to_json(), *files, *[None] * (CARDS - len(files))
+        return explanation.to_json(), *files, *[None] * (CARDS - len(files))
 
     explanation = gr.JSON(label="explanation", visible=False)
     endpoint(explain, [image, *switch, detail_input(), pictures_input()], [explanation, *drawings], "explain", AT_ONCE)

@@ -13,13 +13,13 @@ from app.asking import answer_when_changed
 from app.drawing import curves, panels, words
 from app.endpoints import endpoint, hidden_switch, read_sent
 from app.inputs import Front, begin_as_explain, network_switch, offer_examples, picture_input, picture_with_examples
-from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
+from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, MapCheck, Others, explain_otherwise
 from app.site import Site
 from model import render
 
 START = "Choose a picture. The explanations appear here after some seconds."
-DRAWN = 320  # px of a map
-QUOTED = 0.2  # the share that a card says in words
+SIDE = 320  # px of a map
+CARD_SHARE = 0.2  # the share that a card says in words
 KINDS = {
     SALIENCY: ("Saliency", "pixels whose change moves the logit most"),
     GRAD_CAM: ("Grad-CAM", "features of {level}, weighted by gradients"),
@@ -53,91 +53,91 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     add_endpoint(site)
 
 
-def draw(found: Others) -> str:
+def draw(result: Others) -> str:
     """The whole answer: what was asked, the trained maps, the computed ones, and every number."""
-    square = found.square.resize((DRAWN, DRAWN))
-    cards = {name: card(title_of(found, name), found.attending, name, square) for name in found.attending.maps}
-    computed = [cards.pop(SALIENCY), cards.pop(GRAD_CAM)]
-    if found.gap:
-        computed.append(card(title_of(found, CAM), found.gap, CAM, square, "VGG-GAP"))
+    square = result.square.resize((SIDE, SIDE))
+    cards = {name: card(title_of(result, name), result.attending, name, square) for name in result.attending.maps}
+    posthoc_cards = [cards.pop(SALIENCY), cards.pop(GRAD_CAM)]
+    if result.gap:
+        posthoc_cards.append(card(title_of(result, CAM), result.gap, CAM, square, "VGG-GAP"))
     progressive = ""
-    if found.pan:
-        gates = [card((f"Progressive {k}", GATES[k]), found.pan, k, square, "VGG-PAN") for k in found.pan.maps]
+    if result.pan:
+        gates = [card((f"Progressive {k}", GATES[k]), result.pan, k, square, "VGG-PAN") for k in result.pan.maps]
         progressive = section("Trained with another network: progressive attention", gates)
-    absent = f'<p class="absent">{escape(found.note)}</p>' if found.note else ""
-    return f"""<div class="others">{lead(found)}
+    absent = f'<p class="absent">{escape(result.note)}</p>' if result.note else ""
+    return f"""<div class="others">{lead(result)}
 {section("Trained with the network: attention", cards.values())}
-{section("Computed after training", computed)}{progressive}{absent}
-<div class="numbered">{table(found)}</div><p class="note">{CAUTION}</p></div>"""
+{section("Computed after training", posthoc_cards)}{progressive}{absent}
+<div class="numbered">{table(result)}</div><p class="note">{CAUTION}</p></div>"""
 
 
 def section(title: str, cards: Iterable[str]) -> str:
     return f'<section><h2>{title}</h2><div class="cards">{"".join(cards)}</div></section>'
 
 
-def lead(found: Others) -> str:
+def lead(result: Others) -> str:
     """The class, how to read a chart, and what its lines are."""
-    answer, probability = words.label(found.attending.answer), panels.per_cent(found.attending.probability)
+    answer, probability = words.label(result.attending.answer), panels.per_cent(result.attending.probability)
     return f"""<div class="lead"><p class="named" aria-live="polite">{answer} <small>{probability}</small></p>
 <p>Do the pixels that a map highlights matter? We blur them, the highest first, and ask the network again. The lower the
-probability of <em>{answer}</em> falls, the more they matter. {furthest(found)}</p>
+probability of <em>{answer}</em> falls, the more they matter. {furthest(result)}</p>
 <p class="key"><span>{curves.sample("map")} pixels that the map highlights most</span>
 <span>{curves.sample("moved")} the same map moved elsewhere, mean of {DRAWS} moves</span>
 <span>{curves.sample("random")} random pixels, mean of {DRAWS} draws</span></p></div>"""
 
 
-def furthest(found: Others) -> str:
+def furthest(result: Others) -> str:
     """The map whose place matters most to the network, averaged over the shares, in a sentence."""
-    name, fall, moved = found.attending.furthest
-    if fall >= moved:
+    name, fall, moved_fall = result.attending.furthest
+    if fall >= moved_fall:
         return "Here no map's pixels matter more than those of the same map moved elsewhere."
     return (
-        f"Here the place of <b>{title_of(found, name)[0]}</b> matters most: the probability falls to "
-        f"{panels.per_cent(fall)} on average, and to {panels.per_cent(moved)} when the map is moved elsewhere. "
-        f"{found.attending.steeper[name]} of {DRAWS} moves cost less."
+        f"Here the place of <b>{title_of(result, name)[0]}</b> matters most: the probability falls to "
+        f"{panels.per_cent(fall)} on average, and to {panels.per_cent(moved_fall)} when the map is moved elsewhere. "
+        f"{result.attending.steeper[name]} of {DRAWS} moves cost less."
     )
 
 
-def card(titles: tuple[str, str], checked: Checked, name: str, square: Image.Image, other: str = "") -> str:
+def card(titles: tuple[str, str], check: MapCheck, name: str, square: Image.Image, other: str = "") -> str:
     """One map over the picture, and beside it how the probability of its class falls.
 
     Args:
         titles: what ``title_of`` returns.
-        checked: whose map.
+        check: whose map.
         name: the map's.
         square: the picture.
         other: what the map's own network is called, where it is another than the visitor's.
     """
     title, about = titles
-    a = checked.maps[name]
+    a = check.maps[name]
     values = a * a.size
     picture = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
-    fall, moved, random = checked.falls[name], checked.moved[name], checked.random
-    at = checked.shares.index(QUOTED)
-    said = (
-        f"<b>{panels.per_cent(fall[at])}</b> <span>(moved: {panels.per_cent(moved[at])},</span> "
+    fall, moved_fall, random = check.falls[name], check.moved[name], check.random
+    at = check.shares.index(CARD_SHARE)
+    numbers = (
+        f"<b>{panels.per_cent(fall[at])}</b> <span>(moved: {panels.per_cent(moved_fall[at])},</span> "
         f"<span>random: {panels.per_cent(random[at])})</span>"
     )
     whose = ""
     if other:
-        error = "" if checked.test_error is None else f" (test error {100 * checked.test_error:.1f} %)"
+        error = "" if check.test_error is None else f" (test error {100 * check.test_error:.1f} %)"
         whose = (
-            f'<p class="whose">Another network, {other}{error}: its answer is <b>{words.label(checked.answer)}</b>, '
-            f"{panels.per_cent(checked.probability)}; map and lines are its own.</p>"
+            f'<p class="whose">Another network, {other}{error}: its answer is <b>{words.label(check.answer)}</b>, '
+            f"{panels.per_cent(check.probability)}; map and lines are its own.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
 <div class="pair"><img src="{panels.data_uri(picture, exact=False)}" alt="{title} over the picture: {describe_map(a)}">
-{curves.chart(in_words(title, checked, name), checked.shares, fall, moved, random)}</div>
-<p class="said">Top {100 * QUOTED:.0f} % blurred: {said}</p>
+{curves.chart(in_words(title, check, name), check.shares, fall, moved_fall, random)}</div>
+<p class="said">Top {100 * CARD_SHARE:.0f} % blurred: {numbers}</p>
 {whose}</article>"""
 
 
-def title_of(found: Others, name: str) -> tuple[str, str]:
+def title_of(result: Others, name: str) -> tuple[str, str]:
     """A map's title and a few words on what it is."""
     if name not in KINDS:
-        return name, found.titles.get(name, "")
+        return name, result.titles.get(name, "")
     title, about = KINDS[name]
-    return title, about.format(level=found.last_level)
+    return title, about.format(level=result.last_level)
 
 
 def describe_map(a: np.ndarray) -> str:
@@ -147,42 +147,42 @@ def describe_map(a: np.ndarray) -> str:
     return words.where(a, "its mean")
 
 
-def in_words(title: str, checked: Checked, name: str) -> str:
+def in_words(title: str, check: MapCheck, name: str) -> str:
     """A chart in words, for a screen reader."""
-    lines = zip(checked.shares, checked.falls[name], checked.moved[name], checked.random, strict=True)
+    lines = zip(check.shares, check.falls[name], check.moved[name], check.random, strict=True)
     steps = ", ".join(
         f"{100 * share:.0f} % blurred: {panels.per_cent(p)} against {panels.per_cent(m)} and {panels.per_cent(r)}"
         for share, p, m, r in lines
         if share
     )
-    answer, probability = words.spaced(checked.answer), panels.per_cent(checked.probability)
+    answer, probability = words.spaced(check.answer), panels.per_cent(check.probability)
     return (
         f"Probability of {answer}, {probability} at first, as the pixels that {title} highlights most "
         f"are blurred, against the same map moved elsewhere and random pixels: {steps}"
     )
 
 
-def table(found: Others) -> str:
+def table(result: Others) -> str:
     """Every number of every chart."""
-    checked = found.attending
-    head = "".join(f'<th scope="col">{100 * share:.0f} %</th>' for share in checked.shares)
+    check = result.attending
+    head = "".join(f'<th scope="col">{100 * share:.0f} %</th>' for share in check.shares)
     rows = []
-    for name, fall in checked.falls.items():
+    for name, fall in check.falls.items():
         rows += [
-            row(title_of(found, name)[0], fall),
-            row(f"{title_of(found, name)[0]}, moved", checked.moved[name], "moved"),
+            row(title_of(result, name)[0], fall),
+            row(f"{title_of(result, name)[0]}, moved", check.moved[name], "moved"),
         ]
-    rows.append(row("random pixels", checked.random))
-    if found.gap:
-        rows.append(row(f"CAM, of VGG-GAP's {words.label(found.gap.answer)}", found.gap.falls[CAM], "apart"))
-        rows += [row("CAM, moved", found.gap.moved[CAM], "moved"), row("random pixels, VGG-GAP", found.gap.random)]
-    if found.pan:
-        for number, (name, fall) in enumerate(found.pan.falls.items()):
-            title = f"progressive {name}, of VGG-PAN's {words.label(found.pan.answer)}"
+    rows.append(row("random pixels", check.random))
+    if result.gap:
+        rows.append(row(f"CAM, of VGG-GAP's {words.label(result.gap.answer)}", result.gap.falls[CAM], "apart"))
+        rows += [row("CAM, moved", result.gap.moved[CAM], "moved"), row("random pixels, VGG-GAP", result.gap.random)]
+    if result.pan:
+        for number, (name, fall) in enumerate(result.pan.falls.items()):
+            title = f"progressive {name}, of VGG-PAN's {words.label(result.pan.answer)}"
             rows.append(row(title, fall, "" if number else "apart"))
-            rows.append(row(f"progressive {name}, moved", found.pan.moved[name], "moved"))
-        rows.append(row("random pixels, VGG-PAN", found.pan.random))
-    caption = f"Probability of {words.label(checked.answer)} in %, by the share of pixels blurred"
+            rows.append(row(f"progressive {name}, moved", result.pan.moved[name], "moved"))
+        rows.append(row("random pixels, VGG-PAN", result.pan.random))
+    caption = f"Probability of {words.label(check.answer)} in %, by the share of pixels blurred"
     return (
         f'<table><caption>{caption}</caption><thead><tr><th scope="col">pixels of</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"

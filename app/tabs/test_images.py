@@ -12,7 +12,7 @@ from app.asking import answer_when_changed
 from app.drawing import panels, words
 from app.endpoints import endpoint, hidden_switch
 from app.inputs import INTERNAL, Front, as_value, begin_as_explain, fill_switch, network_switch
-from app.sampling import CHOICES, CifarTest, Draw, DrawError, Named, draw, new_seed
+from app.sampling import CHOICES, CifarTest, Draw, DrawError, Prediction, draw, new_seed
 from app.server.gradio_patches import as_it_came, as_text
 from app.site import Site
 
@@ -21,7 +21,7 @@ TO_EXPLAIN = """() => {
   document.querySelector("[role=tab][aria-selected=true]").focus({preventScroll: true});
 }"""
 START = "Drawing twelve pictures of the test set."
-ENLARGED = 128  # px; four times what the network saw
+SIDE = 128  # px; four times what the network saw
 CLICK_ON_PICTURE = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-index]");
   if (button) trigger("click", {index: Number(button.dataset.index)});
@@ -74,25 +74,25 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     add_endpoint(site, tests)
 
 
-def gallery(found: Draw) -> str:
+def gallery(result: Draw) -> str:
     """How the pictures were chosen, and a grid of buttons."""
-    error = found.test_error
+    error = result.test_error
     rate = "" if error is None else f" Test error {100 * error:.1f} %."
-    buttons = "".join(map(button, found.images))
-    return f"""<section class="draw" data-compatibility="{found.compatibility}">
-<h2 aria-live="polite">{escape(found.summary)}</h2>
-<p class="note">Seed {found.seed}. Pictures of {found.dataset}.{rate} Click one to see where the network looked.</p>
+    buttons = "".join(map(button, result.images))
+    return f"""<section class="draw" data-compatibility="{result.compatibility}">
+<h2 aria-live="polite">{escape(result.summary)}</h2>
+<p class="note">Seed {result.seed}. Pictures of {result.dataset}.{rate} Click one to see where the network looked.</p>
 <div class="drawn" role="group" aria-label="Test pictures">{buttons}</div></section>"""
 
 
-def button(image: Named) -> str:
+def button(image: Prediction) -> str:
     """One picture; a click carries its number."""
-    enlarged = image.picture.resize((ENLARGED, ENLARGED), Image.Resampling.NEAREST)
-    label, named = words.label(image.label), words.label(image.named)
+    picture = image.picture.resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    label, named = words.label(image.label), words.label(image.answer)
     verdict = "✓ right" if image.right else "✗ wrong"
     return (
         f'<button type="button" data-index="{image.index}" title="Explain test picture {image.index}">'
-        f'<img src="{panels.data_uri(enlarged)}" alt="Test picture {image.index}, labelled {label}">'
+        f'<img src="{panels.data_uri(picture)}" alt="Test picture {image.index}, labelled {label}">'
         f"<span>label: <b>{label}</b></span><span>named: <b>{named}</b></span>"
         f"<span>{panels.per_cent(image.probability)} · <b>{verdict}</b></span></button>"
     )

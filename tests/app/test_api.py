@@ -14,7 +14,7 @@ from gradio.data_classes import ImageData
 from PIL import Image
 
 from app.inputs import picture_input
-from app.server.gradio_patches import UNTAKEN, uploads_only
+from app.server.gradio_patches import BAD_VALUE, uploads_only
 from tests.app.serving import CIFAR10, FAMILY
 from tests.model.test_repairs import odd_files, raw_file
 
@@ -278,7 +278,7 @@ def test_bad_arguments_are_refused_in_a_sentence_without_paths(server, picture_f
     event, data = call(server.url, **arguments)
     assert event == "error" and json.loads(data)["error"].endswith(".")
     if isinstance(arguments["image"], dict) and "http" in str(arguments["image"]):
-        assert json.loads(data)["error"] == UNTAKEN
+        assert json.loads(data)["error"] == BAD_VALUE
     assert not any(word in data for word in ("Traceback", "site-packages", "/tmp", str(picture_file.parent), "root:"))
     log = server.log.read_text()
     assert 'File "' not in log and "disc" not in log

@@ -37,9 +37,9 @@ def test_an_answer_is_the_librarys_and_its_scene_is_read_once(site, question):
     asks = name if kind == "class" else EXAMPLES / f"{name}.png"
     expected = model.ask([EXAMPLES / f"{key}.png" for key in SCENE], asks, net)
     assert again.look is made.look
-    assert np.allclose(again.found.asked.maps["conv13"], expected.asked.maps["conv13"], atol=1e-6)
-    assert again.found.own.probabilities == pytest.approx(expected.own.probabilities, abs=1e-5)
-    assert again.found.asked.checkpoint == FAMILY
+    assert np.allclose(again.explanations.asked.maps["conv13"], expected.asked.maps["conv13"], atol=1e-6)
+    assert again.explanations.own.probabilities == pytest.approx(expected.own.probabilities, abs=1e-5)
+    assert again.explanations.asked.checkpoint == FAMILY
     html = tab.draw_answer(again, SCENE, question, tab.list_pictures(site, {}))
     for share in expected.shares["conv13"]:
         assert f"<span>{100 * share:.0f} %</span>" in html
@@ -50,24 +50,24 @@ def test_an_answer_is_the_librarys_and_its_scene_is_read_once(site, question):
 def test_the_class_asked_for_is_where_the_map_goes(site):
     made = tab.answer_to(site, None, [], of(), ("class", SCENE[0]))
     for i, name in enumerate(SCENE):
-        shares = tab.answer_to(site, made.look, [], of(), ("class", name)).found.shares["conv13"]
+        shares = tab.answer_to(site, made.look, [], of(), ("class", name)).explanations.shares["conv13"]
         assert max(shares) == shares[i]
 
 
 @pytest.mark.parametrize("question", [("class", "frog"), ("picture", "cat")])
 def test_under_pc_no_question_moves_anything_and_a_sentence_says_why(site, question):
     made = tab.answer_to(site, None, [], of(compatibility="pc"), question)
-    assert made.found.asked is made.found.own or np.array_equal(
-        made.found.asked.maps["conv13"], made.found.own.maps["conv13"]
+    assert made.explanations.asked is made.explanations.own or np.array_equal(
+        made.explanations.asked.maps["conv13"], made.explanations.own.maps["conv13"]
     )
-    assert all(np.array_equal(each.attention, made.found.own.maps["conv13"]) for each in made.look.every)
+    assert all(np.array_equal(each.attention, made.explanations.own.maps["conv13"]) for each in made.look.every)
     assert "absent" not in scenes.every_class(made.look)
     html = tab.draw_answer(made, SCENE, question, [])
     assert "softmax cancels it. So every question gets the same maps and the same answer." in html
 
 
 def test_four_pictures_may_stand_in_a_row(site):
-    found = tab.answer_to(site, None, [], of(grid=tab.ROW), ("class", "ship")).found
+    found = tab.answer_to(site, None, [], of(grid=tab.ROW), ("class", "ship")).explanations
     assert found.grid == (1, 4) and found.asked.seen.size == (128, 32)
     assert max(found.shares["conv13"]) == found.shares["conv13"][3]
     assert "on the last picture (ship)" in tab.draw_answer(

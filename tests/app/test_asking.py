@@ -4,31 +4,31 @@ import os
 
 import gradio as gr
 
-from app.asking import KEPT, Shown, ask_once
+from app.asking import HISTORY, Screen, ask_once
 
 
 def test_an_earlier_answer_is_found_again():
-    shown = Shown((), None).then(("a.png", "dp"), 1).then(("a.png", "pc"), 2)
-    assert (shown.question, shown.found) == (("a.png", "pc"), 2)
-    assert shown.answer_to(("a.png", "dp")) == 1 and shown.answer_to(("a.png", "pc")) == 2
-    assert shown.answer_to(("b.png", "dp")) is None
-    back = shown.then(("a.png", "dp"), 1)
+    screen = Screen((), None).then(("a.png", "dp"), 1).then(("a.png", "pc"), 2)
+    assert (screen.question, screen.answer) == (("a.png", "pc"), 2)
+    assert screen.answer_to(("a.png", "dp")) == 1 and screen.answer_to(("a.png", "pc")) == 2
+    assert screen.answer_to(("b.png", "dp")) is None
+    back = screen.then(("a.png", "dp"), 1)
     assert back.answer_to(("a.png", "pc")) == 2 and len(back.earlier) == 1
 
 
 def test_refusals_are_shown_and_forgotten():
-    shown = Shown((), None).then(("bad.png",), None)
-    assert shown.found is None and shown.question == ("bad.png",)
-    assert shown.then(("a.png",), 1).earlier == ()
+    screen = Screen((), None).then(("bad.png",), None)
+    assert screen.answer is None and screen.question == ("bad.png",)
+    assert screen.then(("a.png",), 1).earlier == ()
 
 
 def test_no_more_than_a_few_are_kept():
-    shown = Shown((), None)
+    screen = Screen((), None)
     for i in range(20):
-        shown = shown.then((i,), i + 1)
-    assert [s.found for s in shown.earlier] == [20 - 1 - k for k in range(KEPT)]
-    assert all(s.earlier == () for s in shown.earlier)
-    assert shown.answer_to((10,)) is None
+        screen = screen.then((i,), i + 1)
+    assert [s.answer for s in screen.earlier] == [20 - 1 - k for k in range(HISTORY)]
+    assert all(s.earlier == () for s in screen.earlier)
+    assert screen.answer_to((10,)) is None
 
 
 def test_an_input_is_told_what_it_shows_though_the_other_one_showed_it_before(picture, tmp_path):
@@ -43,11 +43,11 @@ def test_an_input_is_told_what_it_shows_though_the_other_one_showed_it_before(pi
         assert found == 1 and said == ""
         return kept, [None if i == gr.skip() else i.alt_text for i in inputs]
 
-    shown, texts = told(None, *files)
+    screen, texts = told(None, *files)
     assert texts == ["Looked at: cat", "Asks: frog"]
-    shown, texts = told(shown, files[1], files[1])
+    screen, texts = told(screen, files[1], files[1])
     assert texts == ["Looked at: frog", None]
-    shown, texts = told(shown, *files[::-1])
+    screen, texts = told(screen, *files[::-1])
     assert texts == [None, "Asks: cat"] and len(asked) == 3
 
 

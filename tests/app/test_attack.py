@@ -23,7 +23,7 @@ from tests.app.test_api import (
 @pytest.mark.parametrize("method", METHODS)
 def test_the_attacked_picture_is_the_models_attack_in_whole_steps(networks, picture, method, compatibility):
     made = attack(networks, picture, FAMILY, compatibility, method, 4)
-    clean, attacked = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
+    clean, attacked = (made.comparison.explanations[name] for name in (CLEAN, ATTACKED))
     net = networks.network(FAMILY, compatibility)
     pixels = to_pixels(clean.seen)[None]
     named = torch.tensor([net.info.class_names.index(clean.answer)])
@@ -37,7 +37,7 @@ def test_the_attacked_picture_is_the_models_attack_in_whole_steps(networks, pict
 @pytest.mark.parametrize("method", METHODS)
 def test_epsilon_zero_changes_nothing(networks, picture, method):
     made = attack(networks, picture, FAMILY, "dp", method, 0)
-    clean, attacked = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
+    clean, attacked = (made.comparison.explanations[name] for name in (CLEAN, ATTACKED))
     assert not made.moves.any() and not made.is_fooled
     assert clean.probabilities == attacked.probabilities
     assert "still" in outcome(made) and "0 of 255" in pictures(made)
@@ -47,7 +47,7 @@ def test_a_shipped_network_is_fooled_and_the_sentence_says_so():
     networks = Networks.load(BUNDLED)
     scene = Image.open(FOLDER / "airplane.png")
     made = attack(networks, scene, next(iter(networks.families)), "dp", "pgd", STRONGEST)
-    clean, attacked = (made.found.explanations[name] for name in (CLEAN, ATTACKED))
+    clean, attacked = (made.comparison.explanations[name] for name in (CLEAN, ATTACKED))
     assert clean.answer == "airplane" and made.is_fooled
     assert "from airplane (" in outcome(made) and f"to {attacked.answer} (" in outcome(made)
     assert pictures(made).count("<img") == 3
@@ -60,7 +60,7 @@ def test_api(client, networks, picture, picture_file):  # noqa: F811
     asked = {"image": handle_file(picture_file), "checkpoint": FAMILY, "compatibility": "dp", "api_name": "/attack"}
     said, file = client.predict(method="fgsm", epsilon=3, **asked)
     made = attack(networks, picture, FAMILY, "dp", "fgsm", 3)
-    for name, explanation in made.found.explanations.items():
+    for name, explanation in made.comparison.explanations.items():
         assert_same(said[name], explanation.to_json())
     assert {k: said[k] for k in ("method", "epsilon", "fooled")} == {
         "method": "fgsm",
@@ -68,7 +68,7 @@ def test_api(client, networks, picture, picture_file):  # noqa: F811
         "fooled": made.is_fooled,
     }
     assert said["largest_move"] == np.abs(made.moves).max()
-    assert np.array_equal(np.asarray(Image.open(file)), np.asarray(made.found.explanations[ATTACKED].seen))
+    assert np.array_equal(np.asarray(Image.open(file)), np.asarray(made.comparison.explanations[ATTACKED].seen))
 
 
 @pytest.mark.parametrize(

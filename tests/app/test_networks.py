@@ -115,7 +115,7 @@ def test_what_does_not_fit_into_a_family_is_one_of_its_own(tmp_path, picture):
 @pytest.mark.parametrize(("arch", "levels"), [("resnet164-att2-concat-pc", 2), ("vgg-att1-concat-dp", 1)])
 def test_a_network_of_other_levels_fills_the_first_cards(tmp_path, picture, arch, levels):
     import model
-    from app.tabs.explain import CARDS, SHOWN, draw_answer
+    from app.tabs.explain import CARDS, OUTPUTS, draw_answer
     from model.render import View
 
     make_checkpoints(tmp_path, ("dp",))
@@ -125,7 +125,7 @@ def test_a_network_of_other_levels_fills_the_first_cards(tmp_path, picture, arch
     found = Networks.load(tmp_path).explain(picture, "other", net.compatibility)
     values = draw_answer(found, View(), "")
     titles, pictures = values[1::3], values[2::3]
-    assert len(values) == SHOWN and len(found.levels) == levels
+    assert len(values) == OUTPUTS and len(found.levels) == levels
     for title, name in zip(titles, found.levels, strict=False):
         assert f"<h3>{name} " in title
     assert [p.visible for p in pictures] == [True] * levels + [False] * (CARDS - levels)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from app.networks import Networks
-from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, Checked, Others, explain_otherwise
+from app.others import CAM, DRAWS, GRAD_CAM, SALIENCY, MapCheck, Others, explain_otherwise
 from app.tabs.others import draw
 from model import LEVELS, VGGGAP, VGGPAN, CheckpointError, Info, map_kinds, posthoc
 from model.presets import crop_square, network_input, to_pixels
@@ -60,22 +60,22 @@ def asked(net, picture):
     return pixels, posthoc.logits_of(net, pixels).argmax(1)
 
 
-def assert_falls(checked: Checked, net, picture, maps):
+def assert_falls(check: MapCheck, net, picture, maps):
     """Every number, from model.posthoc a map at a time."""
     pixels, classes = asked(net, picture)
-    assert checked.answer == CIFAR10[int(classes)] and checked.shares == posthoc.SHARES
-    assert list(checked.maps) == list(checked.falls) == list(maps)
+    assert check.answer == CIFAR10[int(classes)] and check.shares == posthoc.SHARES
+    assert list(check.maps) == list(check.falls) == list(maps)
     for name, expected in maps.items():
-        assert np.allclose(checked.maps[name], (expected / expected.sum())[0].numpy(), atol=1e-5)
+        assert np.allclose(check.maps[name], (expected / expected.sum())[0].numpy(), atol=1e-5)
         falls = posthoc.deletion(net, pixels, classes, expected)[0]
-        assert checked.falls[name] == pytest.approx(falls.tolist(), abs=1e-4)
+        assert check.falls[name] == pytest.approx(falls.tolist(), abs=1e-4)
         moved = posthoc.moved_deletion(net, pixels, classes, expected, seeds=DRAWS)[:, 0]  # [DRAWS, shares]
-        assert checked.moved[name] == pytest.approx(moved.mean(0).tolist(), abs=1e-4)
+        assert check.moved[name] == pytest.approx(moved.mean(0).tolist(), abs=1e-4)
         steeper = (falls[1:].mean() < moved[:, 1:].mean(1)).sum().item()
-        assert abs(checked.steeper[name] - steeper) <= 1 and 0 <= steeper <= DRAWS  # rounding may turn a tie
+        assert abs(check.steeper[name] - steeper) <= 1 and 0 <= steeper <= DRAWS  # rounding may turn a tie
     random = posthoc.random_deletion(net, pixels, classes, seeds=DRAWS)[0]
-    assert checked.random == pytest.approx(random.tolist(), abs=1e-4)
-    assert np.ptp([*checked.falls.values(), checked.random]) > 0.01  # or the comparison would show nothing
+    assert check.random == pytest.approx(random.tolist(), abs=1e-4)
+    assert np.ptp([*check.falls.values(), check.random]) > 0.01  # or the comparison would show nothing
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "pc"])
@@ -187,7 +187,7 @@ def made_up(falls, moved, maps=None) -> Others:
 
     maps = maps or dict.fromkeys(falls, np.full((4, 4), 1 / 16))
     steeper = dict.fromkeys(falls, 7)
-    checked = Checked("net", "<b>cat", maps, (0.0, 0.2), falls, moved, steeper, (0.9, 0.6))
+    checked = MapCheck("net", "<b>cat", maps, (0.0, 0.2), falls, moved, steeper, (0.9, 0.6))
     return Others(FAMILY, "dp", "cifar10", checked, None, None, Image.new("RGB", (640, 640)), "conv13", {}, 0.1)
 
 

@@ -60,7 +60,7 @@ def test_pictures_labels_and_answers_are_real(networks, tests, batch, which, com
         assert np.array_equal(np.asarray(image.picture), pixels(batch, image.index))
         assert image.label == tests.split.classes[batch[b"labels"][image.index]]
         name, probability = directly(networks, compatibility, image.picture)
-        assert image.named == name and image.probability == pytest.approx(probability, abs=1e-5)
+        assert image.answer == name and image.probability == pytest.approx(probability, abs=1e-5)
         assert image.right == (name == image.label)
         explained = networks.explain(image.picture, FAMILY, compatibility)  # what a click on it shows
         assert explained.answer == name and explained.probabilities[name] == pytest.approx(probability, abs=1e-5)
@@ -207,7 +207,7 @@ def test_api(client, networks, tests, which):  # noqa: F811
     assert (answer["seed"], answer["which"], answer["looked_through"]) == (11, which, found.looked_through)
     assert answer["summary"] == found.summary
     for told, image in zip(answer["images"], found.images, strict=True):
-        assert (told["index"], told["label"], told["class"]) == (image.index, image.label, image.named)
+        assert (told["index"], told["label"], told["class"]) == (image.index, image.label, image.answer)
         assert told["probability"] == pytest.approx(image.probability, abs=1e-5)
         with Image.open(io.BytesIO(base64.b64decode(told["picture"].partition(",")[2]))) as sent:
             assert np.array_equal(np.asarray(sent), np.asarray(image.picture))

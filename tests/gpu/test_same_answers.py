@@ -70,10 +70,10 @@ def test_attack(both, picture, method):
     """Its steps follow the signs of gradients, some of which are near 0: the moves differ, their strength does not."""
     place = both[0].places["vgg-att3-dp-cifar10-s-long"]
     cpu, gpu = (attack(networks, picture, *place, method, 4) for networks in both)
-    alike(cpu.found.explanations["clean"], gpu.found.explanations["clean"])
+    alike(cpu.comparison.explanations["clean"], gpu.comparison.explanations["clean"])
     assert cpu.largest_move == gpu.largest_move == 4
-    named = cpu.found.explanations["clean"].answer
-    left = [attacked.found.explanations["attacked"].probabilities[named] for attacked in (cpu, gpu)]
+    named = cpu.comparison.explanations["clean"].answer
+    left = [attacked.comparison.explanations["attacked"].probabilities[named] for attacked in (cpu, gpu)]
     assert left[1] == pytest.approx(left[0], abs=2 * ROUNDED)
 
 

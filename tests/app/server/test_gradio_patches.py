@@ -76,8 +76,8 @@ def test_a_file_of_ours_is_shown_where_it_lies(monkeypatch):
     assert sent["path"] == file and sent["url"].endswith("/a.jpg") and not looked
     others = ["/etc/passwd", f"{Path(file).parent}/../../../x", f"{get_upload_folder()}x/y"]
     for path in others:
-        gradio_patches.check_others(path, uploaded=False)
-    gradio_patches.check_others(file, uploaded=True)
+        gradio_patches.check_others(path, is_upload=False)
+    gradio_patches.check_others(file, is_upload=True)
     assert looked == [*others, file]
 
 
