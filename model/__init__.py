@@ -1,8 +1,8 @@
 """The paper's networks, and what is done with one picture.
 
-found = model.explain("cat.jpg", "vgg-att3-dp-cifar10-s-long")       # the answer, and where each level looked
-found = model.ask("park.jpg", "dog", "vgg-att3-dp-cifar10-s-ask")     # the same under a question
-net = model.build("vgg-att2-indep-pc")                               # a network by its name; model.list() has all
+explanation = model.explain("cat.jpg", "vgg-att3-dp-cifar10-s-long")  # the answer, and where each level looked
+result = model.ask("park.jpg", "dog", "vgg-att3-dp-cifar10-s-ask")    # the same under a question
+net = model.build("vgg-att2-indep-pc")                                # a network by its name; model.list() has all
 net = model.Network.from_pretrained("vgg-att3-dp-cifar10-s-long")
 """
 

@@ -71,12 +71,12 @@ def export(
         write_onnx(net, destination)
         print(f"{destination}: {destination.stat().st_size / 1e6:.1f} MB")
         return
-    stored = getattr(torch, dtype.value)
-    if not all(v.to(stored).isfinite().all() for v in net.state_dict().values() if v.is_floating_point()):
+    torch_dtype = getattr(torch, dtype.value)
+    if not all(v.to(torch_dtype).isfinite().all() for v in net.state_dict().values() if v.is_floating_point()):
         raise CheckpointError(f"{source} has weights that {dtype.value} cannot hold; bfloat16 has float32's range")
-    if stored != torch.float32 and net.info.results:
+    if torch_dtype != torch.float32 and net.info.results:
         net.info = dataclasses.replace(net.info, results={**net.info.results, "rounded_to": dtype.value})
-    net.save_pretrained(destination, dtype=stored)
+    net.save_pretrained(destination, dtype=torch_dtype)
     after = sum(p.numel() for p in net.parameters())
     print(f"{destination}: {after:,} parameters of {before:,}, in {dtype.value}")
 
@@ -109,12 +109,12 @@ def explain(
         raise ValueError(f"the device {device} cannot be used: {fault}")
     net = Network.from_pretrained(checkpoint).to(device)
     of_all = f"process {rank + 1} of {world}: " if world > 1 else ""
-    hidden = True if rank else None  # None: where there is no terminal
-    with tqdm(total=len(files) // world, desc=of_all or None, unit=" pictures", disable=hidden) as bar:
-        found = explain_files(net, files, out, side, batch, pictures, resume, rank, world, bar.update)
-    before = f", {found.skipped:,} files were done before" if found.skipped else ""
-    print(f"{of_all}{found.explained:,} pictures explained{before}, {len(found.bad):,} bad files; see {out}")
-    for file, why in found.bad.items():
+    off = True if rank else None  # None: where there is no terminal
+    with tqdm(total=len(files) // world, desc=of_all or None, unit=" pictures", disable=off) as bar:
+        summary = explain_files(net, files, out, side, batch, pictures, resume, rank, world, bar.update)
+    before = f", {summary.skipped:,} files were done before" if summary.skipped else ""
+    print(f"{of_all}{summary.explained:,} pictures explained{before}, {len(summary.bad):,} bad files; see {out}")
+    for file, why in summary.bad.items():
         print(f"{file} is {why}", file=sys.stderr)
 
 
@@ -141,10 +141,10 @@ def table(
     from model.networks.zoo import list_names
     from model.table import document
 
-    chosen = [name for name in list_names() if match in name]
-    if not chosen:
+    names = [name for name in list_names() if match in name]
+    if not names:
         raise ValueError(f"no network's name contains {match!r}")
-    print(document(chosen, rounds, batch, width), end="")
+    print(document(names, rounds, batch, width), end="")
 
 
 def main() -> None:

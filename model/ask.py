@@ -1,9 +1,9 @@
 """One question about one scene: where the network looks for it, and what it answers.
 
-    found = ask("park.jpg", "dog", "vgg-att3-dp-cifar10-s-ask")            # by name: the mean g of the class asks
-    found = ask("park.jpg", "my-dog.jpg", "vgg-att3-dp-cifar10-s-ask")     # by picture: its own g asks
-    found = ask(["cat.jpg", "ship.jpg"], "ship", "vgg-att3-dp-cifar10-s-ask")   # a scene composed of pictures
-    found.asked.answer, found.shares["conv13"], found.own.answer           # "ship", (.02, .98), "cat"
+    result = ask("park.jpg", "dog", "vgg-att3-dp-cifar10-s-ask")            # by name: the mean g of the class asks
+    result = ask("park.jpg", "my-dog.jpg", "vgg-att3-dp-cifar10-s-ask")     # by picture: its own g asks
+    result = ask(["cat.jpg", "ship.jpg"], "ship", "vgg-att3-dp-cifar10-s-ask")   # a scene composed of pictures
+    result.asked.answer, result.shares["conv13"], result.own.answer           # "ship", (.02, .98), "cat"
 
 The question takes the place of the scene's own global feature g. It can move the maps, and through them alone the
 answer. Under pc and uniform no map depends on g, so the two answers are the same.
@@ -37,8 +37,8 @@ PAIR = (ASKED, OWN)  # a difference above zero: the question drew attention ther
 LARGEST_SCENE = 9  # pictures
 GRIDS: dict[int, Grid] = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 2), 9: (3, 3)}  # by the number of pictures
 CLASSES_AT_ONCE = 10  # questions in one pass, which bounds the memory of a hundred
-MOVED = 0.005  # x uniform: maps that lie no further apart are the same to the eye
-UNMOVED = (
+LEAST_MOVE = 0.005  # x uniform: maps that lie no further apart are the same to the eye
+NO_EFFECT = (
     "Under {} no map depends on the global feature g, so every question gets the same maps and the same answer as none."
 )
 
@@ -103,16 +103,16 @@ class Asked:
     def note(self) -> str:
         """One or two sentences about what the question changed."""
         if not self.uses_question:
-            return UNMOVED.format(self.asked.compatibility)
-        found = self.comparison
-        moved = {level: float(np.abs(found.difference(PAIR, level)).max()) for level in found.levels}
-        level = max(moved, key=moved.__getitem__)
-        if moved[level] < MOVED:
+            return NO_EFFECT.format(self.asked.compatibility)
+        comparison = self.comparison
+        largest = {level: float(np.abs(comparison.difference(PAIR, level)).max()) for level in comparison.levels}
+        level = max(largest, key=largest.__getitem__)
+        if largest[level] < LEAST_MOVE:
             return "The question moved no map."
-        own, asked = self.own.answer, self.asked.answer
-        changed = f"stays {own}" if own == asked else f"changed from {own} to {asked}"
-        most = f"The question moved the map of {level} most, by up to {moved[level]:.1f} × uniform."
-        return f"{most} The answer {changed}."
+        own, answer = self.own.answer, self.asked.answer
+        change = f"stays {own}" if own == answer else f"changed from {own} to {answer}"
+        most = f"The question moved the map of {level} most, by up to {largest[level]:.1f} × uniform."
+        return f"{most} The answer {change}."
 
     def to_json(self, maps: bool = True) -> dict:
         """Both answers, the correlation of their maps by level, and what the question changed."""
@@ -161,10 +161,10 @@ def ask(
 
     Example:
         >>> scene = ["assets/examples/frog.png", "assets/examples/ship.png"]
-        >>> found = ask(scene, "ship", "vgg-att3-dp-cifar10-s-ask")
-        >>> found.asked.answer
+        >>> result = ask(scene, "ship", "vgg-att3-dp-cifar10-s-ask")
+        >>> result.asked.answer
         'ship'
-        >>> [round(share, 1) for share in found.shares["conv13"]]
+        >>> [round(share, 1) for share in result.shares["conv13"]]
         [0.0, 1.0]
 
     Raises:
@@ -219,14 +219,14 @@ def ask_scene(net: AttendingNetwork, scene: Scene, question: Picture) -> Asked:
         (own,), g = explain_pixels(net, picture), global_features(net, picture)
         name = own.answer
     if g is None:  # no map depends on it
-        asked = scene.own
+        explanation = scene.own
     else:
         began = time.perf_counter()
         with torch.inference_mode():
             out = net.explain_features(scene.features_on(net.device), g)
-        (asked,) = explanations_of(net, scene.pixels, out, began)
-        asked = dataclasses.replace(asked, square=scene.own.square)
-    return Asked(asked, scene.own, name, by_name, scene.grid, net.uses_global)
+        (explanation,) = explanations_of(net, scene.pixels, out, began)
+        explanation = dataclasses.replace(explanation, square=scene.own.square)
+    return Asked(explanation, scene.own, name, by_name, scene.grid, net.uses_global)
 
 
 def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAsked]:
@@ -238,7 +238,7 @@ def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAske
     names = net.info.class_names
     if not net.uses_global:  # no question moves anything
         return [ClassAsked(name, p, scene.own.maps[net.levels[-1]]) for name, p in scene.own.probabilities.items()]
-    found, local_features = [], scene.features_on(net.device)
+    answers, local_features = [], scene.features_on(net.device)
     for first in range(0, len(names), CLASSES_AT_ONCE):
         questions = class_questions(net)[first : first + CLASSES_AT_ONCE]
         with torch.inference_mode():
@@ -246,8 +246,8 @@ def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAske
             answer = net.explain_features(each, questions)
             probabilities = answer.logits.cpu().double().softmax(1)  # [k, K]
             maps = answer.attention[net.levels[-1]].cpu().double().numpy()  # [k, H, W]
-        found += [ClassAsked(names[first + i], probabilities[i, first + i].item(), a) for i, a in enumerate(maps)]
-    return found
+        answers += [ClassAsked(names[first + i], probabilities[i, first + i].item(), a) for i, a in enumerate(maps)]
+    return answers
 
 
 def compose_scene(
@@ -267,11 +267,11 @@ def compose_scene(
         )
     pictures = [rgb(part) for part in parts]
     pixels = compose(torch.stack([square_pixels(picture, side) for picture in pictures])[None], grid)
-    drawn = canvas // max(grid)
-    square = Image.new("RGB", (drawn * grid[1], drawn * grid[0]))
+    part_side = canvas // max(grid)
+    square = Image.new("RGB", (part_side * grid[1], part_side * grid[0]))
     for i, picture in enumerate(pictures):
         row, column = divmod(i, grid[1])
-        square.paste(crop_square(picture, drawn), (drawn * column, drawn * row))
+        square.paste(crop_square(picture, part_side), (part_side * column, part_side * row))
     return pixels, square, grid
 
 

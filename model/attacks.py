@@ -87,10 +87,10 @@ def pgd(
         clean = unit_pixels(pictures)
         start = torch.rand(clean.shape, generator=torch.Generator().manual_seed(seed)).to(clean.device) * 2 - 1
         low, high = (clean - radius).clamp(min=0), (clean + radius).clamp(max=1)
-        attacked = (clean + radius * start).clamp(low, high)
+        adversarial = (clean + radius * start).clamp(low, high)
         for _ in range(steps):
-            attacked = (attacked + step * ascent_direction(net, attacked, classes)).clamp(low, high)
-        return attacked
+            adversarial = (adversarial + step * ascent_direction(net, adversarial, classes)).clamp(low, high)
+        return adversarial
 
 
 METHODS = {"fgsm": fgsm, "pgd": pgd}

@@ -81,7 +81,7 @@ def front_matter(name: str, config: Mapping) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     dataset, results = config["dataset"], config["results"]
-    measured = []
+    evaluations = []
     if "error" in results:
         result = EvalResult(
             task_type="image-classification",
@@ -91,8 +91,8 @@ def front_matter(name: str, config: Mapping) -> str:
             metric_type="accuracy",
             metric_value=round(1 - results["error"], 4),
         )
-        measured = [result]
-    for result in measured:
+        evaluations = [result]
+    for result in evaluations:
         if not DATASET_TYPE.fullmatch(result.dataset_type) or not result.dataset_name or not name.strip():
             raise ValueError(
                 f"the Hub does not accept the names {name!r} and {dataset!r} of checkpoint and data set: rename them"
@@ -104,8 +104,8 @@ def front_matter(name: str, config: Mapping) -> str:
         datasets=[hub_id(dataset)] if hub_id(dataset) else None,
         metrics=["accuracy"],
         tags=["attention", "explainability", config["architecture"].lower()],
-        model_name=name if measured else None,
-        eval_results=measured or None,
+        model_name=name if evaluations else None,
+        eval_results=evaluations or None,
     )
     return NUMBER.sub(r"\1'\2'", data.to_yaml().strip())  # a data set may be called 1e3
 

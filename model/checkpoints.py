@@ -170,8 +170,8 @@ def load_strictly(net: nn.Module, file: Path, where: str | Path) -> None:
             f"{len(foreign)} foreign, {len(other)} of another shape or kind; for one, {example})"
         )
     state = {k: v.to(own[k].dtype) for k, v in state.items()}
-    if broken := [k for k, v in state.items() if not v.isfinite().all()]:
-        raise CheckpointError(f"{where}: {WEIGHTS} holds numbers that are not finite (for one, in {min(broken)})")
+    if bad := [k for k, v in state.items() if not v.isfinite().all()]:
+        raise CheckpointError(f"{where}: {WEIGHTS} holds numbers that are not finite (for one, in {min(bad)})")
     net.load_state_dict(state, assign=True)
 
 

@@ -1,8 +1,9 @@
 """One picture in, one frozen ``Explanation`` out: what the network answers and where each level's attention lies.
 
-    found = explain("cat.jpg", "vgg-att3-dp-cifar10-s-long")
-    found.answer, found.probabilities["cat"], found.levels["conv13"].attention       # "cat", 0.98, [8, 8]
-    found.save("out/")
+    explanation = explain("cat.jpg", "vgg-att3-dp-cifar10-s-long")
+    explanation.answer, explanation.probabilities["cat"]    # "cat", 0.98
+    explanation.levels["conv13"].attention                  # [8, 8]
+    explanation.save("out/")
 
 Page, API, command line and cards all draw from this result.
 """
@@ -42,13 +43,13 @@ def explain(
             nothing depends on it.
 
     Example:
-        >>> found = explain("assets/examples/cat.png", "vgg-att3-dp-cifar10-s-long")
-        >>> found.answer
+        >>> explanation = explain("assets/examples/cat.png", "vgg-att3-dp-cifar10-s-long")
+        >>> explanation.answer
         'cat'
-        >>> {level: part.grid for level, part in found.levels.items()}
+        >>> {level: part.grid for level, part in explanation.levels.items()}
         {'conv7': (32, 32), 'conv10': (16, 16), 'conv13': (8, 8)}
-        >>> terms = [part.logit for part in found.levels.values()]
-        >>> abs(found.logit_bias + sum(terms) - found.logit) < 1e-6
+        >>> terms = [part.logit for part in explanation.levels.values()]
+        >>> abs(explanation.logit_bias + sum(terms) - explanation.logit) < 1e-6
         True
 
     Raises:
@@ -60,8 +61,8 @@ def explain(
     side = side_of(net, side)
     image = rgb(picture)
     g = None if question is None else global_features(net, square_pixels(rgb(question), side)[None])
-    (found,) = explain_pixels(net, square_pixels(image, side)[None], g)
-    return dataclasses.replace(found, square=crop_square(image, SIDE))
+    (explanation,) = explain_pixels(net, square_pixels(image, side)[None], g)
+    return dataclasses.replace(explanation, square=crop_square(image, SIDE))
 
 
 def explain_pixels(net: AttendingNetwork, pixels: Tensor, question: Tensor | None = None) -> list[Explanation]:

@@ -73,15 +73,15 @@ def list_pictures(paths: Iterable[Path]) -> list[Path]:
         FileNotFoundError: there is no such file or folder.
     """
     endings = {ending for ending, kind in Image.registered_extensions().items() if kind in FORMATS} | UNREAD
-    found = set()
+    files = set()
     for path in paths:
         if path.is_dir():
-            found.update(file for file in files_in(path) if file.suffix.lower() in endings)
+            files.update(file for file in files_in(path) if file.suffix.lower() in endings)
         elif path.exists():
-            found.add(path)
+            files.add(path)
         else:
             raise FileNotFoundError(f"there is no file or folder {path}")
-    return sorted(found)
+    return sorted(files)
 
 
 def explain_files(
@@ -94,7 +94,7 @@ def explain_files(
     resume: bool = False,
     rank: int = 0,
     world: int = 1,
-    done: Callable[[int], object] = lambda count: None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Summary:
     """Explains the files of this process and writes what the module's docstring says.
 
@@ -107,7 +107,7 @@ def explain_files(
         pictures: write each map over its picture, too.
         resume: leave out the shards that are there.
         rank, world: which process this is, from 0, and of how many.
-        done: called with the number of files that are done.
+        progress: called with the number of files that are done.
 
     Raises:
         FolderError: the folder is not empty, or holds the answers of another run.
@@ -125,9 +125,9 @@ def explain_files(
             if target.exists():
                 lines = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
                 skipped += len(part)
-                done(len(part))
+                progress(len(part))
             else:
-                lines = write_shard(net, part, target, side, batch, pictures, pool, done)
+                lines = write_shard(net, part, target, side, batch, pictures, pool, progress)
                 explained += sum("error" not in line for line in lines)
             bad |= {line["file"]: line["error"] for line in lines if "error" in line}
     return Summary(explained, bad, skipped)
@@ -174,10 +174,10 @@ def begin(out: Path, settings: dict, resume: bool, rank: int) -> None:
 def read_settings(file: Path) -> dict | None:
     """The saved settings; None if there are none that can be read."""
     try:
-        found = json.loads(file.read_text("utf-8"))
+        settings = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return settings if isinstance(settings, dict) else None
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def write_shard(
     batch: int,
     pictures: bool,
     pool: ThreadPoolExecutor,
-    done: Callable[[int], object],
+    progress: Callable[[int], object],
 ) -> list[dict]:
     """Explains the files of one shard, writes it, and returns its lines."""
     lines: list[dict] = []
@@ -231,15 +231,15 @@ def write_shard(
             if one.error:
                 lines.append({"file": str(one.file), "error": one.error})
                 continue
-            found = next(answers)
+            explanation = next(answers)
             if pictures:
-                draw(dataclasses.replace(found, square=one.square), one.file, target.with_suffix(""), len(lines))
-            for level, part in found.levels.items():
+                draw(dataclasses.replace(explanation, square=one.square), one.file, target.with_suffix(""), len(lines))
+            for level, part in explanation.levels.items():
                 maps[level].append(part.attention.astype(np.float32))
-            answer = found.to_json(maps=False)
+            answer = explanation.to_json(maps=False)
             del answer["seconds"]  # of a whole batch
             lines.append({"file": str(one.file), **answer})
-        done(len(some))
+        progress(len(some))
     arrays: dict[str, Any] = {level: np.stack(parts) for level, parts in maps.items() if parts}
     buffer = io.BytesIO()
     names = [line["file"] for line in lines if "error" not in line]
@@ -249,8 +249,8 @@ def write_shard(
     return lines
 
 
-def draw(found: Explanation, file: Path, folder: Path, row: int) -> None:
+def draw(explanation: Explanation, file: Path, folder: Path, row: int) -> None:
     """Writes each map over the picture into the shard's folder."""
     folder.mkdir(exist_ok=True)
-    for level, drawn in found.overlays().items():
-        write_atomically(folder / f"{row:04d}-{file.stem[:100]}-{level}.jpg", jpeg(drawn))
+    for level, picture in explanation.overlays().items():
+        write_atomically(folder / f"{row:04d}-{file.stem[:100]}-{level}.jpg", jpeg(picture))

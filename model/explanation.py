@@ -152,8 +152,8 @@ class Explanation:
         """
         view = view or View()
         files = {"square.png": png(self.canvas), "seen.png": png(self.seen)}
-        for level, drawn in self.overlays(view).items():
-            files[f"{level}.png"] = png(drawn)
+        for level, picture in self.overlays(view).items():
+            files[f"{level}.png"] = png(picture)
             files[f"{level}.npy"] = npy(self.maps[level])
         manifest = {
             **self.to_json(maps=False),

@@ -119,6 +119,6 @@ def read_config(folder: Path) -> dict:
 
 def info_of(config: dict) -> Info:
     """The ``Info`` part of a config.json."""
-    found = {f.name: config[f.name] for f in dataclasses.fields(Info) if f.name in config}
-    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    values = {f.name: config[f.name] for f in dataclasses.fields(Info) if f.name in config}
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
     return Info(**fields)

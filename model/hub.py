@@ -57,8 +57,8 @@ def find_cached(repo: str, revision: str | None) -> Path | None:
         files = [try_to_load_from_cache(repo, name, revision=revision) for name in (CONFIG, WEIGHTS)]
     except HFValidationError as e:
         raise CheckpointError(f"there is no folder {repo}, and a repository on the Hub cannot have that name") from e
-    cached = [Path(file) for file in files if isinstance(file, str)]
-    return cached[0].parent if len(cached) == len(files) else None
+    paths = [Path(file) for file in files if isinstance(file, str)]
+    return paths[0].parent if len(paths) == len(files) else None
 
 
 def check_reachable(repo: str, revision: str | None, seconds: float) -> None:

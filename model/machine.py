@@ -71,7 +71,7 @@ def cpu_quotas() -> list[tuple[int, int]]:
         lines = OWN_CGROUP.read_text().splitlines()
     except OSError:
         return []
-    found = []
+    quotas = []
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
@@ -80,8 +80,8 @@ def cpu_quotas() -> list[tuple[int, int]]:
         own = root / path.strip("/")
         for folder in (own, *own.parents):  # a container often sees its own group as the root
             if folder.is_relative_to(root):
-                found += read_quota(folder)
-    return found
+                quotas += read_quota(folder)
+    return quotas
 
 
 def read_quota(folder: Path) -> list[tuple[int, int]]:

@@ -40,8 +40,8 @@ class Graph(nn.Module):
 
     def forward(self, picture: Tensor, g: Tensor | None = None) -> tuple[Tensor, ...]:
         local_features, own = self.net.features(normalise(picture, self.net.info.mean, self.net.info.std))
-        asked = own if g is None or own is None else torch.where(g.isnan(), own, g)  # the default of g is NaN
-        attention = self.net.attention_maps(local_features, asked)
+        question = own if g is None or own is None else torch.where(g.isnan(), own, g)  # the default of g is NaN
+        attention = self.net.attention_maps(local_features, question)
         terms = self.net.level_terms(local_features, attention)
         outputs = (self.net.bias + sum(terms.values()), *attention.values(), *terms.values(), self.net.bias)
         return outputs if g is None or own is None else (*outputs, own)
@@ -93,7 +93,8 @@ def write_onnx(net: Network, file: Path) -> None:
         )
         graph.graph.initializer.append(default)  # makes the input optional
         next(i for i in graph.graph.input if i.name == "g").type.tensor_type.shape.dim[0].dim_param = "questions"
-    told = {"name": net.name or "", "compatibility": net.compatibility, "class_names": json.dumps(net.info.class_names)}
-    onnx.helper.set_model_props(graph, told)
+    class_names = json.dumps(net.info.class_names)
+    properties = {"name": net.name or "", "compatibility": net.compatibility, "class_names": class_names}
+    onnx.helper.set_model_props(graph, properties)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(file, graph.SerializeToString())

@@ -87,18 +87,18 @@ def decode(file: BinaryIO, enough: int, turn: bool, guess_range: bool) -> Image.
             raise BadPicture(f"too large ({image.width:,} x {image.height:,} pixels)", "large")
         if repairs.lacks_pixels(image, file, LARGE):
             raise BadPicture("damaged or cut short")
-        said, negative = repairs.said_white(image, bits), repairs.is_negative(image)
+        file_white, negative = repairs.read_white(image, bits), repairs.is_negative(image)
         wide = image.mode == "F" or (image.mode == "I" and image.format != "PPM")
         if wide and not guess_range:
             raise BadPicture("of 32-bit pixels, whose range is unknown", "foreign")
         if turn:
             image.draft(None, (enough, enough))
         with reading if image.width * image.height > LARGE else contextlib.nullcontext():
-            image = repairs.load(image, file, said, enough if turn else None)
+            image = repairs.load(image, file, file_white, enough if turn else None)
             if turn:
                 turn_upright(image)
                 image = shrink(image, enough)
-            image = to_rgb(image, said)
+            image = to_rgb(image, file_white)
             return ImageOps.invert(image) if negative else image
 
 
@@ -120,15 +120,15 @@ def shrink(image: Image.Image, enough: int) -> Image.Image:
     return image.reduce(factor)
 
 
-def to_rgb(image: Image.Image, said: int = 0) -> Image.Image:
+def to_rgb(image: Image.Image, file_white: int = 0) -> Image.Image:
     """Any of Pillow's modes to RGB, without clipping 16-bit values or uncovering what transparency hides.
 
     Args:
-        said: the value of white that the file gives, where values are of 16 bits; 0 where it gives none.
+        file_white: the value of white that the file gives, where values are of 16 bits; 0 where it gives none.
     """
     if image.mode.startswith(("I", "F")):
         values, clear = np.asarray(image), image.info.get("transparency")
-        grey = Image.fromarray(to_8_bit(values, said))
+        grey = Image.fromarray(to_8_bit(values, file_white))
         if isinstance(clear, int):
             grey.paste(255, mask=Image.fromarray(values == clear))
         return grey.convert("RGB")
@@ -138,10 +138,10 @@ def to_rgb(image: Image.Image, said: int = 0) -> Image.Image:
     return image.convert("RGB")
 
 
-def to_8_bit(values: np.ndarray, said: int = 0) -> np.ndarray:
+def to_8_bit(values: np.ndarray, file_white: int = 0) -> np.ndarray:
     """uint16 by its ``white_value``, floats from 0 to 1 by that, all else by the range used: [H, W] to uint8 [H, W]."""
     if values.dtype.kind == "u" and values.itemsize == 2:  # of either byte order
-        white = repairs.white_value(int(values.max()), said)
+        white = repairs.white_value(int(values.max()), file_white)
         if white < 65535:
             return np.round(np.arange(white + 1) * (255 / white)).astype(np.uint8)[values]
         whole, rest = np.divmod(values, 257)  # in 16 bits, for they take less memory
@@ -151,10 +151,10 @@ def to_8_bit(values: np.ndarray, said: int = 0) -> np.ndarray:
     high = max(0.0, *(finite(part).max() for part in parts))
     if low == 0 and high <= 1:
         high = 1.0
-    shown = np.empty(values.shape, np.uint8)
-    for part, target in zip(parts, blocks(shown), strict=True):
+    pixels = np.empty(values.shape, np.uint8)
+    for part, target in zip(parts, blocks(pixels), strict=True):
         target[:] = np.round((finite(part) - low) / (high - low) * 255)
-    return shown
+    return pixels
 
 
 def blocks(values: np.ndarray) -> list[np.ndarray]:

@@ -108,8 +108,8 @@ def ranks(maps: Tensor, seed: int = 0) -> Tensor:
     Equal pixels are ordered at random, in the same way for every map of the batch.
     """
     flat = maps.flatten(1).cpu()
-    shuffled = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed))
-    order = shuffled[flat[:, shuffled].argsort(dim=1, descending=True, stable=True)]
+    shuffle = torch.randperm(flat.shape[1], generator=torch.Generator().manual_seed(seed))
+    order = shuffle[flat[:, shuffle].argsort(dim=1, descending=True, stable=True)]
     return order.argsort(dim=1).view(maps.shape).to(maps.device)
 
 
@@ -137,9 +137,9 @@ def delete(pictures: Tensor, maps: Tensor, shares: Sequence[float], seed: int = 
     if wrong := [share for share in shares if not 0 <= share <= 1]:
         raise ValueError(f"shares must be from 0 to 1, not {wrong[0]}")
     pixels = unit_pixels(pictures)
-    softened, place = blur(pixels), ranks(to_side(maps, pixels.shape[2:]), seed)[:, None]  # [B, 1, H, W]
+    soft_pixels, place = blur(pixels), ranks(to_side(maps, pixels.shape[2:]), seed)[:, None]  # [B, 1, H, W]
     highest = [round(share * place[0].numel()) for share in shares]
-    return torch.stack([torch.where(place < count, softened, pixels) for count in highest], 1)
+    return torch.stack([torch.where(place < count, soft_pixels, pixels) for count in highest], 1)
 
 
 def deletion(
@@ -158,8 +158,8 @@ def deletion(
     Returns:
         Probabilities [B, len(shares)].
     """
-    changed = delete(pictures, maps, shares, seed)
-    probabilities = logits_of(net, changed.flatten(0, 1)).float().softmax(1).view(*changed.shape[:2], -1)
+    variants = delete(pictures, maps, shares, seed)
+    probabilities = logits_of(net, variants.flatten(0, 1)).float().softmax(1).view(*variants.shape[:2], -1)
     return probabilities.gather(2, classes.view(-1, 1, 1).expand(-1, len(shares), 1))[..., 0]
 
 
@@ -202,11 +202,11 @@ def moved_deletion(
     has its own moves, drawn by its number, so that pictures are independent; ``numbers`` are by default 0, 1, 2 ...
     """
     h, w = pictures.shape[2:]
-    enlarged = to_side(maps, (h, w))
+    large_maps = to_side(maps, (h, w))
     far = [(y, x) for y in range(h) for x in range(w) if 4 * min(y, h - y) >= h or 4 * min(x, w - x) >= w]
     draws = [torch.randint(len(far), (seeds,), generator=g).tolist() for g in generators(len(pictures), numbers)]
     falls = []
     for seed, places in enumerate(zip(*draws, strict=True)):
-        moved = torch.stack([m.roll(far[place], dims=(0, 1)) for m, place in zip(enlarged, places, strict=True)])
-        falls.append(deletion(net, pictures, classes, moved, shares, seed))
+        moved_maps = torch.stack([m.roll(far[place], dims=(0, 1)) for m, place in zip(large_maps, places, strict=True)])
+        falls.append(deletion(net, pictures, classes, moved_maps, shares, seed))
     return torch.stack(falls)

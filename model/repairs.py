@@ -48,26 +48,26 @@ def without_extras(file: BinaryIO) -> tuple[BinaryIO, int]:
     file.seek(0)
     if file.read(len(PNG)) != PNG:
         return file, 0
-    kept, bits, seen = io.BytesIO(), 0, set()
-    kept.write(PNG)
+    copy, bits, kinds = io.BytesIO(), 0, set()
+    copy.write(PNG)
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
         if kind in PIXELS:
-            kept.write(head)
-            kept.write(file.read(min(length + 4, size)))
-        elif kind in {b"sBIT", *ORIENTATION} - seen and length <= PngImagePlugin.MAX_TEXT_CHUNK:
+            copy.write(head)
+            copy.write(file.read(min(length + 4, size)))
+        elif kind in {b"sBIT", *ORIENTATION} - kinds and length <= PngImagePlugin.MAX_TEXT_CHUNK:
             content, check = file.read(length), file.read(4)
             if check != struct.pack(">I", zlib.crc32(kind + content)):
                 continue
             if kind == b"sBIT":
                 bits = max(content, default=0)
             elif content.startswith(ORIENTATION[kind]) and taken_by_pillow(kind, content):
-                kept.write(head + content + check)
-                seen.add(kind)
+                copy.write(head + content + check)
+                kinds.add(kind)
         else:
             file.seek(length + 4, io.SEEK_CUR)
-    kept.seek(0)
-    return kept, bits
+    copy.seek(0)
+    return copy, bits
 
 
 def taken_by_pillow(kind: bytes, content: bytes) -> bool:
@@ -145,12 +145,12 @@ def lacks_pixels(image: ImageFile, file: BinaryIO, large: int) -> bool:
     """
     whole = image.width * image.height
     boxes = [tile.extents for tile in image.tile if tile.extents]
-    given = sum((right - left) * (low - high) for left, high, right, low in boxes)
+    area = sum((right - left) * (low - high) for left, high, right, low in boxes)
     if image.format == "TIFF":
-        return given < whole
+        return area < whole
     if image.format == "WEBP":
-        given = first_frame_of_webp(file) or whole
-    return image.format in ("GIF", "WEBP") and whole > large and 4 * given < whole
+        area = first_frame_of_webp(file) or whole
+    return image.format in ("GIF", "WEBP") and whole > large and 4 * area < whole
 
 
 def first_frame_of_webp(file: BinaryIO) -> int:
@@ -213,7 +213,7 @@ def drop_empty_alpha(image: Image.Image) -> Image.Image:
     return image
 
 
-def said_white(image: Image.Image, bits: int) -> int:
+def read_white(image: Image.Image, bits: int) -> int:
     """The value of white that the file gives, for values of more than 8 bits; 0 where it gives none.
 
     Args:
@@ -230,13 +230,13 @@ def is_negative(image: Image.Image) -> bool:
     return isinstance(image, TiffImageFile) and image.mode[0] in "IF" and image.tag_v2.get(INVERTED) == 0
 
 
-def white_value(highest: int, said: int) -> int:
+def white_value(highest: int, file_white: int) -> int:
     """The value of white among 16-bit values up to ``highest``.
 
     That which the file says, if no value is above it; else the whole range, unless all values are below 256 or 4096:
     then they are 8-bit or 12-bit values in a wider file, as cameras and microscopes write.
     """
-    return next(white for white in (said, 255, 4095, 65535) if white and highest <= white)
+    return next(white for white in (file_white, 255, 4095, 65535) if white and highest <= white)
 
 
 def raw_mode(image: ImageFile) -> str:
@@ -245,13 +245,13 @@ def raw_mode(image: ImageFile) -> str:
     return args if isinstance(args, str) else str(args[0]) if args else ""
 
 
-def load(image: ImageFile, file: BinaryIO, said: int, enough: int | None) -> Image.Image:
+def load(image: ImageFile, file: BinaryIO, file_white: int, enough: int | None) -> Image.Image:
     """Decodes the pixels of an opened file.
 
     Args:
         image: the opened image.
         file: which it was opened from.
-        said: as ``said_white`` gives it.
+        file_white: as ``read_white`` gives it.
         enough: the side given to ``draft``, if it was called.
     """
     wide = raw_mode(image).partition(";")[2]
@@ -267,14 +267,14 @@ def load(image: ImageFile, file: BinaryIO, said: int, enough: int | None) -> Ima
     if image.mode in ("RGB", "RGBA") and wide in OTHER_BYTE:
         if isinstance(clear := image.info.get("transparency"), tuple):
             image.info["transparency"] = tuple(value >> 8 for value in clear)  # as the pixels are now
-        return stretch(image, file, said)
+        return stretch(image, file, file_white)
     return drop_empty_alpha(image)
 
 
-def stretch(image: ImageFile, file: BinaryIO, said: int) -> Image.Image:
+def stretch(image: ImageFile, file: BinaryIO, file_white: int) -> Image.Image:
     """Colours of 16 bits, of which Pillow keeps the high bytes, by the range that they use."""
     highest = max(int(np.asarray(band).max()) for band in image.split()[:3])
-    white = white_value(highest << 8, said)
+    white = white_value(highest << 8, file_white)
     if white == 65535:
         return image
     low = open_image(file, [image.format or ""])

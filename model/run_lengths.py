@@ -47,15 +47,15 @@ def decode_runs(content: bytes, width: int, height: int, bits: int) -> np.ndarra
     pixels = np.zeros(width * height, np.uint8)
     column = line = 0
     while len(pairs) and line < height:
-        own, used, is_last = find_commands(pairs[: BLOCK + LONGEST], bits)
-        values, counts, right, down, ends = effects(pairs[:used], own[:used], bits)
-        pairs = pairs[len(pairs) if is_last else used :]
+        own, count, is_last = find_commands(pairs[: BLOCK + LONGEST], bits)
+        values, counts, right, down, ends = effects(pairs[:count], own[:count], bits)
+        pairs = pairs[len(pairs) if is_last else count :]
         if not len(counts):
             continue
-        reached = column + np.cumsum(counts + right)
-        ended = np.maximum.accumulate(reached * ends)  # columns that belong to earlier lines
-        columns, lines = reached - counts - ended, line + np.cumsum(down)
-        column, line = int(reached[-1] - ended[-1]), int(lines[-1])
+        reach = column + np.cumsum(counts + right)
+        earlier = np.maximum.accumulate(reach * ends)  # columns that belong to earlier lines
+        columns, lines = reach - counts - earlier, line + np.cumsum(down)
+        column, line = int(reach[-1] - earlier[-1]), int(lines[-1])
         run = (columns < width) & (lines < height) & (counts > 0)
         columns, lines, counts = columns[run], lines[run], counts[run]
         write(pixels, lines * width + columns, np.minimum(counts, width - columns), values[run], bits)
@@ -79,19 +79,19 @@ def find_commands(pairs: np.ndarray, bits: int) -> tuple[np.ndarray, int, bool]:
     numbers = second[special].astype(int)
     after = special + 1 + np.where(numbers == MOVE, 1, (numbers * bits + 15) // 16)
     following = np.searchsorted(special, after).tolist()
-    found, i = [], 0
+    commands, i = [], 0
     while i < len(special):
-        found.append(i)
+        commands.append(i)
         i = following[i]
     change = np.zeros(len(pairs) + LONGEST + 2, np.int8)
-    change[special[found] + 1] = 1
-    change[after[found]] -= 1
+    change[special[commands] + 1] = 1
+    change[after[commands]] -= 1
     own = np.cumsum(change)[: len(pairs)] == 0
-    used = max(min(BLOCK, len(pairs)), *after[found[-1:]], 0)
-    if used > len(pairs):  # the last is cut short
-        used = int(special[found[-1]])
-    stops = np.flatnonzero(own[:used] & (pairs[:used, 0] == 0) & (pairs[:used, 1] == END))
-    return own, int(stops[0]) if len(stops) else used, len(stops) > 0 or used < BLOCK
+    count = max(min(BLOCK, len(pairs)), *after[commands[-1:]], 0)
+    if count > len(pairs):  # the last is cut short
+        count = int(special[commands[-1]])
+    stops = np.flatnonzero(own[:count] & (pairs[:count, 0] == 0) & (pairs[:count, 1] == END))
+    return own, int(stops[0]) if len(stops) else count, len(stops) > 0 or count < BLOCK
 
 
 def effects(pairs: np.ndarray, own: np.ndarray, bits: int) -> list[np.ndarray]:

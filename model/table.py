@@ -102,8 +102,8 @@ def measure(names: list[str], rounds: int, batch: int, width: float) -> list[Row
         _, maps = net(images)  # also warms up
         sizes = ", ".join(f"{k} {v.shape[1]} x {v.shape[2]}" for k, v in maps.items()) or "none"
         with torch.device("meta"):
-            counted = multiply_adds(build(name, width=width))
-        rows[name] = Row(name, sum(p.numel() for p in net.parameters()), counted, sizes, [], [])
+            operations = multiply_adds(build(name, width=width))
+        rows[name] = Row(name, sum(p.numel() for p in net.parameters()), operations, sizes, [], [])
     for i in range(rounds):
         for name, net in nets.items():
             calls = [(net, rows[name].forward)]

@@ -267,8 +267,8 @@ class AttendingNetwork(Network):
         Raises:
             ValueError: ``images`` is not floating-point [B, 3, H, W], or too small for the trunk.
         """
-        explained = self.explain_logits(images)
-        return explained.logits, explained.attention
+        explanation = self.explain_logits(images)
+        return explanation.logits, explanation.attention
 
 
 def attends(net: Network) -> TypeGuard[AttendingNetwork]:

@@ -96,11 +96,11 @@ class Additive(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        hidden = math.ceil(channels / 4)
-        self.w = nn.Conv2d(channels, hidden, kernel_size=1)
-        self.v = nn.Linear(channels, hidden, bias=False)
-        self.u = nn.Conv2d(hidden, 1, kernel_size=1, bias=False)  # the softmax would cancel a bias
-        draw_weights(self.u.weight, 1 / math.sqrt(hidden))
+        width = math.ceil(channels / 4)
+        self.w = nn.Conv2d(channels, width, kernel_size=1)
+        self.v = nn.Linear(channels, width, bias=False)
+        self.u = nn.Conv2d(width, 1, kernel_size=1, bias=False)  # the softmax would cancel a bias
+        draw_weights(self.u.weight, 1 / math.sqrt(width))
 
     def forward(self, local_features: Tensor, global_feature: Tensor) -> Tensor:
         h = torch.tanh(self.w(local_features) + self.v(global_feature)[:, :, None, None])  # [B, C / 4, H, W]

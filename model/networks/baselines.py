@@ -152,8 +152,8 @@ class VGGPAN(Network):
         conv7 = self.trunk.layers(images, 1, 7)  # [B, 256, 32, 32]
         conv10 = self.trunk.layers(self.trunk.pool7(conv7), 8, 10)  # [B, 512, 16, 16]
         gate = sigmoid_gate(self.score["conv10"](conv10, self.global_branch["conv10"](conv10)))
-        gated = conv10 * gate.to(conv10.dtype)[:, None]
-        conv13 = self.trunk.layers(self.trunk.pool10(gated), 11, 13)  # [B, 512, 8, 8]
+        features = conv10 * gate.to(conv10.dtype)[:, None]
+        conv13 = self.trunk.layers(self.trunk.pool10(features), 11, 13)  # [B, 512, 8, 8]
         attention = spatial_softmax(self.score["conv13"](conv13, None))  # the softmax would cancel <u, g>
         return self.norm(attend(conv13, attention)), {"conv10": gate, "conv13": attention}
 

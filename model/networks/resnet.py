@@ -157,8 +157,8 @@ class ResNet164Attention(AttendingNetwork):
         width, side = self.arguments["width"], self.input_size
         rows = [Stage("the first convolution", str(scale_channels(16, width)), side, "")]
         for number, grid in ((1, side), (2, math.ceil(side / 2)), (3, math.ceil(side / 4))):
-            gives = "gives local features" if f"stage{number}" in self.levels else ""
-            rows.append(Stage(f"stage {number}", str(4 * scale_channels(16, width) * 2 ** (number - 1)), grid, gives))
+            note = "gives local features" if f"stage{number}" in self.levels else ""
+            rows.append(Stage(f"stage {number}", str(4 * scale_channels(16, width) * 2 ** (number - 1)), grid, note))
         if self.global_branch:
             last = str(self.trunk.channels["stage3"])
             rows.append(Stage("a 3 × 3 convolution", last, math.ceil(side / 8), "pool; linear: the global feature g"))

@@ -138,9 +138,9 @@ class AttentionVGG(AttendingNetwork):
             channels = ", ".join(
                 str(scale_channels(CHANNELS[i - 1], self.arguments["width"])) for i in range(first, last + 1)
             )
-            gives = f"conv{last} gives local features; " if f"conv{last}" in self.levels else ""
+            note = f"conv{last} gives local features; " if f"conv{last}" in self.levels else ""
             then = "pool" if pool else "pool; linear: the global feature g"
-            rows.append(Stage(layers, channels, side, gives + then))
+            rows.append(Stage(layers, channels, side, note + then))
             side = math.ceil(side / (pool or 2))
         return rows
 

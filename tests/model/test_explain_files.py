@@ -57,7 +57,7 @@ def read(out):
 
 def test_each_line_and_map_is_what_explain_says(net, files, tmp_path):
     seen = []
-    summary = explain_files.explain_files(net, files, tmp_path / "out", batch=3, pictures=True, done=seen.append)
+    summary = explain_files.explain_files(net, files, tmp_path / "out", batch=3, pictures=True, progress=seen.append)
     lines, maps = read(tmp_path / "out")
     assert [line["file"] for line in lines] == [str(f) for f in files] and sum(seen) == len(files) == 9
     bad = {line["file"]: line["error"] for line in lines if "error" in line}
@@ -82,7 +82,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_stopped(net, files, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        explain_files.explain_files(net, files, tmp_path / "out", done=stop)
+        explain_files.explain_files(net, files, tmp_path / "out", progress=stop)
     first = (tmp_path / "out" / "00000.jsonl").stat().st_mtime_ns
     with pytest.raises(FolderError, match="is not empty; go on with --resume"):
         explain_files.explain_files(net, files, tmp_path / "out")
