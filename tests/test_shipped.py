@@ -123,7 +123,7 @@ def test_what_is_stated_of_questions_is_measured_again_on_some_scenes(entry, pic
     named = (answers.logits.argmax(1) == scenes.labels).float().mean().item()
     assert named == pytest.approx(stated["named"], abs=0.1)
     for level, shares in answers.shares.items():
-        assert share_asked(shares, scenes.asked).mean().item() == pytest.approx(stated["shares"][level], abs=0.06)
+        assert share_asked(shares, scenes.cell).mean().item() == pytest.approx(stated["shares"][level], abs=0.06)
 
 
 def test_dp_looks_where_it_is_asked_to_and_pc_cannot():

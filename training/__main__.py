@@ -38,9 +38,9 @@ def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
     fixed = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     types = get_type_hints(Recipe)
     for field in dataclasses.fields(Recipe):
-        if told := field.metadata:
-            kind = str if told["read"] else types[field.name]
-            option = typer.Option(None, help=told["help"], min=told["low"], max=told["high"])
+        if facts := field.metadata:
+            kind = str if facts["read"] else types[field.name]
+            option = typer.Option(None, help=facts["help"], min=facts["low"], max=facts["high"])
             by_name = inspect.Parameter.KEYWORD_ONLY
             fixed.append(inspect.Parameter(field.name, by_name, default=option, annotation=kind | None))
     function: Any = command  # a plain function, which takes any attribute
@@ -106,21 +106,22 @@ def fit(
         raise ValueError(f"precision must be auto, float32 or bf16, not {precision!r}")
     if scale_scores not in (None, *SCALES):
         raise ValueError(f"scale-scores must be {', '.join(SCALES)}, not {scale_scores!r}")
-    chosen = registry.find_recipe(recipe, dataset, arch).with_changes(changes)
+    full_recipe = registry.find_recipe(recipe, dataset, arch).with_changes(changes)
     place, folder = accelerator(device), RunFolder(out)
     # What a run began with: its machine may have had another choice than this one.
-    taken = folder.read_settings().get("precision") if resume and folder.has_state and precision == "auto" else None
+    goes_on = resume and folder.has_state and precision == "auto"
+    old_precision = folder.read_settings().get("precision") if goes_on else None
     settings = Settings(
         arch=arch,
         dataset=dataset,
-        recipe=chosen,
+        recipe=full_recipe,
         width=width,
         seed=seed,
         input_size=input_size,
         split_seed=split_seed,
         holdout=holdout,
-        precision=taken or (choose_precision(place.device) if precision == "auto" else precision),
-        scale_scores=SCALES[scale_scores or ("no" if chosen.name == "paper" and arch.endswith("-dp") else "yes")],
+        precision=old_precision or (choose_precision(place.device) if precision == "auto" else precision),
+        scale_scores=SCALES[scale_scores or ("no" if full_recipe.name == "paper" and arch.endswith("-dp") else "yes")],
         start=start,
         limit=limit,
     )
@@ -160,24 +161,24 @@ def evaluate(
     from training.experiments import run
 
     nets, data = run.load([checkpoint], data_dir, split_seed, device, dataset)
-    measured = measuring.evaluate(nets[checkpoint], data)
-    low, high = (100 * v for v in measured.interval)
+    measurement = measuring.evaluate(nets[checkpoint], data)
+    low, high = (100 * v for v in measurement.interval)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
-    print(f"error {100 * measured.error:.2f} % ({interval}) on {measured.images:,} test pictures")
-    for name, error in measured.per_class.items():
+    print(f"error {100 * measurement.error:.2f} % ({interval}) on {measurement.images:,} test pictures")
+    for name, error in measurement.per_class.items():
         print(f"  {name:12} {100 * error:6.2f} %")
-    sure = f"mean confidence {100 * measured.confidence:.2f} %, {100 * (1 - measured.error):.2f} % right"
-    print(f"expected calibration error {100 * measured.calibration:.2f} % ({sure})")
-    for title, other in measured.more.items():
+    sure = f"mean confidence {100 * measurement.confidence:.2f} %, {100 * (1 - measurement.error):.2f} % right"
+    print(f"expected calibration error {100 * measurement.calibration:.2f} % ({sure})")
+    for title, other in measurement.more.items():
         low, high = (100 * v for v in other.interval)
         interval = f"95 % interval {low:.2f} to {high:.2f}"
         print(f"error {100 * other.error:.2f} % ({interval}) on {other.images:,} test pictures of {title}")
     if save:
-        measuring.save(checkpoint, nets[checkpoint], measured)
+        measuring.save(checkpoint, nets[checkpoint], measurement)
     if confusion:
-        measuring.draw_confusion(measured, confusion)
+        measuring.draw_confusion(measurement, confusion)
     if as_json:
-        print(json.dumps({"checkpoint": checkpoint, **measured.as_dict()}))
+        print(json.dumps({"checkpoint": checkpoint, **measurement.as_dict()}))
 
 
 @app.command()

@@ -77,7 +77,7 @@ class Batches:
         choice = self.by_class.draw(index, labels, math.prod(grid), self.recipe.absent, generator)
         cells = self.augment(choice.pictures.flatten(), generator).unflatten(0, choice.pictures.shape)[self.part]
         scenes = self.compose(cells, grid, side)
-        return images, own, scenes, self.own_part(choice.classes), self.own_part(choice.asked), grid
+        return images, own, scenes, self.own_part(choice.classes), self.own_part(choice.cell), grid
 
     def own_part(self, numbers: Tensor) -> Tensor:
         """This process's part of a batch's numbers, on the device."""

@@ -182,13 +182,13 @@ def bench(
     compiler = os.environ.get("CXX", "g++")
     if compiled and place.type == "cpu" and not shutil.which(compiler):
         raise ValueError(f"torch.compile needs a C++ compiler on a CPU, and there is no {compiler} here")
-    chosen = choose_precision(place)
+    precision_here = choose_precision(place)
     recipe = dataclasses.replace(find_recipe("fast", data.name, arch), stages=((0, 1),))
     settings = Settings(arch=arch, dataset=data.name, recipe=recipe, width=width, precision="float32")
     runs = {
         (step, p): our_steps(dataclasses.replace(settings, precision=p), data, device, compiled=step != "ours")
         for step in ("ours", "ours, compiled")[: 1 + compiled]
-        for p in dict.fromkeys((chosen, "float32"))
+        for p in dict.fromkeys((precision_here, "float32"))
     }
     runs["textbook", "float32"] = textbook_steps(settings, data, place, workers)
     for run in runs.values():
@@ -204,9 +204,9 @@ def bench(
             speeds[kind].append(steps * recipe.batch_size / (time.perf_counter() - began))
     flops, rates = flops_per_image(settings, data), {p: matmul_rate(p, place) for p in {p for _, p in runs}}
     rows = []
-    for (step, precision), seen in speeds.items():
-        median = statistics.median(seen)
-        spread = (round(min(seen), 1), round(max(seen), 1))
+    for (step, precision), samples in speeds.items():
+        median = statistics.median(samples)
+        spread = (round(min(samples), 1), round(max(samples), 1))
         gflops = round(median * flops / 1e9, 1)
         rows.append(Speed(step, precision, round(median, 1), spread, gflops, round(rates[precision], 1)))
     return rows, environment(place)
@@ -224,5 +224,5 @@ def table(rows: list[Speed], title: str) -> str:
             f"{row.images_per_second / textbook:.2f} | {row.gflops:.1f} | {100 * row.share:.0f} % |"
         )
     rates = {row.precision: row.matmul_gflops for row in rows}
-    reached = ", ".join(f"{rate:.1f} GFLOP/s in {precision}" for precision, rate in rates.items())
-    return "\n".join([*lines, "", f"Matrix product: {reached}."])
+    speeds = ", ".join(f"{rate:.1f} GFLOP/s in {precision}" for precision, rate in rates.items())
+    return "\n".join([*lines, "", f"Matrix product: {speeds}."])

@@ -20,7 +20,7 @@ from training.intervals import wilson
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """The result of one pass over a split; errors are fractions.
 
     Attributes:
@@ -41,7 +41,7 @@ class Measured:
     calibration: float
     confidence: float
     confusion: list[list[int]]
-    more: dict[str, Measured] = field(default_factory=dict)
+    more: dict[str, Measurement] = field(default_factory=dict)
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -88,7 +88,7 @@ def class_questions(net: AttendingNetwork, train: Split, batch_size: int = 250) 
     return (sums / torch.bincount(labels, minlength=classes)[:, None]).float()
 
 
-def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Measured:
+def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Measurement:
     """Error, interval, per-class error and calibration from logits [N, K] and labels [N]."""
     labels = labels.cpu()
     confidence, answer = logits.softmax(1).max(1)
@@ -107,7 +107,7 @@ def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Mea
     k = len(class_names)
     confusion = torch.bincount(labels * k + answer, minlength=k * k).view(k, k).tolist()
     sure = round(confidence.double().mean().item(), 6)
-    return Measured(round(error, 6), wilson(error, n), n, per_class, round(float(sum(gaps)), 6), sure, confusion)
+    return Measurement(round(error, 6), wilson(error, n), n, per_class, round(float(sum(gaps)), 6), sure, confusion)
 
 
 def check_classes(net: Network, data: Dataset) -> None:
@@ -121,7 +121,7 @@ def check_classes(net: Network, data: Dataset) -> None:
         )
 
 
-def evaluate(net: Network, data: Dataset) -> Measured:
+def evaluate(net: Network, data: Dataset) -> Measurement:
     """Measures a network on all test pictures of ``data``, normalised as the network was trained.
 
     Raises:
@@ -129,7 +129,7 @@ def evaluate(net: Network, data: Dataset) -> Measured:
     """
     check_classes(net, data)
 
-    def measure_split(split: Split) -> Measured:
+    def measure_split(split: Split) -> Measurement:
         return measure(predict(net, split), split.labels, data.class_names)
 
     return replace(
@@ -137,32 +137,32 @@ def evaluate(net: Network, data: Dataset) -> Measured:
     )
 
 
-def save(checkpoint: str, net: Network, measured: Measured) -> None:
+def save(checkpoint: str, net: Network, measurement: Measurement) -> None:
     """Keeps what was measured in the checkpoint's config and card.
 
     Raises:
         CheckpointError: the checkpoint is not a folder that can be written.
     """
-    as_stored = {"rounded_before": True} if "rounded_to" in net.info.results else {}
-    net.add_results(locate(checkpoint)[0], {**measured.summary(), **as_stored})
+    rounding = {"rounded_before": True} if "rounded_to" in net.info.results else {}
+    net.add_results(locate(checkpoint)[0], {**measurement.summary(), **rounding})
 
 
-def draw_confusion(measured: Measured, file: Path) -> None:
+def draw_confusion(measurement: Measurement, file: Path) -> None:
     """Writes the confusion matrix as a PNG: rows are true classes, columns answers, in per cent of the row.
 
     Raises:
         DataError: the file cannot be written.
     """
-    counts = torch.tensor(measured.confusion, dtype=torch.float64)
+    counts = torch.tensor(measurement.confusion, dtype=torch.float64)
     share = 100 * counts / counts.sum(1, keepdim=True).clamp(min=1)
-    names, k = list(measured.per_class), len(counts)
+    names, k = list(measurement.per_class), len(counts)
     few = k <= 30 and len(names) == k
     size = (2 + 0.5 * k, 1.5 + 0.5 * k) if k <= 30 else (16, 15)
     with plots.canvas(names if few else (), figsize=size) as (figure, labels):
         axes = figure.subplots()
         image = axes.imshow(share.numpy(), cmap="Blues", vmin=0, vmax=100)
         figure.colorbar(image, label="% of the true class")
-        axes.set(xlabel="answer", ylabel="true class", title=f"error {100 * measured.error:.2f} %")
+        axes.set(xlabel="answer", ylabel="true class", title=f"error {100 * measurement.error:.2f} %")
         if few:
             axes.set_xticks(range(k), labels, rotation=45, ha="right", parse_math=False)
             axes.set_yticks(range(k), labels, parse_math=False)

@@ -131,7 +131,7 @@ class Run:
         torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: each process its own
         generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
         order = torch.randperm(len(self.batches.train), generator=generator)
-        sums = torch.zeros(len(self.objective.reported), 2, device=self.device)  # sum and count of each
+        sums = torch.zeros(len(self.objective.metrics), 2, device=self.device)  # sum and count of each
         first, earlier = take_up(state.partial, sums, generator, self.accelerator) if state.partial else (0, 0.0)
         state.partial = None
         began = time.perf_counter() - earlier
@@ -149,8 +149,8 @@ class Run:
                     bar.set_postfix(loss=f"{means['loss']:.3f}", error=f"{100 * means['error']:.1f} %")
                 stop = self.stop.everyone()
                 if not last and (stop or (save_every and (i + 1) % save_every == 0)):
-                    taken = time.perf_counter() - began
-                    state.partial = part_way(i + 1, taken, self.reduce(sums), generator, self.device)
+                    seconds = time.perf_counter() - began
+                    state.partial = part_way(i + 1, seconds, self.reduce(sums), generator, self.device)
                     state.save(self.folder, self.accelerator)
                     state.partial = None
                     if stop:
@@ -173,13 +173,13 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.rate(number, self.steps)
         with self.precision():
-            loss, reported = self.wrapped(*batch)
+            loss, sums = self.wrapped(*batch)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         self.optimiser.step()
         if self.recipe.ema:
             self.average.update(self.recipe.ema, number)
-        values = [v for name in self.objective.reported for v in reported[name]]
+        values = [v for name in self.objective.metrics for v in sums[name]]
         numbers = [v if isinstance(v, Tensor) else loss.new_full((), v) for v in values]
         return torch.stack([v.to(loss.dtype) for v in numbers]).view(-1, 2)
 
@@ -196,7 +196,7 @@ class Run:
 
     def means(self, sums: Tensor) -> dict[str, float]:
         """The mean of each reported number, from sums and counts."""
-        pairs = zip(self.objective.reported, sums.tolist(), strict=True)
+        pairs = zip(self.objective.metrics, sums.tolist(), strict=True)
         return {name: total / max(1, count) for name, (total, count) in pairs}
 
     def precision(self) -> torch.autocast:
@@ -291,14 +291,14 @@ class Run:
             error = measure(logits, self.held_out.labels, self.data.class_names).error
             results = {"held_out_error": error, "held_out_images": len(self.held_out)}
         else:
-            measured = evaluate(net, self.data)
-            results = measured.summary()
+            measurement = evaluate(net, self.data)
+            results = measurement.summary()
         net.info = dataclasses.replace(net.info, results=results)
         self.folder.save_checkpoint(net)
         if not self.settings.holdout:
-            print(f"test error {100 * measured.error:.2f} % of {measured.images:,} pictures", flush=True)
+            print(f"test error {100 * measurement.error:.2f} % of {measurement.images:,} pictures", flush=True)
             with plots.extra(CONFUSION):
-                draw_confusion(measured, self.folder.path / CONFUSION)
+                draw_confusion(measurement, self.folder.path / CONFUSION)
 
 
 def describe(row: dict, epochs: int) -> str:

@@ -26,23 +26,23 @@ from model.networks.attention import wide
 from training.recipes import Recipe
 
 GRIDS: tuple[Grid, ...] = ((1, 2), (2, 1), (2, 2))  # rows and columns of the scenes, in turn
-Reported = dict[str, tuple[Tensor, "int | Tensor"]]  # name: sum and count over this process's pictures
+Sums = dict[str, tuple[Tensor, "int | Tensor"]]  # name: sum and count over this process's pictures
 FOUR = 0.75  # side of each of four pictures, in sides of one of two: the scenes then cost nearly the same
 
 
 @dataclass(frozen=True)
-class Drawn:
+class SceneChoice:
     """Which training pictures make a batch of scenes, and what is asked.
 
     Attributes:
         pictures: int64 [B, n], numbers of training pictures, in reading order.
         classes: int64 [B, n], what they show.
-        asked: int64 [B], the cell that is asked for; -1 where the asking picture's class is not in the scene.
+        cell: int64 [B], the cell that is asked for; -1 where the asking picture's class is not in the scene.
     """
 
     pictures: Tensor
     classes: Tensor
-    asked: Tensor
+    cell: Tensor
 
 
 class ByClass:
@@ -58,7 +58,9 @@ class ByClass:
         self.counts = torch.bincount(labels, minlength=num_classes)
         self.first = self.counts.cumsum(0) - self.counts
 
-    def draw(self, asking: Tensor, labels: Tensor, cells: int, absent: float, generator: torch.Generator) -> Drawn:
+    def draw(
+        self, asking: Tensor, labels: Tensor, cells: int, absent: float, generator: torch.Generator
+    ) -> SceneChoice:
         """Scenes of pictures of different classes, one for each asking picture.
 
         Args:
@@ -75,28 +77,28 @@ class ByClass:
         is_absent = is_absent[torch.randperm(b, generator=generator)]
         rank[torch.arange(b), labels] = torch.where(is_absent, 2.0, -1.0)  # last of all, or first
         places = torch.rand(b, cells, generator=generator).argsort(1)  # the chosen class's cell is where 0 stands
-        shown = rank.argsort(1)[:, :cells].gather(1, places)
-        asked = torch.where(is_absent, -1, (places == 0).int().argmax(1))
+        present = rank.argsort(1)[:, :cells].gather(1, places)
+        cell = torch.where(is_absent, -1, (places == 0).int().argmax(1))
         chance = torch.rand(b, cells, generator=generator, dtype=torch.float64)
-        number = (chance * self.counts[shown]).long()
-        picture = self.order[self.first[shown] + number]
-        other = self.order[self.first[shown] + (number + 1) % self.counts[shown]]
-        return Drawn(torch.where(picture == asking[:, None], other, picture), shown, asked)
+        number = (chance * self.counts[present]).long()
+        picture = self.order[self.first[present] + number]
+        other = self.order[self.first[present] + (number + 1) % self.counts[present]]
+        return SceneChoice(torch.where(picture == asking[:, None], other, picture), present, cell)
 
 
 class Objective(nn.Module):
     """From one batch to the loss; holds the network, so that one forward call covers a whole step.
 
-    ``forward`` returns the loss and {name: (sum, count)} of all that is ``reported``, over this process's pictures.
+    ``forward`` returns the loss and {name: (sum, count)} of all ``metrics``, over this process's pictures.
     """
 
-    reported: ClassVar[tuple[str, ...]] = ("loss", "error")
+    metrics: ClassVar[tuple[str, ...]] = ("loss", "error")
 
     def __init__(self, net: Network, recipe: Recipe, num_classes: int):
         super().__init__()
         self.net, self.smoothing = net, recipe.label_smoothing
 
-    def classify(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Reported]:
+    def classify(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Sums]:
         loss = cross_entropy(wide(logits), labels, label_smoothing=self.smoothing)
         wrong = (logits.detach().argmax(1) != labels).sum()
         return loss, {"loss": (loss.detach() * len(labels), len(labels)), "error": (wrong, len(labels))}
@@ -105,7 +107,7 @@ class Objective(nn.Module):
 class ClassObjective(Objective):
     """A picture under its own g gives its class."""
 
-    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Reported]:
+    def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Sums]:
         return self.classify(self.net(images)[0], labels)
 
 
@@ -121,7 +123,7 @@ class AskObjective(Objective):
         ValueError: the network or the number of classes does not suit.
     """
 
-    reported = (*Objective.reported, "asked_error", "asked_share")
+    metrics = (*Objective.metrics, "asked_error", "asked_share")
 
     def __init__(self, net: Network, recipe: Recipe, num_classes: int):
         if not attends(net):
@@ -133,35 +135,35 @@ class AskObjective(Objective):
         self.single, self.locate = recipe.single, recipe.locate
 
     def forward(
-        self, images: Tensor, labels: Tensor, scenes: Tensor, classes: Tensor, asked: Tensor, grid: Grid
-    ) -> tuple[Tensor, Reported]:
+        self, images: Tensor, labels: Tensor, scenes: Tensor, classes: Tensor, cell: Tensor, grid: Grid
+    ) -> tuple[Tensor, Sums]:
         """The loss of one batch.
 
         Args:
             images: normalised pictures [B, 3, H, W], which are classified, and ask the scenes.
             labels: int64 [B].
             scenes: [B, 3, rows x H', columns x W'].
-            classes, asked: as in ``Drawn``.
+            classes, cell: as in ``SceneChoice``.
             grid: rows and columns of the scenes.
         """
         local_features, g = self.net.features(images)
-        loss, reported = self.classify(self.net.explain_features(local_features, g).logits, labels)
+        loss, sums = self.classify(self.net.explain_features(local_features, g).logits, labels)
         answer = self.net.explain_features(self.net.local_features(scenes), g)
         logits = wide(answer.logits)
-        present = (asked >= 0).to(logits.dtype)
+        present = (cell >= 0).to(logits.dtype)
         target = torch.zeros_like(logits)
         target.scatter_(1, classes, ((1 - present) / classes.shape[1])[:, None].expand_as(classes).contiguous())
         target[torch.arange(len(labels), device=target.device), labels] += present
         scene_loss = cross_entropy(logits, target, label_smoothing=self.smoothing)
         total = self.single * loss + scene_loss
-        cell = asked.clamp(min=0)[:, None]
-        shares = [cell_shares(a, grid).gather(1, cell)[:, 0] for a in answer.attention.values()]  # [B] each
+        place = cell.clamp(min=0)[:, None]
+        shares = [cell_shares(a, grid).gather(1, place)[:, 0] for a in answer.attention.values()]  # [B] each
         for weight, share in zip(self.locate, reversed(shares), strict=False):
             total = total - weight * (share.clamp(min=1e-6).log() * present).mean()
         count = present.sum()
-        missed = ((logits.detach().argmax(1) != labels) * present).sum()
-        reported |= {"asked_error": (missed, count), "asked_share": ((shares[-1].detach() * present).sum(), count)}
-        return total, reported | {"loss": (total.detach() * len(labels), len(labels))}
+        errors = ((logits.detach().argmax(1) != labels) * present).sum()
+        sums |= {"asked_error": (errors, count), "asked_share": ((shares[-1].detach() * present).sum(), count)}
+        return total, sums | {"loss": (total.detach() * len(labels), len(labels))}
 
 
 OBJECTIVES: dict[str, type[Objective]] = {"class": ClassObjective, "ask": AskObjective}

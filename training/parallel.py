@@ -40,12 +40,12 @@ def accelerator(device: str) -> Accelerator:
         device = "cpu"
     limit_threads()
     # Under pc nothing depends on the global branch, so its parameters stay without a gradient.
-    unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+    ddp = DistributedDataParallelKwargs(find_unused_parameters=True)
     torch.backends.cudnn.allow_tf32 = False  # what is called float32 is float32
     # The others wait while the first process reads a whole folder of pictures, or measures the test split.
     patient = InitProcessGroupKwargs(timeout=timedelta(hours=12))
     shield_from_config()
-    return Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[unused, patient])
+    return Accelerator(cpu=device == "cpu", mixed_precision="no", kwargs_handlers=[ddp, patient])
 
 
 def shield_from_config() -> None:

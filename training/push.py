@@ -27,7 +27,7 @@ from training.run_folder import CONFUSION, CURVES, METRICS, SETTINGS
 
 FROM_RUN = (CONFIG, WEIGHTS, SETTINGS, METRICS, CURVES, CONFUSION)
 MAPS, TILE = "maps.png", 96  # pixels
-SHOWN = {
+CARD_FIGURES = {
     CURVES: "Loss and error by epoch.",
     CONFUSION: "Confusion matrix on the test split.",
     MAPS: "What each level's map highlights, on illustrated scenes; each map on its own scale.",
@@ -39,7 +39,7 @@ class PushError(ValueError):
 
 
 @dataclass(frozen=True)
-class Pushed:
+class PushResult:
     """Where the commit is, and whether the repository's own README.md was left as it was."""
 
     url: str
@@ -50,7 +50,7 @@ class Pushed:
         return f"{self.url}{note}"
 
 
-def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool = False) -> Pushed:
+def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool = False) -> PushResult:
     """Publishes a run (or any checkpoint folder) as one commit on main; the repository is made where there is none.
 
     Args:
@@ -71,8 +71,8 @@ def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool
     if not get_token():
         raise PushError("the Hub needs a token that may write: run `hf auth login`, or set HF_TOKEN")
     files = gather(run, net)
-    shown = {name: text for name, text in SHOWN.items() if name in files}
-    files[CARD] = net.card(repo, shown).encode()
+    figures = {name: text for name, text in CARD_FIGURES.items() if name in files}
+    files[CARD] = net.card(repo, figures).encode()
     api = HfApi()
     try:
         api.create_repo(repo, private=private or None, exist_ok=True)
@@ -88,7 +88,7 @@ def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool
         raise
     except Exception as e:  # the client raises many kinds
         raise PushError(refusal(e, repo)) from e
-    return Pushed(commit.commit_url, kept_card)
+    return PushResult(commit.commit_url, kept_card)
 
 
 def check_name(repo: str) -> None:
@@ -141,17 +141,17 @@ def remove_places(settings: bytes) -> bytes:
         PushError: it is damaged.
     """
     try:
-        chosen = json.loads(settings)
-        places = {k: without_place(chosen[k]) for k in ("dataset", "start") if k in chosen}
-        return (json.dumps(chosen | places, indent=1) + "\n").encode()
+        values = json.loads(settings)
+        places = {k: without_place(values[k]) for k in ("dataset", "start") if k in values}
+        return (json.dumps(values | places, indent=1) + "\n").encode()
     except (TypeError, ValueError) as e:
         raise PushError(f"{SETTINGS} of the run is damaged") from e
 
 
 def message(net: Network) -> str:
     error = net.info.results.get("error")
-    measured = f", test error {100 * error:.2f} %" if error is not None else ""
-    return f"{type(net).__name__} on {net.info.dataset or 'unknown data'}{measured}"
+    error_text = f", test error {100 * error:.2f} %" if error is not None else ""
+    return f"{type(net).__name__} on {net.info.dataset or 'unknown data'}{error_text}"
 
 
 def read_scenes(net: Network, files: list[Path]) -> torch.Tensor:
@@ -173,8 +173,8 @@ def draw_maps(net: Network, pixels: torch.Tensor) -> bytes | None:
     probability, answer = logits.softmax(1).max(1)
     names = net.info.class_names or [str(k) for k in range(logits.shape[1])]
 
-    seen = torch.nn.functional.interpolate(pixels / 255, size=TILE, mode="nearest")  # [N, 3, TILE, TILE]
-    rows, grey = [seen.permute(0, 2, 3, 1)], seen.mean(1)[..., None]
+    inputs = torch.nn.functional.interpolate(pixels / 255, size=TILE, mode="nearest")  # [N, 3, TILE, TILE]
+    rows, grey = [inputs.permute(0, 2, 3, 1)], inputs.mean(1)[..., None]
     for maps in attention.values():
         maps = torch.nn.functional.interpolate(maps[:, None], size=TILE, mode="bilinear")[:, 0]
         low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)
@@ -183,12 +183,12 @@ def draw_maps(net: Network, pixels: torch.Tensor) -> bytes | None:
     strip = torch.cat([torch.cat(list(row), dim=1) for row in rows])  # [rows * TILE, N * TILE, 3]
 
     size = (strip.shape[1] / 100 + 0.6, strip.shape[0] / 100 + 0.3)
-    with plots.canvas(names, figsize=size) as (figure, shown):
+    with plots.canvas(names, figsize=size) as (figure, titles):
         ax = figure.subplots()
         ax.imshow(strip.numpy(), interpolation="none")
         ax.set_xticks(
             [TILE * (n + 0.5) for n in range(len(pixels))],
-            labels=[f"{shown[k]} {p:.2f}" for k, p in zip(answer.tolist(), probability.tolist(), strict=True)],
+            labels=[f"{titles[k]} {p:.2f}" for k, p in zip(answer.tolist(), probability.tolist(), strict=True)],
             fontsize=7,
             parse_math=False,
         )
@@ -211,14 +211,14 @@ def refusal(e: Exception, repo: str) -> str:
     if any(isinstance(c, OfflineModeIsEnabled) for c in causes):
         return "nothing can be pushed while HF_HUB_OFFLINE is set"
     for answer in (c for c in causes if isinstance(c, HfHubHTTPError)):
-        status, said = answer.response.status_code, (answer.server_message or "").strip().splitlines()
+        status, lines = answer.response.status_code, (answer.server_message or "").strip().splitlines()
         if status == 401:
             return "the Hub does not accept the token: run `hf auth login` again, or set HF_TOKEN to one that may write"
         if status == 403:
             return f"your token may not write to {repo}: the name is another's, or the token only reads"
         if status >= 500:
             return f"the Hub is not well (status {status}): run the same command again later"
-        return f"the Hub refused {repo} with status {status}" + (f": {said[0]}" if said else "")
+        return f"the Hub refused {repo} with status {status}" + (f": {lines[0]}" if lines else "")
     if any(isinstance(c, (ImportError, ValueError)) and "proxy" in str(c).lower() for c in causes):
         return f"the Hub cannot be reached{by_proxy()}"
     # httpx's errors (httpx2's in newer clients) share no base with ConnectionError; hf_xet raises RuntimeError

@@ -83,11 +83,11 @@ def long_table(entries: list[Entry]) -> str:
 
 def ask_table(entries: list[Entry]) -> str:
     """What checkpoints answer when a class is asked for by its name; empty where none was measured (``ask --save``)."""
-    asked = [(e.name, [r for r in e.info.results.get("ask", ()) if r["question"] == "class"]) for e in entries]
-    measured = [(name, rows) for name, rows in asked if rows]
-    if not measured:
+    answers = [(e.name, [r for r in e.info.results.get("ask", ()) if r["question"] == "class"]) for e in entries]
+    answers = [(name, rows) for name, rows in answers if rows]
+    if not answers:
         return ""
-    every = [row for _, rows in measured for row in rows]
+    every = [row for _, rows in answers for row in rows]
     grids = sorted({tuple(row["grid"]) for row in every})
     counts = " or ".join(f"{n:,}" for n in sorted({row["pictures"] for row in every}))
     lines = [
@@ -97,7 +97,7 @@ def ask_table(entries: list[Entry]) -> str:
         f"| checkpoint | {' | '.join(f'{a} x {b}' for a, b in grids)} |",
         "|---" * (1 + len(grids)) + "|",
     ]
-    for name, rows in measured:
+    for name, rows in answers:
         cells = {tuple(r["grid"]): f"{[*r['shares'].values()][-1]:.3f}, named {100 * r['named']:.1f} %" for r in rows}
         lines.append(f"| `{name}` | {' | '.join(cells.get(grid, '') for grid in grids)} |")
     return "\n".join([*lines, f"| chance | {' | '.join(f'{1 / (a * b):.3f}' for a, b in grids)} |"])
@@ -118,10 +118,10 @@ def replace_block(text: str, name: str, content: str) -> str:
 
 def report(repo: Path = REPO, checkpoints: Path = BUNDLED, seeds: Path = SEEDS) -> list[Path]:
     """Writes the tables and returns the files."""
-    served, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, seeds))
-    every = sorted(served + others, key=lambda e: e.name)
+    bundled, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, seeds))
+    every = sorted(bundled + others, key=lambda e: e.name)
     tables = {
-        repo / "README.md": {"checkpoints": short_table(served), "ask": ask_table(served)},
+        repo / "README.md": {"checkpoints": short_table(bundled), "ask": ask_table(bundled)},
         repo / "docs" / "results.md": {"checkpoints": long_table(every), "ask": ask_table(every)},
     }
     for file, blocks in tables.items():

@@ -70,8 +70,8 @@ class RunFolder:
         except (OSError, NotImplementedError) as e:
             if isinstance(e, OSError) and e.errno not in NO_LOCKS:
                 raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
-            said = "cannot lock files, so nothing keeps a second run out of it"
-            print(f"note: {self.path} is on a mount that {said}", file=sys.stderr, flush=True)
+            fault = "cannot lock files, so nothing keeps a second run out of it"
+            print(f"note: {self.path} is on a mount that {fault}", file=sys.stderr, flush=True)
         try:
             self.begin(settings, resume)
             yield
@@ -203,8 +203,8 @@ def add_events(file: Path, history: list[dict]) -> None:
             when += row["seconds"]
             if row["epoch"] > there:
                 tags = sorted(row.keys() - {"epoch", "side", "seconds"})
-                shown = Summary(value=[Summary.Value(tag=tag, simple_value=row[tag]) for tag in tags])
-                writer.write(Event(wall_time=when, step=row["epoch"], summary=shown).SerializeToString())
+                summary = Summary(value=[Summary.Value(tag=tag, simple_value=row[tag]) for tag in tags])
+                writer.write(Event(wall_time=when, step=row["epoch"], summary=summary).SerializeToString())
 
 
 def whole_events(content: bytes) -> Iterator[tuple]:

@@ -16,7 +16,7 @@ from model import AttendingNetwork, Explained
 from model.composed import Grid, cell_shares, compose
 from model.presets import network_input
 from training.data import Split
-from training.objectives import ByClass, Drawn
+from training.objectives import ByClass, SceneChoice
 
 GRIDS: tuple[Grid, ...] = ((1, 2), (2, 2), (3, 3))
 PICTURE, CLASS, OWN = "picture", "class", "own"
@@ -32,18 +32,18 @@ class Scenes:
         grid: rows and columns.
         questions: uint8 [N, 3, S, S], the pictures that ask.
         labels: int64 [N], their classes.
-        asked: int64 [N], the cell that shows it; -1 where none does.
+        cell: int64 [N], the cell that shows it; -1 where none does.
     """
 
     pixels: Tensor
     grid: Grid
     questions: Tensor
     labels: Tensor
-    asked: Tensor
+    cell: Tensor
 
     def first(self, count: int) -> Scenes:
         """The first ``count`` of them, at most all."""
-        parts = (self.questions[:count], self.labels[:count], self.asked[:count])
+        parts = (self.questions[:count], self.labels[:count], self.cell[:count])
         return Scenes(self.pixels[:count], self.grid, *parts)
 
 
@@ -54,15 +54,15 @@ def draw_scenes(split: Split, grid: Grid, count: int, absent: float = 0.0, seed:
         ValueError: there are not enough classes for scenes of different ones, and one more to ask for.
     """
     cells = math.prod(grid)
-    shown, ranks = split.labels.unique(return_inverse=True)  # a test split may lack a class
-    if len(shown) < cells + (absent > 0):
-        raise ValueError(f"scenes of {cells} different classes need more than the {len(shown)} that there are")
+    classes, ranks = split.labels.unique(return_inverse=True)  # a test split may lack a class
+    if len(classes) < cells + (absent > 0):
+        raise ValueError(f"scenes of {cells} different classes need more than the {len(classes)} that there are")
     generator = torch.Generator().manual_seed(seed)
     asking = torch.randint(len(split), (count,), generator=generator)
     labels = split.labels[asking]
-    drawn: Drawn = ByClass(ranks, len(shown)).draw(asking, ranks[asking], cells, absent, generator)
-    pixels = compose(split.images[drawn.pictures.flatten()].unflatten(0, drawn.pictures.shape), grid)
-    return Scenes(pixels, grid, split.images[asking], labels, drawn.asked)
+    choice: SceneChoice = ByClass(ranks, len(classes)).draw(asking, ranks[asking], cells, absent, generator)
+    pixels = compose(split.images[choice.pictures.flatten()].unflatten(0, choice.pictures.shape), grid)
+    return Scenes(pixels, grid, split.images[asking], labels, choice.cell)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def ask_scenes(
     Raises:
         ValueError: ``by_class`` is missing, and maps depend on it.
     """
-    found: dict[str, list[Explained]] = {question: [] for question in questions}
+    answers: dict[str, list[Explained]] = {question: [] for question in questions}
     parts = (scenes.pixels, scenes.questions, scenes.labels)
     for pixels, asking, labels in zip(*(part.split(BATCH) for part in parts), strict=True):
         local_features, own = net.features(network_input(net, pixels))
@@ -108,8 +108,8 @@ def ask_scenes(
                 if by_class is None:
                     raise ValueError("a question by class needs the mean g of each class")
                 g = by_class[labels].to(own)
-            found[question].append(net.explain_features(local_features, g))
-    return {question: join(answers, scenes.grid) for question, answers in found.items()}
+            answers[question].append(net.explain_features(local_features, g))
+    return {question: join(batches, scenes.grid) for question, batches in answers.items()}
 
 
 def join(parts: list[Explained], grid: Grid) -> Answers:
@@ -118,9 +118,9 @@ def join(parts: list[Explained], grid: Grid) -> Answers:
     return Answers(shares, torch.cat([part.logits.float().cpu() for part in parts]))
 
 
-def share_asked(shares: Tensor, asked: Tensor) -> Tensor:
+def share_asked(shares: Tensor, cell: Tensor) -> Tensor:
     """The share of each map in the cell that was asked for: [N, cells] and [N] to [N]."""
-    return shares.gather(1, asked[:, None])[:, 0]
+    return shares.gather(1, cell[:, None])[:, 0]
 
 
 def measure_held_out_scenes(net: AttendingNetwork, held_out: Split, by_class: Tensor | None) -> dict[str, float]:
@@ -131,13 +131,13 @@ def measure_held_out_scenes(net: AttendingNetwork, held_out: Split, by_class: Te
         held_out: pictures that it did not train on.
         by_class: [K, C], the mean g of each class; None where no map depends on g.
     """
-    found = {}
+    results = {}
     for grid in GRIDS[:2]:
         scenes, absent = (draw_scenes(held_out, grid, 300, share) for share in (0.0, 1.0))
         there, gone = (ask_scenes(net, some, [CLASS], by_class)[CLASS] for some in (scenes, absent))
         name = f"held_out_{grid[0]}x{grid[1]}"
         for level, cells in there.shares.items():
-            found[f"{name}_{level}"] = round(share_asked(cells, scenes.asked).mean().item(), 4)
+            results[f"{name}_{level}"] = round(share_asked(cells, scenes.cell).mean().item(), 4)
         for what, some, answers in (("named", scenes, there), ("absent_named", absent, gone)):
-            found[f"{name}_{what}"] = round((answers.logits.argmax(1) == some.labels).double().mean().item(), 4)
-    return found
+            results[f"{name}_{what}"] = round((answers.logits.argmax(1) == some.labels).double().mean().item(), 4)
+    return results

@@ -52,13 +52,13 @@ def start_from(net: Network, checkpoint: str, class_names: tuple[str, ...] = ())
     source = Network.from_pretrained(checkpoint)
     own, other = net.state_dict(), source.state_dict()
     other.pop("class_questions", None)  # they are made anew after training
-    kept = () if class_names and source.info.class_names == tuple(class_names) else ("classifier",)
+    left_out = () if class_names and source.info.class_names == tuple(class_names) else ("classifier",)
     fitting = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
     dead = () if getattr(net, "uses_global", True) else ("global_branch.", "project.")  # a pruned checkpoint lacks them
     strange = [k for k in own.keys() | other.keys() if k not in fitting and not k.startswith(("classifier", *dead))]
     if strange:
         raise RunError(f"cannot start from {checkpoint}: it is of another architecture or width (see {min(strange)})")
-    net.load_state_dict(own | {k: v for k, v in fitting.items() if not k.startswith(kept)})
+    net.load_state_dict(own | {k: v for k, v in fitting.items() if not k.startswith(left_out)})
 
 
 def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:

@@ -67,19 +67,19 @@ class State:
         Raises:
             RunError: the state is damaged, of another version, or was trained on other data.
         """
-        saved = folder.load_state() if accelerator.is_main_process else None
-        (saved,) = broadcast_object_list([saved])
-        if saved is None:
+        state = folder.load_state() if accelerator.is_main_process else None
+        (state,) = broadcast_object_list([state])
+        if state is None:
             return
         try:
-            if same_data := saved["data"] == self.data[1]:
-                self.net.load_state_dict(saved["net"])
-                self.optimiser.load_state_dict(saved["optimiser"])
+            if same_data := state["data"] == self.data[1]:
+                self.net.load_state_dict(state["net"])
+                self.optimiser.load_state_dict(state["optimiser"])
                 for key, value in self.average.items():
-                    value.copy_(saved["average"][key])
-                self.epoch, self.history, self.partial = saved["epoch"], saved["history"], saved["partial"]
-                self.command = saved["command"]
-                self.environment = {k: follow_on(saved["environment"][k], v) for k, v in self.environment.items()}
+                    value.copy_(state["average"][key])
+                self.epoch, self.history, self.partial = state["epoch"], state["history"], state["partial"]
+                self.command = state["command"]
+                self.environment = {k: follow_on(state["environment"][k], v) for k, v in self.environment.items()}
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as e:
             raise RunError(f"the state in {folder.path} is of another version, so the run cannot go on") from e
         if not same_data:

@@ -25,18 +25,18 @@ class Stop:
     """Whether a run is to stop.
 
     Attributes:
-        asked: the number of the signal by which this process was asked; 0 where it was not.
+        number: the number of the signal by which this process was asked; 0 where it was not.
     """
 
     def __init__(self, accelerator: Accelerator):
-        self.accelerator, self.asked = accelerator, 0
+        self.accelerator, self.number = accelerator, 0
 
     def everyone(self) -> int:
         """The number of a signal by which any process was asked to stop, else 0: all must leave at the same step."""
         if self.accelerator.num_processes == 1:
-            return self.asked
-        asked = torch.tensor([self.asked], device=self.accelerator.device)
-        return int(self.accelerator.gather(asked).max())
+            return self.number
+        numbers = torch.tensor([self.number], device=self.accelerator.device)
+        return int(self.accelerator.gather(numbers).max())
 
     def listen(self) -> None:
         """Lets SIGTERM, Ctrl-C and a closed terminal ask.
@@ -46,7 +46,7 @@ class Stop:
         terminals = [fd for fd in (1, 2) if os.isatty(fd)]
 
         def ask(number: int, _: object) -> None:
-            self.asked = number
+            self.number = number
             if number == signal.SIGINT:
                 signal.signal(number, signal.default_int_handler)
                 os.write(2, b"\nstopping, once the state is saved; Ctrl-C again ends at once\n")

@@ -24,21 +24,21 @@ def test_a_scene_shows_different_classes_and_the_asking_pictures_where_it_says_s
     drawn = ByClass(LABELS, 7).draw(asking, LABELS[asking], cells, 0.25, generator(1))
     assert torch.equal(LABELS[drawn.pictures], drawn.classes)
     places = set()
-    for number, pictures, classes, asked in zip(asking, drawn.pictures, drawn.classes, drawn.asked, strict=True):
+    for number, pictures, classes, asked in zip(asking, drawn.pictures, drawn.classes, drawn.cell, strict=True):
         assert len(set(classes.tolist())) == cells and number not in pictures
         if asked < 0:
             assert LABELS[number] not in classes
         else:
             assert classes[asked] == LABELS[number]
             places.add(int(asked))
-    assert (drawn.asked < 0).sum() == 10 and places == set(range(cells))
+    assert (drawn.cell < 0).sum() == 10 and places == set(range(cells))
 
 
 def test_what_is_drawn_follows_the_generator_alone():
     first, again, other = (
         ByClass(LABELS, 7).draw(torch.arange(8), LABELS[:8], 2, 0.5, generator(s)) for s in (3, 3, 4)
     )
-    assert torch.equal(first.pictures, again.pictures) and torch.equal(first.asked, again.asked)
+    assert torch.equal(first.pictures, again.pictures) and torch.equal(first.cell, again.cell)
     assert not torch.equal(first.pictures, other.pictures)
 
 

@@ -35,7 +35,7 @@ def read_all(
         except BadPicture as e:
             return str(e)
 
-    images, kept, bad = torch.empty(count, 3, size, size, dtype=torch.uint8), [], {}
+    images, indices, bad = torch.empty(count, 3, size, size, dtype=torch.uint8), [], {}
     pool = ThreadPoolExecutor(granted_cores())
     try:
         with warnings.catch_warnings():
@@ -44,8 +44,8 @@ def read_all(
                 if isinstance(answer, str):
                     bad[i] = answer
                 else:
-                    images[len(kept)] = answer
-                    kept.append(i)
+                    images[len(indices)] = answer
+                    indices.append(i)
     finally:
         pool.shutdown(cancel_futures=True)  # an interrupt does not wait for the remaining files
-    return images[: len(kept)], kept, bad
+    return images[: len(indices)], indices, bad

@@ -60,8 +60,8 @@ def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split,
         names = class_names(path)
         refuse_parts_as_classes(path)
         whole, files = read_split(path, names, size)
-        chosen = choose_test(files, whole.labels.tolist(), path, seed)
-        train, test = whole.take(~chosen), whole.take(chosen)
+        is_test = choose_test(files, whole.labels.tolist(), path, seed)
+        train, test = whole.take(~is_test), whole.take(is_test)
     for label, name in enumerate(names):
         if not (train.labels == label).any():
             raise DataError(f"the class {name} in {path} has no picture to train on: add some, or remove its folder")
@@ -77,11 +77,11 @@ def compose_accents(name: str) -> str:
 
 def folders(path: Path) -> dict[str, list[Path]]:
     """The folders in ``path`` under each name, sorted, without those left behind; none where there is no ``path``."""
-    found = {}
+    places = {}
     for folder in sorted(path.iterdir() if path.is_dir() else []):
         if folder.is_dir() and not is_left_behind(folder.name):
-            found.setdefault(compose_accents(folder.name), []).append(folder)
-    return dict(sorted(found.items()))
+            places.setdefault(compose_accents(folder.name), []).append(folder)
+    return dict(sorted(places.items()))
 
 
 def part(name: str) -> str | None:
@@ -97,17 +97,17 @@ def find_parts(path: Path) -> dict[str, Path]:
     Raises:
         DataError: there is one without the other, there are two of one, or all are parts and none is for training.
     """
-    called: dict[str | None, list[Path]] = {}
+    by_part: dict[str | None, list[Path]] = {}
     for name, places in folders(path).items():
-        called.setdefault(part(name), []).extend(places)
-    train, test, validation = ([place for place in called.get(kind, []) if folders(place)] for kind in PARTS)
-    if "train" not in called and None not in called and len(called) > 1:
+        by_part.setdefault(part(name), []).extend(places)
+    train, test, validation = ([place for place in by_part.get(kind, []) if folders(place)] for kind in PARTS)
+    if "train" not in by_part and None not in by_part and len(by_part) > 1:
         raise DataError(f"{path} has folders called {' and '.join(sorted(folders(path)))} but none called train")
-    if "train" not in called or (len(called.keys() - {None}) == 1 and not folders(path / "train")):
+    if "train" not in by_part or (len(by_part.keys() - {None}) == 1 and not folders(path / "train")):
         return {}
     if not train:
         raise DataError(
-            f"{called['train'][0]} must hold one folder of pictures for each class, and so must its test split"
+            f"{by_part['train'][0]} must hold one folder of pictures for each class, and so must its test split"
         )
     for places in (train, test):
         if len(places) > 1:
@@ -152,15 +152,15 @@ def read_split(path: Path, names: tuple[str, ...], size: int) -> tuple[Split, li
     """All pictures under the class folders of ``path``, and their files, without those left behind."""
     files, labels, places = [], [], folders(path)
     for label, name in enumerate(names):
-        found = [file for place in places.get(name, []) for file in files_in(place)]
-        files += sorted(found, key=lambda file: [compose_accents(part) for part in file.parts])
-        labels += [label] * len(found)
-    images, kept, bad = read_all(lambda i: crop_square(read_picture(files[i]), size), len(files), size, path.name)
+        inside = [file for place in places.get(name, []) for file in files_in(place)]
+        files += sorted(inside, key=lambda file: [compose_accents(part) for part in file.parts])
+        labels += [label] * len(inside)
+    images, indices, bad = read_all(lambda i: crop_square(read_picture(files[i]), size), len(files), size, path.name)
     for i, reason in bad.items():
         print(f"skipped {files[i].relative_to(path)}: {reason}", file=sys.stderr)
     if bad:
         print(f"skipped {len(bad):,} of {len(files):,} files in {path}", file=sys.stderr)
-    return Split(images, torch.tensor([labels[i] for i in kept], dtype=torch.int64)), [files[i] for i in kept]
+    return Split(images, torch.tensor([labels[i] for i in indices], dtype=torch.int64)), [files[i] for i in indices]
 
 
 def choose_test(files: list[Path], labels: list[int], path: Path, seed: int) -> torch.Tensor:
@@ -175,11 +175,11 @@ def choose_test(files: list[Path], labels: list[int], path: Path, seed: int) -> 
         ).digest()
         return int.from_bytes(digest[:8], "big") / 2**64
 
-    classes, chosen = {}, torch.zeros(len(files), dtype=torch.bool)
+    classes, is_test = {}, torch.zeros(len(files), dtype=torch.bool)
     for i, label in enumerate(labels):
         classes.setdefault(label, []).append(i)
     for members in classes.values():
         members.sort(key=rank)
         below = sum(rank(i) < TEST_SHARE for i in members)
-        chosen[members[: min(max(1, below), len(members) - 1)]] = True
-    return chosen
+        is_test[members[: min(max(1, below), len(members) - 1)]] = True
+    return is_test

@@ -49,15 +49,15 @@ class Objects:
         Raises:
             DataError: there are none.
         """
-        kept = [i for i, name in enumerate(self.names) if name in names]
-        if not kept:
+        indices = [i for i, name in enumerate(self.names) if name in names]
+        if not indices:
             raise DataError(
                 f"no class of these pictures is known to all networks ({', '.join(sorted(set(self.names)))})"
             )
-        if len(kept) == len(self.names):
+        if len(indices) == len(self.names):
             return self
-        left_out = self.left_out + len(self.names) - len(kept)
-        return Objects(self.images[kept], self.coverage[kept], tuple(self.names[i] for i in kept), left_out)
+        left_out = self.left_out + len(self.names) - len(indices)
+        return Objects(self.images[indices], self.coverage[indices], tuple(self.names[i] for i in indices), left_out)
 
 
 def box_in_square(
@@ -97,21 +97,21 @@ def birds(data_dir: Path, side: int) -> tuple[Objects, Objects]:
         sizes[i] = image.size
         return crop_square(image, side)
 
-    images, kept, bad = read_all(read, len(records), side, "CUB-200-2011")
+    images, indices, bad = read_all(read, len(records), side, "CUB-200-2011")
     if bad:
         first = records[min(bad)].path.name
         raise DataError(
             f"{len(bad)} of the {len(records)} photographs of CUB-200-2011 are damaged, the first is {first}"
         )
-    boxes = [box_in_square(records[i].box, sizes[i]) for i in kept]
+    boxes = [box_in_square(records[i].box, sizes[i]) for i in indices]
     splits = []
     for is_train in (True, False):
-        of_split = [i for i in kept if records[i].is_train == is_train]
-        taken = [i for i in of_split if boxes[i][1] >= LEAST_LEFT]
-        if not taken:
+        of_split = [i for i in indices if records[i].is_train == is_train]
+        inner = [i for i in of_split if boxes[i][1] >= LEAST_LEFT]
+        if not inner:
             raise DataError("CUB-200-2011 must hold birds of both its splits, inside the middle of their photographs")
-        coverage = torch.stack([cover(boxes[i][0], side) for i in taken])
-        splits.append(Objects(images[taken], coverage, ("bird",) * len(taken), len(of_split) - len(taken)))
+        coverage = torch.stack([cover(boxes[i][0], side) for i in inner])
+        splits.append(Objects(images[inner], coverage, ("bird",) * len(inner), len(of_split) - len(inner)))
     train, test = splits
     return train, test
 
@@ -154,8 +154,8 @@ def masked_photographs(data_dir: Path, side: int) -> Objects:
 
     def read(i: int) -> Image.Image:
         image = read_picture(files[i], turn=False)  # the masks have the file's own rows and columns
-        with Image.open(folder / "masks" / files[i].parent.name / f"{files[i].stem}.png") as opened:
-            mask = opened.convert("L")
+        with Image.open(folder / "masks" / files[i].parent.name / f"{files[i].stem}.png") as file:
+            mask = file.convert("L")
         if mask.size != image.size:
             raise BadPicture("its mask is of another size")
         square = min(mask.size)
@@ -167,15 +167,15 @@ def masked_photographs(data_dir: Path, side: int) -> Objects:
         return crop_square(image, side)
 
     try:
-        images, kept, bad = read_all(read, len(files), side, "coseg")
+        images, indices, bad = read_all(read, len(files), side, "coseg")
     except OSError as e:
         raise DataError(f"a mask in {folder} cannot be read: {e.strerror or e}") from e
     if bad:
         first = files[min(bad)].name
         raise DataError(f"{len(bad)} of the {len(files)} photographs of coseg are damaged, the first is {first}")
-    taken = [i for i in kept if shares[i][1] >= LEAST_LEFT]
-    names = tuple(COSEG_NAMES.get(files[i].parent.name, files[i].parent.name.lower()) for i in taken)
-    return Objects(images[taken], torch.stack([shares[i][0] for i in taken]), names, len(files) - len(taken))
+    inner = [i for i in indices if shares[i][1] >= LEAST_LEFT]
+    names = tuple(COSEG_NAMES.get(files[i].parent.name, files[i].parent.name.lower()) for i in inner)
+    return Objects(images[inner], torch.stack([shares[i][0] for i in inner]), names, len(files) - len(inner))
 
 
 def birds_and_scenes(data_dir: Path, side: int) -> tuple[Objects, dict[str, Objects]]:

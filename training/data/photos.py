@@ -30,6 +30,6 @@ def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split,
     names = (*cifar_names, MONKEY)
     number = torch.tensor([names.index(each) for each in photographs.class_names])
     test, train = (Split(s.images, number[s.labels]) for s in photographs.split(TEST_FOLD, size))
-    enlarged, beside = (Split(resize_all(s.images, size, "bilinear"), s.labels) for s in (small_train, small_test))
-    whole = Split(torch.cat([enlarged.images, train.images]), torch.cat([enlarged.labels, train.labels]))
+    small, beside = (Split(resize_all(s.images, size, "bilinear"), s.labels) for s in (small_train, small_test))
+    whole = Split(torch.cat([small.images, train.images]), torch.cat([small.labels, train.labels]))
     return whole, test, names, {"CIFAR-10": beside}

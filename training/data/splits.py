@@ -11,7 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-SHOWN = 20  # classes that are listed, of as many as there are
+MOST = 20  # classes that are listed, of as many as there are
 
 
 class DataError(ValueError):
@@ -65,8 +65,8 @@ class Dataset:
         """The classes and how many pictures each has, in a line."""
         counts = [split.labels.bincount(minlength=len(self.class_names)).tolist() for split in (self.train, self.test)]
         rows = [f"{name} {train:,} + {test:,}" for name, train, test in zip(self.class_names, *counts, strict=True)]
-        more = [f"and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
-        return f"{len(rows)} classes (training + test pictures): {', '.join(rows[:SHOWN] + more)}"
+        more = [f"and {len(rows) - MOST} more"] if len(rows) > MOST else []
+        return f"{len(rows)} classes (training + test pictures): {', '.join(rows[:MOST] + more)}"
 
     @cached_property
     def fingerprint(self) -> str:

@@ -92,11 +92,11 @@ def resize_all(images: Tensor, side: int, mode: str = "bicubic") -> Tensor:
     """uint8 [N, 3, H, W] to ``side`` x ``side``, antialiased, a part at a time."""
     if images.shape[-1] == side:
         return images
-    resized = torch.empty(len(images), 3, side, side, dtype=torch.uint8)
-    for part, out in zip(images.split(1000), resized.split(1000), strict=True):
+    results = torch.empty(len(images), 3, side, side, dtype=torch.uint8)
+    for part, out in zip(images.split(1000), results.split(1000), strict=True):
         values = interpolate(part.float(), (side, side), mode=mode, antialias=True, align_corners=False)
         out.copy_(values.round_().clamp_(0, 255))
-    return resized
+    return results
 
 
 def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split, tuple[str, ...]]:

@@ -86,7 +86,7 @@ class SingleRow:
 
 def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor]:
     """{(method, level): [N, cells]} of the maps that are computed for the class that is asked about."""
-    found = defaultdict(list)
+    groups = defaultdict(list)
     for pixels, labels in zip(scenes.pixels.split(BATCH), scenes.labels.split(BATCH), strict=True):
         x, k = pixels.to(net.device), labels.to(net.device)
         maps = {("saliency", ""): saliency(net, x, k)}
@@ -95,8 +95,8 @@ def posthoc_shares(net: Network, scenes: Scenes) -> dict[tuple[str, str], Tensor
         if net.map_kind is CAM:
             maps["CAM", "conv13"] = cam(net, x, k)
         for key, m in maps.items():
-            found[key].append(cell_shares(m.cpu(), scenes.grid))
-    return {key: torch.cat(parts) for key, parts in found.items()}
+            groups[key].append(cell_shares(m.cpu(), scenes.grid))
+    return {key: torch.cat(parts) for key, parts in groups.items()}
 
 
 def measure(
@@ -117,21 +117,21 @@ def measure(
     """
     rows, singles = [], []
     for name, net in nets.items():
-        rows += (asked := ask_rows(name, net, data, scenes, posthoc))
+        rows += (new_rows := ask_rows(name, net, data, scenes, posthoc))
         singles += (errors := single_rows(name, net, data, pictures))
         if save:
             folder, _ = locate(name)
             sides = {str(e.side): e.error for e in errors}
-            net.add_results(folder, {"sides": sides, "sides_images": errors[0].pictures, "ask": summaries(asked)})
+            net.add_results(folder, {"sides": sides, "sides_images": errors[0].pictures, "ask": summaries(new_rows)})
     return table(rows, singles), {"rows": rows, "singles": singles}
 
 
 def summaries(rows: list[Row]) -> list[dict]:
     """What a checkpoint's config and card keep: the means, one entry for each grid and kind of question."""
-    found: dict[tuple[Grid, str], dict] = {}
+    groups: dict[tuple[Grid, str], dict] = {}
     for row in rows:
         if row.method == "attention":
-            entry = found.setdefault(
+            entry = groups.setdefault(
                 (row.grid, row.question),
                 {
                     "grid": list(row.grid),
@@ -144,7 +144,7 @@ def summaries(rows: list[Row]) -> list[dict]:
                 },
             )
             entry["shares"][row.level] = row.share.mean
-    return list(found.values())
+    return list(groups.values())
 
 
 def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -> list[Row]:
@@ -169,17 +169,17 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -
     rows, classes = [], len(data.class_names)
     for grid in tqdm([g for g in GRIDS if math.prod(g) < classes], name, disable=None):
         scenes, absent = (draw_scenes(data.test, grid, count, share) for share in (0.0, 1.0))
-        found = ask_scenes(net, scenes, (PICTURE, CLASS, OWN), by_class) if attends(net) else {}
+        questions = ask_scenes(net, scenes, (PICTURE, CLASS, OWN), by_class) if attends(net) else {}
         others = ask_scenes(net, absent, (PICTURE, CLASS), by_class) if attends(net) else {}
-        for question, answers in found.items():
-            told: dict[str, Any] = {"named": share_estimate(answers.logits.argmax(1) == scenes.labels)}
+        for question, answers in questions.items():
+            numbers: dict[str, Any] = {"named": share_estimate(answers.logits.argmax(1) == scenes.labels)}
             if question in others:
-                gone = others[question].logits
-                told["absent_named"] = share_estimate(gone.argmax(1) == absent.labels)
-                told["auroc"] = auroc(answers.logits, scenes.labels, gone, absent.labels)
+                absent_logits = others[question].logits
+                numbers["absent_named"] = share_estimate(absent_logits.argmax(1) == absent.labels)
+                numbers["auroc"] = auroc(answers.logits, scenes.labels, absent_logits, absent.labels)
             shares = answers.shares
             for level, cells in shares.items():
-                share = bootstrap(share_asked(cells, scenes.asked))
+                share = bootstrap(share_asked(cells, scenes.cell))
                 row = Row(
                     checkpoint=name,
                     grid=grid,
@@ -188,7 +188,7 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -
                     level=level,
                     pictures=count,
                     share=share,
-                    **told,
+                    **numbers,
                 )
                 rows.append(row)
         some = scenes.first(posthoc)
@@ -200,19 +200,19 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -
                 method=method,
                 level=level,
                 pictures=len(cells),
-                share=bootstrap(share_asked(cells, some.asked)),
+                share=bootstrap(share_asked(cells, some.cell)),
             )
             rows.append(row)
     return rows
 
 
-def auroc(there: Tensor, there_labels: Tensor, gone: Tensor, gone_labels: Tensor) -> float:
+def auroc(there: Tensor, there_labels: Tensor, absent: Tensor, absent_labels: Tensor) -> float:
     """How well the asked class's probability tells scenes that show it from scenes that do not; logits [N, K]."""
     probabilities = [
         logits.softmax(1).gather(1, labels[:, None])[:, 0]
-        for logits, labels in ((there, there_labels), (gone, gone_labels))
+        for logits, labels in ((there, there_labels), (absent, absent_labels))
     ]
-    truth = [1] * len(there) + [0] * len(gone)
+    truth = [1] * len(there) + [0] * len(absent)
     return round(float(roc_auc_score(truth, torch.cat(probabilities))), 4)
 
 

@@ -99,17 +99,17 @@ def table(wrongs: dict[str, Tensor]) -> str:
     return "\n".join([*lines, "", pair_table(pairs(wrongs))])
 
 
-def pair_table(compared: list[Pair]) -> str:
+def pair_table(pairs: list[Pair]) -> str:
     """Pairs of networks asked about the same pictures, in Markdown."""
     lines = ["| first | second | only the first wrong | only the second wrong | first − second | 95 % interval | p |"]
     lines += ["|---|---|--:|--:|--:|---|--:|"]
-    for pair in compared:
+    for pair in pairs:
         low, high = pair.interval
         lines.append(
             f"| `{pair.first}` | `{pair.second}` | {pair.only_first} | {pair.only_second} "
             f"| {100 * pair.difference:+.2f} | {100 * low:+.2f} to {100 * high:+.2f} "
             f"| {'< .001' if pair.p < 0.001 else f'{pair.p:.3f}'} |"
         )
-    pictures = compared[0].pictures if compared else 0
+    pictures = pairs[0].pictures if pairs else 0
     same = "test pictures, the same for all; differences in % points; p: exact McNemar test, two-sided."
     return "\n".join([*lines, "", f"{pictures:,} {same}"])

@@ -131,12 +131,12 @@ def localize(
     common &= set(classes) or common
     rows = []
     for side in sides or dict.fromkeys(net.input_size for net in nets.values()):
-        choosing, shown = OBJECTS[dataset](Path(data_dir), side)
-        choosing, shown = choosing.of_classes(common), {key: each.of_classes(common) for key, each in shown.items()}
+        choosing, splits = OBJECTS[dataset](Path(data_dir), side)
+        choosing, splits = choosing.of_classes(common), {key: each.of_classes(common) for key, each in splits.items()}
         for name, net in nets.items():
             if sides or net.input_size == side:
-                rows += measure(name, net, side, choosing, shown)
-        rows += measure("", None, side, choosing, shown)
+                rows += measure(name, net, side, choosing, splits)
+        rows += measure("", None, side, choosing, splits)
     return sorted(rows, key=lambda row: row.dataset)  # birds, then scenes; within them as measured
 
 
@@ -148,16 +148,16 @@ def check(name: str, net: Network, dataset: str) -> None:
         raise DataError(f"{name} was trained on some of the photographs of STL-10 that would be measured")
 
 
-def measure(name: str, net: Network | None, side: int, choosing: Objects, shown: dict[str, Objects]) -> Iterator[Row]:
+def measure(name: str, net: Network | None, side: int, choosing: Objects, splits: dict[str, Objects]) -> Iterator[Row]:
     """The rows of one network, or where it is None of the plain maps; thresholds from ``choosing``."""
-    found = {kind: maps_of(net, objects, f"{name} {kind}, {side} px") for kind, objects in shown.items()}
-    same = [found[kind][0] for kind, objects in shown.items() if objects is choosing]
-    chosen = {
+    split_maps = {kind: maps_of(net, objects, f"{name} {kind}, {side} px") for kind, objects in splits.items()}
+    same = [split_maps[kind][0] for kind, objects in splits.items() if objects is choosing]
+    thresholds = {
         key: best_threshold(maps, choosing.coverage)
         for key, maps in (same[0] if same else maps_of(net, choosing, f"{name} train")[0]).items()
     }
-    for kind, objects in shown.items():
-        maps, named = found[kind]
+    for kind, objects in splits.items():
+        maps, named = split_maps[kind]
         gaussian = mass_inside(plain_maps(len(objects.images), side)["Gaussian", ""], objects.coverage)
         for (method, level), m in maps.items():
             mass = mass_inside(m, objects.coverage)
@@ -177,8 +177,8 @@ def measure(name: str, net: Network | None, side: int, choosing: Objects, shown:
                 beyond=bootstrap(mass - gaussian),
                 pointing=bootstrap(peak_inside(m, objects.coverage)),
                 auc=bootstrap_numbers(auc(m, objects.coverage)),
-                iou=bootstrap(overlap(m, objects.coverage, chosen[method, level])),
-                threshold=round(chosen[method, level], 4),
+                iou=bootstrap(overlap(m, objects.coverage, thresholds[method, level])),
+                threshold=round(thresholds[method, level], 4),
             )
 
 

@@ -44,13 +44,13 @@ def best_threshold(maps: Tensor, coverage: Tensor) -> float:
     """Of ``THRESHOLDS`` the one with the highest mean IoU; the lowest of equal ones."""
     thresholds = torch.tensor(THRESHOLDS, dtype=torch.float64)
     low, high = (m.double() for m in (maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)))
-    stretched = torch.where(high > low, (maps.double() - low) / (high - low), 1.0)
-    reached = torch.bucketize(stretched, thresholds, right=True).flatten(1)  # how many thresholds a pixel is above
+    heights = torch.where(high > low, (maps.double() - low) / (high - low), 1.0)
+    ranks = torch.bucketize(heights, thresholds, right=True).flatten(1)  # how many thresholds a pixel is above
     covers = coverage.double().flatten(1)
 
     def above(weights: Tensor) -> Tensor:
         """The sum of weights [N, H W] of the pixels at or above each threshold: [N, T]."""
-        sums = torch.zeros(len(maps), len(THRESHOLDS) + 1, dtype=torch.float64).scatter_add_(1, reached, weights)
+        sums = torch.zeros(len(maps), len(THRESHOLDS) + 1, dtype=torch.float64).scatter_add_(1, ranks, weights)
         return sums.flip(1).cumsum(1).flip(1)[:, 1:]
 
     both = above(covers)

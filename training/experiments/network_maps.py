@@ -38,10 +38,10 @@ def network_maps(
         x, k = x.to(net.device), k.to(net.device)
         with torch.no_grad():
             logits, attention = net(network_input(net, x))
-        shown = {} if net.is_control else attention
+        levels = {} if net.is_control else attention
         if net.map_kind is CAM:
-            shown = dict.fromkeys(shown, cam(net, x, k))  # of the class asked about, and never negative
-        maps = {(net.map_kind.name, level): a for level, a in shown.items()}
+            levels = dict.fromkeys(levels, cam(net, x, k))  # of the class asked about, and never negative
+        maps = {(net.map_kind.name, level): a for level, a in levels.items()}
         if attends(net):
             maps |= {(ASKED, level): a for level, a in class_maps(net, x, k).items()}
             maps["Grad-CAM", net.levels[-1]] = grad_cam(net, x, k)  # on VGG-GAP it is CAM

@@ -81,18 +81,18 @@ def read_birds(data_dir: Path, side: int) -> Birds:
     """
     root = Path(data_dir) / FOLDER
     records = [bird for bird in cub_records(root)[0] if not bird.is_train]
-    located = part_places(root)
-    images, kept, bad = read_all(lambda i: cut_out(records[i], side), len(records), side, "CUB-200-2011")
+    part_points = part_places(root)
+    images, indices, bad = read_all(lambda i: cut_out(records[i], side), len(records), side, "CUB-200-2011")
     if bad:
         raise DataError(f"{len(bad)} of the {len(records)} photographs of CUB-200-2011 cannot be used")
     places: dict[str, list[tuple[float, float, float]]] = {part: [] for part in (*HEAD, *BODY)}
-    for number, i in enumerate(kept):
+    for number, i in enumerate(indices):
         left, top, right, bottom = records[i].box
-        for part, x, y in located.get(records[i].path, ()):
+        for part, x, y in part_points.get(records[i].path, ()):
             x, y = (x - left) / (right - left), (y - top) / (bottom - top)
             if 0 <= x <= 1 and 0 <= y <= 1:
                 places[part.removeprefix("left ").removeprefix("right ")].append((number, x, y))
-    return Birds(images, {part: torch.tensor(found).view(-1, 3) for part, found in places.items()})
+    return Birds(images, {part: torch.tensor(points).view(-1, 3) for part, points in places.items()})
 
 
 def discs(places: Tensor, side: int) -> Tensor:
@@ -108,8 +108,8 @@ def times_uniform(maps: Tensor, birds: Birds, part: str) -> Tensor:
     picture, inside = places[:, 0].long(), discs(places[:, 1:], maps.shape[-1])
     own = maps[picture].double()
     times = (own * inside).sum((1, 2)) / own.sum((1, 2)) / inside.double().mean((1, 2))
-    shown, place = picture.unique(return_inverse=True)
-    sums = torch.zeros(len(shown), dtype=torch.float64).index_add_(0, place, times)
+    pictures, place = picture.unique(return_inverse=True)
+    sums = torch.zeros(len(pictures), dtype=torch.float64).index_add_(0, place, times)
     return sums / place.bincount()
 
 

@@ -106,8 +106,8 @@ def robustness_rows(
         images, labels = images.to(net.device), labels.to(net.device)
         before = answer(net, images)[1]
         for epsilon in epsilons:
-            moved = METHODS[method](net, images, labels, epsilon) if epsilon else images
-            logits, after = answer(net, moved)
+            inputs = METHODS[method](net, images, labels, epsilon) if epsilon else images
+            logits, after = answer(net, inputs)
             wrong[epsilon] += int((logits.argmax(1) != labels).sum())
             for level, a in before.items():
                 agreement[epsilon].setdefault(level, []).append(correlation(a.cpu(), after[level].cpu()))
@@ -115,7 +115,7 @@ def robustness_rows(
     for epsilon in epsilons:
         r = {level: torch.cat(parts).nanmean().item() for level, parts in agreement[epsilon].items()}
         error = wrong[epsilon] / len(some)
-        kept = {level: round(value, 4) for level, value in r.items() if value == value}  # NaN: every map was even
+        means = {level: round(value, 4) for level, value in r.items() if value == value}  # NaN: every map was even
         row = Row(
             checkpoint=name,
             method=method,
@@ -123,7 +123,7 @@ def robustness_rows(
             pictures=len(some),
             error=round(error, 6),
             interval=wilson(error, len(some)),
-            correlation=kept,
+            correlation=means,
         )
         rows.append(row)
     return rows
@@ -157,5 +157,5 @@ def table(rows: list[Row]) -> str:
         for level in levels[name]:
             cells = [f"{of[name, epsilon].correlation.get(level, float('nan')):.3f}" for epsilon in epsilons]
             lines.append(f"| `{name}` {level} | {' | '.join(cells)} |")
-    told = f"{TITLES[rows[0].method]}; {rows[0].pictures:,} test pictures; in brackets: 95 % intervals."
-    return "\n".join([*lines, "", told])
+    note = f"{TITLES[rows[0].method]}; {rows[0].pictures:,} test pictures; in brackets: 95 % intervals."
+    return "\n".join([*lines, "", note])

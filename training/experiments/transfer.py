@@ -144,11 +144,11 @@ def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[P
             add(name, features, *(embed(kind, split.images) for split in (data.train, data.test)))
     add("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))
     against = [*(f"{name} trained" for name in nets), "pixels"]
-    compared = [*combinations(against, 2), *((f"{name} trained", f"{name} untrained") for name in nets)]
-    return rows, [pair(wrongs, *two) for two in compared]
+    pairs = [*combinations(against, 2), *((f"{name} trained", f"{name} untrained") for name in nets)]
+    return rows, [pair(wrongs, *two) for two in pairs]
 
 
-def table(rows: list[Row], compared: list[Pair], data: Dataset) -> str:
+def table(rows: list[Row], pairs: list[Pair], data: Dataset) -> str:
     """The rows, and what is compared, in Markdown."""
     lines = ["| features of | weights | numbers a picture | test error | 95 % interval |", "|---|---|--:|--:|---|"]
     for row in rows:
@@ -162,6 +162,6 @@ def table(rows: list[Row], compared: list[Pair], data: Dataset) -> str:
         f"{len(data.train):,} training and {len(data.test):,} test pictures; "
         f"always naming the commonest class has an error of {chance:.1f} %.",
         "",
-        pair_table(compared),
+        pair_table(pairs),
     ]
     return "\n".join(lines)

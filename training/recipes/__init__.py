@@ -92,10 +92,10 @@ class Recipe:
         for each in fields(self):
             if each.name in values and each.metadata["read"]:
                 values[each.name] = each.metadata["read"](values[each.name])
-        changed = replace(self, **values)
-        if changed.milestones and values.get("warmup"):
+        recipe = replace(self, **values)
+        if recipe.milestones and values.get("warmup"):
             raise ValueError("there is no warm-up where milestones set the learning rate: add --milestones none")
-        return changed
+        return recipe
 
     @property
     def epochs(self) -> int:

@@ -29,8 +29,8 @@ def test_a_split_that_lacks_a_class_is_asked_for_the_others():
     labels = torch.arange(12) % 6 * 2  # as photographs have no frogs
     split = Split(torch.zeros(12, 3, 4, 4, dtype=torch.uint8), labels)
     scenes = draw_scenes(split, (2, 2), 20)
-    assert set(scenes.labels.tolist()) <= set(range(0, 12, 2)) and (scenes.asked >= 0).all()
-    assert (draw_scenes(split, (2, 2), 20, absent=1.0).asked == -1).all()
+    assert set(scenes.labels.tolist()) <= set(range(0, 12, 2)) and (scenes.cell >= 0).all()
+    assert (draw_scenes(split, (2, 2), 20, absent=1.0).cell == -1).all()
     with pytest.raises(ValueError, match="scenes of 9 different classes need more than the 6 that there are"):
         draw_scenes(split, (3, 3), 1)
 
@@ -49,11 +49,11 @@ def test_answers_and_shares_by_a_loop(cifar10):
                 g = {"picture": net.features(asking)[1], "class": means[scenes.labels[i], None], "own": None}[question]
                 answer = net.explain_logits(x, g)
             assert torch.allclose(answers.logits[i], answer.logits[0], atol=1e-4)
-            row, column = divmod(scenes.asked[i].item(), 2)
+            row, column = divmod(scenes.cell[i].item(), 2)
             for level, a in answer.attention.items():
                 s = a.shape[1] // 2
                 there = a[0, row * s : row * s + s, column * s : column * s + s].sum().item()
-                assert share_asked(answers.shares[level], scenes.asked)[i].item() == pytest.approx(there, abs=1e-5)
+                assert share_asked(answers.shares[level], scenes.cell)[i].item() == pytest.approx(there, abs=1e-5)
 
 
 def test_class_questions_are_the_means_of_g(cifar10):
