@@ -54,18 +54,18 @@ def run(document: str, heading: str, folder) -> dict:
 def test_the_python_of_the_readme(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     there = run("README.md", "In Python", tmp_path)
-    assert capsys.readouterr().out.startswith("frog ") and there["found"].levels["conv13"].grid == (8, 8)
+    assert capsys.readouterr().out.startswith("frog ") and there["explanation"].levels["conv13"].grid == (8, 8)
     assert (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_the_python_of_the_library(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    found = run("docs/library.md", "One picture", tmp_path)["found"]
-    added = sum(level.logit for level in found.levels.values())
-    assert found.logit == pytest.approx(found.logit_bias + added, abs=1e-4)
+    explanation = run("docs/library.md", "One picture", tmp_path)["explanation"]
+    terms = sum(level.logit for level in explanation.levels.values())
+    assert explanation.logit == pytest.approx(explanation.logit_bias + terms, abs=1e-4)
     (tmp_path / "assets").unlink()
-    found = run("docs/library.md", "A question", tmp_path)["found"]
-    assert len(found.shares["conv13"]) == 2
+    result = run("docs/library.md", "A question", tmp_path)["result"]
+    assert len(result.shares["conv13"]) == 2
     (tmp_path / "assets").unlink()
     there = run("docs/library.md", "The networks", tmp_path)
     assert {k: tuple(a.shape) for k, a in there["attention"].items()} == {

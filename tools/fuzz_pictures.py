@@ -84,15 +84,15 @@ def seeds() -> list[tuple[str, bytes]]:
         ("rgb.ppm", colour, "PPM", {}),
         ("deep.pgm", deep, "PPM", {}),
     ]
-    made = [("text.ppm", b"P3 4 2 99\n# x\n" + b"1 2 3 99 0 7 " * 4), ("bits.pbm", b"P1 8 2\n" + b"01" * 8)]
+    files = [("text.ppm", b"P3 4 2 99\n# x\n" + b"1 2 3 99 0 7 " * 4), ("bits.pbm", b"P1 8 2\n" + b"01" * 8)]
     run = struct.pack("<IiiHHIIiiII", 40, 60, 40, 1, 8, 1, 0, 0, 0, 0, 0) + bytes(range(256)) * 4 + b"\x3c\7\0\0" * 40
-    made.append(("runs.bmp", b"BM" + struct.pack("<IHHI", 14 + len(run), 0, 0, 1078) + run))
+    files.append(("runs.bmp", b"BM" + struct.pack("<IHHI", 14 + len(run), 0, 0, 1078) + run))
     for name, image, kind, options in kinds:
         buffer = io.BytesIO()
         more = {"append_images": [image.rotate(90)]} if "save_all" in options else {}
         image.copy().save(buffer, kind, **options, **more)  # a copy, as saving leaves traces in an image
-        made.append((name, buffer.getvalue()))
-    return made
+        files.append((name, buffer.getvalue()))
+    return files
 
 
 def damage(content: bytes, draw: random.Random, others: list[bytes]) -> bytes:
@@ -148,7 +148,7 @@ def reset_peak() -> float:
 
 def read(numbers: range) -> Found:
     """Makes and reads files."""
-    good, found = seeds(), Found()
+    good, result = seeds(), Found()
     for number in numbers:
         content = make(number, good)
         before, began = reset_peak(), time.process_time()
@@ -159,14 +159,14 @@ def read(numbers: range) -> Found:
             outcome = e.reason
         except Exception as e:  # which no file may cause
             outcome = type(e).__name__
-        taken, held = time.process_time() - began, peak() - before
-        found.outcomes[outcome] += 1
-        found.slowest, found.largest = max(found.slowest, (taken, number)), max(found.largest, (held, number))
+        seconds, memory = time.process_time() - began, peak() - before
+        result.outcomes[outcome] += 1
+        result.slowest, result.largest = max(result.slowest, (seconds, number)), max(result.largest, (memory, number))
         wrong = [outcome] if outcome[0].isupper() or outcome == "not RGB" else []
-        wrong += [f"{taken:.1f} s"] * (taken > SECONDS) + [f"{held:.0f} MB"] * (held > MEGABYTES)
+        wrong += [f"{seconds:.1f} s"] * (seconds > SECONDS) + [f"{memory:.0f} MB"] * (memory > MEGABYTES)
         if wrong:
-            found.faults.append(f"file {number} (from {good[number % len(good)][0]}): {', '.join(wrong)}")
-    return found
+            result.faults.append(f"file {number} (from {good[number % len(good)][0]}): {', '.join(wrong)}")
+    return result
 
 
 def main(
@@ -177,13 +177,13 @@ def main(
 ) -> None:
     """Damage pictures at random and read them."""
     total, began, end = Found(), time.monotonic(), first + files
-    forked = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("fork")
     starts = iter(range(first, end, CHUNK))
     while time.monotonic() - began < 60 * minutes:
         batch = [range(s, min(s + CHUNK, end)) for _, s in zip(range(4 * processes), starts, strict=False)]
         if not batch:
             break
-        with ProcessPoolExecutor(processes, forked) as pool:
+        with ProcessPoolExecutor(processes, context) as pool:
             for numbers, task in [(numbers, pool.submit(read, numbers)) for numbers in batch]:
                 try:
                     total.add(task.result())

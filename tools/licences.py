@@ -17,8 +17,8 @@ def list_names(file: Path) -> list[str]:
     """The packages that a requirements file names, and those of the files that it includes."""
     names = []
     for line in file.read_text("utf-8").splitlines():
-        if included := re.match(r"-r (\S+)", line):
-            names += list_names(file.parent / included[1])
+        if match := re.match(r"-r (\S+)", line):
+            names += list_names(file.parent / match[1])
         elif line and line[0] not in "#-":
             names.append(Requirement(line.partition("#")[0].strip()).name)
     return names
@@ -26,34 +26,34 @@ def list_names(file: Path) -> list[str]:
 
 def licences(names: list[str]) -> dict[str, tuple[str, str]]:
     """{package: (version, licence)} of these and of all that they need here, sorted by name."""
-    found, waiting = {}, list(names)
+    packages, waiting = {}, list(names)
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name in found:
+        if name in packages:
             continue
         try:
             package = distribution(name)
         except PackageNotFoundError:  # for another system, or an extra
             continue
-        found[name] = package.version, licence(package.metadata)
+        packages[name] = package.version, licence(package.metadata)
         for line in package.requires or ():
-            needed = Requirement(line)
-            if not needed.marker or needed.marker.evaluate({"extra": ""}):
-                waiting.append(needed.name)
-    return dict(sorted(found.items()))
+            requirement = Requirement(line)
+            if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
+                waiting.append(requirement.name)
+    return dict(sorted(packages.items()))
 
 
 def licence(metadata: PackageMetadata) -> str:
     """A package's licence in a few words; "" where it says none."""
     classes = [c.rpartition(" :: ")[2] for c in metadata.get_all("Classifier", []) if c.startswith("License ::")]
     expression, text = (next(iter(metadata.get_all(key, [])), "") for key in ("License-Expression", "License"))
-    said = expression or ", ".join(classes) or text
-    return said.strip().partition("\n")[0][:80]
+    name = expression or ", ".join(classes) or text
+    return name.strip().partition("\n")[0][:80]
 
 
 def main() -> None:
-    for name, (version, said) in licences([n for file in sys.argv[1:] for n in list_names(Path(file))]).items():
-        print(f"{name:28} {version:14} {said or 'not said'}")
+    for name, (version, terms) in licences([n for file in sys.argv[1:] for n in list_names(Path(file))]).items():
+        print(f"{name:28} {version:14} {terms or 'not said'}")
 
 
 if __name__ == "__main__":

@@ -66,13 +66,13 @@ class Example:
 
 def examples() -> list[Example]:
     net = model.Network.from_pretrained(CHECKPOINT)
-    found = []
+    answers = []
     for path in sorted((REPO / "assets" / "examples").glob("*.png")):
-        said = model.explain(path, net)
+        explanation = model.explain(path, net)
         url = f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-        peaks = tuple(level.peak_x_uniform for level in said.levels.values())
-        found.append(Example(url, said.answer, said.logit, peaks))
-    return found
+        peaks = tuple(level.peak_x_uniform for level in explanation.levels.values())
+        answers.append(Example(url, explanation.answer, explanation.logit, peaks))
+    return answers
 
 
 class Client:
@@ -107,9 +107,9 @@ def right(kind: str, example: Example, event: str, data: Any) -> bool:
         return False
     if kind == "nothing":
         return True
-    said, *pictures = data
-    peaks = [level["peak_x_uniform"] for level in said["levels"].values()]
-    same = said["class"] == example.answer and math.isclose(said["logit"], example.logit, abs_tol=1e-3)
+    answer, *pictures = data
+    peaks = [level["peak_x_uniform"] for level in answer["levels"].values()]
+    same = answer["class"] == example.answer and math.isclose(answer["logit"], example.logit, abs_tol=1e-3)
     close = all(math.isclose(a, b, rel_tol=1e-3) for a, b in zip(peaks, example.peaks, strict=True))
     return same and close and all(map(bool, pictures)) == (kind == "pictures")
 

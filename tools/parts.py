@@ -43,9 +43,9 @@ def draw(rows: list[dict]) -> Figure:
     return figure
 
 
-def main(printed: str, out: str) -> None:
-    """Draws the rows of the last line of the file ``printed`` into the picture ``out``."""
-    rows = json.loads(Path(printed).read_text().splitlines()[-1])["rows"]
+def main(rows_file: str, out: str) -> None:
+    """Draws the rows of the last line of the file ``rows_file`` into the picture ``out``."""
+    rows = json.loads(Path(rows_file).read_text().splitlines()[-1])["rows"]
     draw(rows).savefig(out, dpi=110)
 
 

@@ -27,30 +27,30 @@ from tools.questions import FIGURES, INK, show, to_webp
 CHECKPOINT = "vgg-att3-dp-cifar10-s"  # trained as long as VGG-PAN and VGG-GAP
 SCENES = ("bird", "cat", "horse", "ship")
 LEVELS = ("conv10", "conv13")
-DRAWN = 320  # px
+SIDE = 320  # px
 
 
-def draw(found: list[Others], scheme: str) -> bytes:
+def draw(answers: list[Others], scheme: str) -> bytes:
     """The figure as WebP: a row for each picture."""
     with plt.rc_context({"text.color": INK[scheme], "axes.labelcolor": INK[scheme], "font.size": 10}):
         figure, grid = plt.subplots(
-            len(found), 6, figsize=(10.8, 2.05 * len(found)), layout="constrained", squeeze=False
+            len(answers), 6, figsize=(10.8, 2.05 * len(answers)), layout="constrained", squeeze=False
         )
-        for row, (others, line) in enumerate(zip(found, grid, strict=True)):
-            square = others.square.resize((DRAWN, DRAWN))
+        for row, (others, line) in enumerate(zip(answers, grid, strict=True)):
+            square = others.square.resize((SIDE, SIDE))
             show(line[0], square, "" if row else "picture", "")
             columns = [("attention", others.attending, level, level) for level in LEVELS]
             columns += [("progressive", others.pan, level, level) for level in LEVELS]
             columns.append(("CAM", others.gap, CAM, "conv13"))
-            for axes, (kind, checked, name, level) in zip(line[1:], columns, strict=True):
-                a = checked.maps[name]
+            for axes, (kind, check, name, level) in zip(line[1:], columns, strict=True):
+                a = check.maps[name]
                 values = a * a.size
                 picture = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
                 show(
                     axes,
                     picture,
                     "" if row else f"{kind}, {level}",
-                    f"{checked.answer}, {100 * checked.probability:.0f} %",
+                    f"{check.answer}, {100 * check.probability:.0f} %",
                 )
         return to_webp(figure)
 
@@ -63,10 +63,10 @@ def main(
     """Writes the figure in both colours."""
     networks = Networks.load(BUNDLED)
     pictures = pictures or [REPO / "assets" / "examples" / f"{name}.png" for name in SCENES]
-    found = [explain_otherwise(networks, read_picture(picture), CHECKPOINT, "") for picture in pictures]
+    answers = [explain_otherwise(networks, read_picture(picture), CHECKPOINT, "") for picture in pictures]
     for scheme in INK:
         file = out.with_name(f"{out.name}-{scheme}.webp")
-        write_atomically(file, draw(found, scheme))
+        write_atomically(file, draw(answers, scheme))
         print(file)
 
 

@@ -44,13 +44,14 @@ def draw(answers: dict[str, dict[str, Asked]], scheme: str) -> bytes:
         one = next(iter(next(iter(answers.values())).values()))
         first.suptitle("One scene", weight="bold")
         show(first.subplots(), one.asked.canvas, "", "")
-        for part, (title, found) in zip(others, answers.items(), strict=True):
+        for part, (title, by_question) in zip(others, answers.items(), strict=True):
             part.suptitle(title, weight="bold")
-            for axes, (question, asked) in zip(part.subplots(1, len(found)), found.items(), strict=True):
-                answer = asked.asked.answer
-                said = f"answer: {answer}, {100 * asked.asked.probabilities[answer]:.0f} %"
-                show(axes, asked.asked.overlays()[LEVEL], f"“Where is the {question}?”", said)
-                number_cells(axes, asked)
+            for axes, (question, answer) in zip(part.subplots(1, len(by_question)), by_question.items(), strict=True):
+                explanation = answer.asked
+                name, probability = explanation.answer, explanation.probabilities[explanation.answer]
+                caption = f"answer: {name}, {100 * probability:.0f} %"
+                show(axes, explanation.overlays()[LEVEL], f"“Where is the {question}?”", caption)
+                number_cells(axes, answer)
         return to_webp(figure)
 
 
@@ -74,11 +75,11 @@ def show(axes: Axes, picture: Image.Image, above: str, below: str) -> None:
         side.set_visible(False)
 
 
-def number_cells(axes: Axes, asked: Asked) -> None:
+def number_cells(axes: Axes, answer: Asked) -> None:
     """Writes each picture's share of the map into its lower left corner."""
-    rows, columns = asked.grid
-    width, height = asked.asked.canvas.size
-    for i, share in enumerate(asked.shares[LEVEL]):
+    rows, columns = answer.grid
+    width, height = answer.asked.canvas.size
+    for i, share in enumerate(answer.shares[LEVEL]):
         row, column = divmod(i, columns)
         x, y = width * column / columns + 14, height * (row + 1) / rows - 14
         box = {"facecolor": "#18181b", "alpha": 0.75, "edgecolor": "none", "boxstyle": "round,pad=0.2"}

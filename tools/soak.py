@@ -32,7 +32,7 @@ PAGE = f"""import runpy
 from app.server import temporary
 temporary.AGE, temporary.PAUSE = {AGE}, {PAUSE}
 runpy.run_module("app", run_name="__main__")"""
-SHOWN = {  # tab: what is there once it answers
+SIGNS = {  # tab: what is there once it answers
     "Explain": "#maps img >> nth=2",
     "Ask": ".asked .large .moved img",
     "Side by side": ".compared .grid img >> nth=1",
@@ -58,8 +58,8 @@ def hostile(client: Client, chance: random.Random) -> bool:
             lambda: client.call("test_images", count=10**9),
         ]
     )()
-    said = data.get("error") if isinstance(data, dict) else None
-    return event in ("error", "400") and isinstance(said, str) and said.endswith(".") and "Traceback" not in said
+    error = data.get("error") if isinstance(data, dict) else None
+    return event in ("error", "400") and isinstance(error, str) and error.endswith(".") and "Traceback" not in error
 
 
 def send(client: Client, number: int, pictures: list[Example]) -> bool:
@@ -74,29 +74,28 @@ def send(client: Client, number: int, pictures: list[Example]) -> bool:
             return client.call("attack", image=image, method="fgsm")[0] == "complete"
         if number % 10 == 5:
             return client.call("compare", image=image)[0] == "complete"
-        drawn = kind == "pictures"
-        asked = client.call("explain", image=image, checkpoint=FAMILY, compatibility="dp", pictures=drawn)
-        return right(kind, example, *asked)
+        settings = {"checkpoint": FAMILY, "compatibility": "dp", "pictures": kind == "pictures"}
+        return right(kind, example, *client.call("explain", image=image, **settings))
     except (OSError, ValueError, http.client.HTTPException, LookupError):
         return False
 
 
 def visit(browser: Browser, address: str) -> list[str]:
     """Opens every tab as a new visitor; the tabs that did not answer."""
-    context, failed = browser.new_context(), []
+    context, failures = browser.new_context(), []
     try:
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         page.goto(f"{address}/?example=frog")
-        for tab, there in SHOWN.items():
+        for tab, there in SIGNS.items():
             try:
                 page.get_by_role("tab", name=tab, exact=True).click()
                 page.get_by_role("tabpanel").filter(visible=True).locator(there).wait_for()
             except Error:
-                failed.append(tab)
+                failures.append(tab)
     finally:
         context.close()
-    return failed
+    return failures
 
 
 def main() -> None:
@@ -105,14 +104,14 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000, help="how many are sent, by 8 clients")
     parser.add_argument("--visits", type=int, default=70, help="how often the browser visits every tab")
     arguments = parser.parse_args()
-    pictures, numbers, wrong, held, files = examples(), itertools.count(), [], {}, []
+    pictures, numbers, wrong, memories, files = examples(), itertools.count(), [], {}, []
     print(f"{processor()}, {granted_cores()} cores granted; Python {sys.version.split()[0]}.", flush=True)
 
     def ask(_: int) -> None:
         client = Client(port)
         while (number := next(numbers)) < arguments.requests:
             if number % max(1, arguments.requests // 8) == 0:
-                held[number] = memory(server)
+                memories[number] = memory(server)
                 files.append(count_files(folder))
             if not send(client, number, pictures):
                 wrong.append(number)
@@ -125,13 +124,14 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         requests = threading.Thread(target=run_all, args=[ask, 8])
         requests.start()
-        failed = [tab for _ in range(arguments.visits) for tab in visit(browser, f"http://127.0.0.1:{port}")]
+        failures = [tab for _ in range(arguments.visits) for tab in visit(browser, f"http://127.0.0.1:{port}")]
         browser.close()
         requests.join()
         print(f"{arguments.requests} mixed requests, one in ten hostile: {len(wrong)} wrong or lost.")
-        print(f"{arguments.visits} visits to {len(SHOWN)} tabs: {len(failed)} without an answer {sorted(set(failed))}.")
+        tabs = sorted(set(failures))
+        print(f"{arguments.visits} visits to {len(SIGNS)} tabs: {len(failures)} without an answer {tabs}.")
         print("Memory of the page, MB, after each eighth of the requests: ", end="")
-        print(", ".join(f"{held[n]:.0f}" for n in sorted(held)), end=f"; at the end {memory(server):.0f}.\n")
+        print(", ".join(f"{memories[n]:.0f}" for n in sorted(memories)), end=f"; at the end {memory(server):.0f}.\n")
         time.sleep(1.5 * AGE)
         print(f"Files: {max(files)} at most on the way; {count_files(folder)} a minute and a half after the end.")
 
