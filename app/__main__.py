@@ -57,6 +57,8 @@ def serve(
     from app.server import temporary
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as an interrupt does: nothing is left behind
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         temporary.begin()  # before gradio is imported, which asks once where its files go
     except OSError as e:

@@ -12,9 +12,13 @@ def settle() -> None:
     """Removes proxies, as the page asks no other host for anything, and all of Gradio's settings but ``HEEDED``.
 
     Gradio makes an HTTP client from the proxies when it is imported, and calls itself through them at launch. Both fail
-    if a setting is of a kind that the client does not know, such as socks:// or NO_PROXY=[::1].
+    if a setting is of a kind that the client does not know, such as socks:// or NO_PROXY=[::1]. A root path without its
+    first slash gets one.
     """
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or (name.startswith("GRADIO_") and name not in HEEDED):
             del os.environ[name]
+    root = os.environ.get("GRADIO_ROOT_PATH", "").strip()
+    if root and not root.startswith(("/", "http://", "https://")):
+        os.environ["GRADIO_ROOT_PATH"] = f"/{root}"  # without it gradio answers nothing
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

@@ -32,6 +32,7 @@ SPACE = {
     "GRADIO_NUM_PORTS": "x",
     "GRADIO_VIBE_MODE": "1",
     "GRADIO_ALLOWED_PATHS": "/",
+    "GRADIO_ROOT_PATH": "demo",
 }
 PROXIES = {
     "ALL_PROXY": "socks5://127.0.0.1:9",

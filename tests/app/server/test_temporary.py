@@ -120,7 +120,7 @@ def test_an_endpoints_file_is_not_written_again_while_others_may_be_reading_it(s
         path.unlink()
 
 
-@pytest.mark.parametrize("end", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "SIGHUP"])
 def test_nothing_is_left_when_the_server_ends(checkpoints, picture_file, tmp_path, end):
     server = Server([sys.executable, "-m", "app", "--checkpoints", str(checkpoints)], tmp_path, cwd=REPO)
     try:
