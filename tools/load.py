@@ -43,11 +43,11 @@ class Tally:
 
     seconds: list[float] = field(default_factory=list)
     wrong: int = 0
-    elapsed: float = 0.0
+    duration: float = 0.0
 
     @property
     def rate(self) -> float:
-        return len(self.seconds) / self.elapsed
+        return len(self.seconds) / self.duration
 
     def quantile(self, share: float) -> float:
         """Seconds within which this share of the answers came."""
@@ -136,7 +136,7 @@ def measure(kind: str, port: int, clients: int, seconds: float, pictures: list[E
 
     began = time.monotonic()
     run_all(ask, clients)
-    tally.elapsed = time.monotonic() - began
+    tally.duration = time.monotonic() - began
     return tally
 
 

@@ -118,10 +118,10 @@ def replace_block(text: str, name: str, content: str) -> str:
 
 def report(repo: Path = REPO, checkpoints: Path = BUNDLED, seeds: Path = SEEDS) -> list[Path]:
     """Writes the tables and returns the files."""
-    bundled, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, seeds))
-    every = sorted(bundled + others, key=lambda e: e.name)
+    entries, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, seeds))
+    every = sorted(entries + others, key=lambda e: e.name)
     tables = {
-        repo / "README.md": {"checkpoints": short_table(bundled), "ask": ask_table(bundled)},
+        repo / "README.md": {"checkpoints": short_table(entries), "ask": ask_table(entries)},
         repo / "docs" / "results.md": {"checkpoints": long_table(every), "ask": ask_table(every)},
     }
     for file, blocks in tables.items():

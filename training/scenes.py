@@ -134,10 +134,10 @@ def measure_held_out_scenes(net: AttendingNetwork, held_out: Split, by_class: Te
     results = {}
     for grid in GRIDS[:2]:
         scenes, absent = (draw_scenes(held_out, grid, 300, share) for share in (0.0, 1.0))
-        there, gone = (ask_scenes(net, some, [CLASS], by_class)[CLASS] for some in (scenes, absent))
+        answers, absent_answers = (ask_scenes(net, some, [CLASS], by_class)[CLASS] for some in (scenes, absent))
         name = f"held_out_{grid[0]}x{grid[1]}"
-        for level, cells in there.shares.items():
+        for level, cells in answers.shares.items():
             results[f"{name}_{level}"] = round(share_asked(cells, scenes.cell).mean().item(), 4)
-        for what, some, answers in (("named", scenes, there), ("absent_named", absent, gone)):
-            results[f"{name}_{what}"] = round((answers.logits.argmax(1) == some.labels).double().mean().item(), 4)
+        for what, some, part in (("named", scenes, answers), ("absent_named", absent, absent_answers)):
+            results[f"{name}_{what}"] = round((part.logits.argmax(1) == some.labels).double().mean().item(), 4)
     return results

@@ -164,8 +164,8 @@ def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -
     check_classes(net, data)
     by_class = None
     if attends(net) and net.uses_global:
-        kept = net.class_questions
-        by_class = class_questions(net, data.train.draw(ENOUGH)) if kept is None else kept
+        own = net.class_questions
+        by_class = class_questions(net, data.train.draw(ENOUGH)) if own is None else own
     rows, classes = [], len(data.class_names)
     for grid in tqdm([g for g in GRIDS if math.prod(g) < classes], name, disable=None):
         scenes, absent = (draw_scenes(data.test, grid, count, share) for share in (0.0, 1.0))

@@ -87,8 +87,8 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
     if len(some) < 2:
         raise ValueError("two pictures or more are needed: each is asked by another one's g")
     own: dict[str, list[Tensor]] = {level: [] for level in net.levels}
-    asked: dict[str, list[Tensor]] = {level: [] for level in net.levels}
-    changed = 0
+    correlations: dict[str, list[Tensor]] = {level: [] for level in net.levels}
+    changes = 0
     for images in tqdm(some.images.tensor_split(math.ceil(len(some) / BATCH)), name, disable=None):
         local_features, g = net.features(network_input(net, images))
         answer = net.explain_features(local_features, g)
@@ -98,8 +98,8 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
             continue
         other = net.explain_features(local_features, g.roll(1, 0))  # of the picture before
         for level, a in other.attention.items():
-            asked[level].append(correlation(answer.attention[level].cpu(), a.cpu()))
-        changed += int((answer.logits.argmax(1) != other.logits.argmax(1)).sum())
+            correlations[level].append(correlation(answer.attention[level].cpu(), a.cpu()))
+        changes += int((answer.logits.argmax(1) != other.logits.argmax(1)).sum())
     rows = []
     for level, parts in own.items():
         a = torch.cat(parts).double()  # [N, H, W]
@@ -112,8 +112,8 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
             peak=bootstrap(a.amax((1, 2)) * positions),
             entropy=bootstrap(-torch.xlogy(a, a).sum((1, 2)) / math.log(positions)),
             common=bootstrap_numbers(correlation(a, a.mean(0, keepdim=True).expand_as(a))),
-            asked=bootstrap_numbers(torch.cat(asked[level])) if asked[level] else None,
-            changed=changed / len(a) if asked[level] else None,
+            asked=bootstrap_numbers(torch.cat(correlations[level])) if correlations[level] else None,
+            changed=changes / len(a) if correlations[level] else None,
         )
         rows.append(row)
     return rows
