@@ -109,7 +109,9 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
         head = file.read(16)
         if head.startswith(PNG):  # of which it has every kind
             raise ValueError("a damaged PNG") from None
-        if any(Image.OPEN[kind][1](head) for kind in SIGNED) or str(error).startswith("Unsupported"):
+        if any(begins(head) for kind in SIGNED if (begins := Image.OPEN[kind][1])) or str(error).startswith(
+            "Unsupported"
+        ):
             raise UnknownKind from None
         raise
     if isinstance(image, TiffImageFile) and is_preview(image):
@@ -127,12 +129,10 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
 def take_both_bytes(image: TiffImageFile) -> None:
     """Decodes bands of 16 bits that lie apart as such: of those that are not packed Pillow takes bytes for values."""
     order = "16B" if image.tag_v2.prefix == b"MM" else "16L"
-    image.tile = [
-        tile._replace(args=(image.mode if image.mode.startswith("I;") else f"{tile.args[0]};{order}", *tile.args[1:]))
-        if tile.codec_name == "raw"
-        else tile
-        for tile in image.tile
-    ]
+    for i, tile in enumerate(image.tile):
+        if tile.codec_name == "raw" and isinstance(tile.args, tuple):
+            mode = image.mode if image.mode.startswith("I;") else f"{tile.args[0]};{order}"
+            image.tile[i] = tile._replace(args=(mode, *tile.args[1:]))
 
 
 def lacks_pixels(image: ImageFile, file: BinaryIO, large: int) -> bool:

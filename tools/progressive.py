@@ -39,10 +39,11 @@ def draw(answers: list[Others], scheme: str) -> bytes:
         for row, (others, line) in enumerate(zip(answers, grid, strict=True)):
             square = others.square.resize((SIDE, SIDE))
             show(line[0], square, "" if row else "picture", "")
-            columns = [("attention", others.attending, level, level) for level in LEVELS]
-            columns += [("progressive", others.pan, level, level) for level in LEVELS]
-            columns.append(("CAM", others.gap, CAM, "conv13"))
-            for axes, (kind, check, name, level) in zip(line[1:], columns, strict=True):
+            checks = {"attention": others.attending, "progressive": others.pan, "CAM": others.gap}
+            columns = [(kind, level, level) for kind in ("attention", "progressive") for level in LEVELS]
+            for axes, (kind, name, level) in zip(line[1:], [*columns, ("CAM", CAM, "conv13")], strict=True):
+                check = checks[kind]
+                assert check is not None  # every kind is shipped
                 a = check.maps[name]
                 values = a * a.size
                 picture = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
