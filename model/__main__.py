@@ -152,7 +152,8 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError) as e:  # CheckpointError, bad arguments, a folder that cannot be written
-        print(f"error: {e}", file=sys.stderr)
+        said = f"{e.filename or 'the output'}: {e.strerror}" if isinstance(e, OSError) and e.strerror else e
+        print(f"error: {said}", file=sys.stderr)
         sys.exit(2)
 
 

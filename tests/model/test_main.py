@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import model
 from model import Info, Network
-from model.__main__ import app
+from model.__main__ import app, main
 from model.format import WEIGHTS
 from model.networks.vgg import AttentionVGG
 from model.table import multiply_adds, ratio
@@ -148,3 +148,13 @@ def test_the_table_has_a_line_a_network():
     assert ratio([1.0, 8.0, 3.0], [2.0, 2.0, 2.0], 2) == "1.50 (0.50 to 4.00)"
     assert "`vgg-gap`" in result.stdout and result.stdout.count("\n| `vgg-gap` | 14") == 1
     assert "no network's name contains 'x'" in str(run("table", "--match", "x").exception)
+
+
+def test_a_full_disk_is_told_without_the_systems_number(monkeypatch, capsys):
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("model.__main__.app", full)
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == "error: the output: No space left on device\n"
