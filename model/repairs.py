@@ -12,7 +12,7 @@ import zlib
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageChops, PngImagePlugin
+from PIL import Image, ImageChops, PngImagePlugin, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -109,9 +109,8 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
         head = file.read(16)
         if head.startswith(PNG):  # of which it has every kind
             raise ValueError("a damaged PNG") from None
-        if any(begins(head) for kind in SIGNED if (begins := Image.OPEN[kind][1])) or str(error).startswith(
-            "Unsupported"
-        ):
+        begun = any(begins(head) for kind in SIGNED if (begins := Image.OPEN[kind][1]))
+        if str(error).startswith("Unsupported") or (begun and isinstance(error, UnidentifiedImageError)):
             raise UnknownKind from None
         raise
     if isinstance(image, TiffImageFile) and is_preview(image):
