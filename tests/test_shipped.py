@@ -19,6 +19,7 @@ WRONG = {  # of them, counted once with what is shipped
     "vgg-att3-dp-cifar10-l": 8,
     "vgg-att3-dp-cifar10-s": 156,
     "vgg-att3-dp-cifar100-s": 555,
+    "vgg-att3-dp-cifar100-s-ask": 565,
     "vgg-att3-dp-cifar10-s-long": 112,
     "vgg-att3-dp-photos-s": 25,
     "vgg-att3-dp-photos-s-ask": 34,

@@ -122,7 +122,7 @@ def report(repo: Path = REPO, checkpoints: Path = BUNDLED, seeds: Path = SEEDS) 
     every = sorted(entries + others, key=lambda e: e.name)
     tables = {
         repo / "README.md": {"checkpoints": short_table(entries), "ask": ask_table(entries)},
-        repo / "docs" / "results.md": {"checkpoints": long_table(every), "ask": ask_table(every)},
+        repo / "docs" / "results.md": {"checkpoints": long_table(every)},
     }
     for file, blocks in tables.items():
         text = file.read_text()

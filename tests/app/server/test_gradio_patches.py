@@ -5,6 +5,7 @@ import base64
 import json
 import re
 import threading
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import gradio as gr
@@ -63,6 +64,17 @@ def test_a_component_that_changes_is_not_described_anew():
     (sent,) = asyncio.run(page.postprocess_data(event, gr.Textbox("x", label="after"), session))
     assert sent == {"label": "after", "value": "x", "__type__": "update"}
     assert session[box._id].label == "after" and not any(session.config_values.values())
+
+
+def test_what_a_tab_holds_is_gone_a_minute_after_the_visitor():
+    with gr.Blocks() as page:
+        screen = gr.State(None, time_to_live=3600)
+    for seconds, is_closed, holds in ((0, True, True), (61, True, False), (61, False, True)):
+        session = page.state_holder.session_data["visitor"] = SessionState(page)
+        session[screen._id], session.is_closed = "maps", is_closed
+        session._state_ttl[screen._id] = 3600, datetime.now() - timedelta(seconds=seconds)
+        page.state_holder.delete_state("visitor", expired_only=True)
+        assert (screen._id in session.state_data) == holds
 
 
 def test_a_file_of_ours_is_shown_where_it_lies(monkeypatch):
