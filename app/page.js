@@ -36,7 +36,7 @@
     } else if (file) {
       say(`“${file.name}” is not a picture that can be read here: please use a JPEG, PNG, WebP, AVIF, GIF or BMP.`);
     } else {
-      say("What was dropped is a link and not a picture: please save the picture, and drop the file.");
+      say("You dropped a link, not a picture: please save the picture and drop the file.");
     }
   }, true);
 

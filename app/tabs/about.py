@@ -91,10 +91,10 @@ def checkpoints(networks: Networks) -> str:
     rows = "".join(checkpoint_row(title, net) for title, net in networks.every.items())
     items = "".join(training_item(title, net) for title, net in networks.every.items())
     return f"""<section><h2>The checkpoints served here</h2>
-<p>Test error: the share of all test images that the network misclassifies, as measured and stored with its weights. If
-two intervals overlap widely, the errors do not say which network is better. Attention helped only if the error is
-clearly lower than that of a control that was trained equally long. The controls: uniform weighs all positions alike,
-vgg-gap averages its last layer, vgg-global classifies g alone. Width multiplies every channel count; 1 is the
+<p>Test error: the share of all test images that the network misclassifies, as stored with its weights. If two intervals
+overlap widely, neither network is clearly better. Attention helped only if the error is clearly lower than that of a
+control that was trained equally long. The controls: uniform weighs all positions alike, vgg-gap averages its last
+layer, vgg-global classifies g alone. Width multiplies every channel count; 1 is the
 paper's.</p>
 {table("The checkpoints", COLUMNS, rows)}
 <details><summary>How each was trained</summary><ul>{items}</ul></details></section>"""

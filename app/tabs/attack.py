@@ -29,7 +29,7 @@ WHAT = (
     "FGSM changes every pixel value by epsilon in one step, in the direction that makes the answer less likely. PGD "
     "takes ten smaller steps from a random start, and stays within epsilon."
 )
-START = "Choose a picture. What the attack does appears here."
+START = "Choose a picture. The effect of the attack appears here."
 TITLES = {CLEAN: "The picture as it is (clean)", ATTACKED: "The picture after the attack (attacked)"}
 EPSILON = 2  # at first: of 255
 

@@ -30,7 +30,7 @@ CAUTION = (
     "Each map has its own colours, from dark at its lowest to bright at its highest. Random pixels are scattered; "
     "the pixels of a map lie in patches. The moved map has the same patches in another place. Even a map that points "
     "nowhere beats about half of its moves. A map that points to the middle beats most of them if the object is there. "
-    "One map is always the best of several, and this is a single picture: compare with care. Blurred: by a Gaussian "
+    "Compare with care: this is a single picture, and some map always comes out best. Blurred: by a Gaussian "
     "whose sigma is an eighth of the picture's side. Moved: shifted by at least a quarter of the side; what leaves on "
     "one side comes back on the other."
 )
@@ -123,7 +123,7 @@ def card(titles: tuple[str, str], check: MapCheck, name: str, square: Image.Imag
         error = "" if check.test_error is None else f" (test error {100 * check.test_error:.1f} %)"
         whose = (
             f'<p class="whose">Another network, {other}{error}: its answer is <b>{words.label(check.answer)}</b>, '
-            f"{panels.per_cent(check.probability)}; map and lines are its own.</p>"
+            f"{panels.per_cent(check.probability)}; the map and lines show this answer.</p>"
         )
     return f"""<article class="way" data-map="{name}"><h3>{title} <small>{about}</small></h3>
 <div class="pair"><img src="{panels.data_uri(picture, exact=False)}" alt="{title} over the picture: {describe_map(a)}">
