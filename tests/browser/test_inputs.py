@@ -31,7 +31,7 @@ def test_what_is_dropped_and_is_no_picture_leaves_the_old_one(open_page):
     page = open_page()
     before = state(page)
     page.evaluate(DROP, [None, None, None, "https://example.com/cat.jpg"])
-    expect(page.locator("#notice")).to_contain_text("a link and not a picture")
+    expect(page.locator("#notice")).to_contain_text("a link, not a picture")
     page.evaluate(DROP, [[120], "IMG_1.heic", "", None])
     expect(page.locator("#notice")).to_contain_text("“IMG_1.heic” is not a picture that can be read here")
     assert state(page) == before and page.locator("#ask .upload-container img").count() == 1
