@@ -119,7 +119,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         _frontend=False,  # or gradio asks itself whether it can be reached, and gives up where that takes 3 seconds
         show_error=False,  # an unforeseen error must not show a visitor the server's paths
         max_file_size=LARGEST,
-        state_session_capacity=64,  # of visitors and programs; answers, kept for an hour, are up to some 40 MB each
+        state_session_capacity=64,  # of visitors and programs; what a tab holds may take some 40 MB
         app_kwargs={
             "exception_handlers": {TypeError: wrong_argument, KeyError: wrong_argument, OSError: no_room},
             "middleware": [Middleware(Gate, most=BODY)],
