@@ -37,7 +37,7 @@ BAD_VALUE = (
 # Gradio describes every component anew for each visitor, and each program's call is a visitor; and it keeps the last
 # values in it, pictures too. It also describes each component anew that an answer changes. All serve links of a kind
 # that this page does without; the first took two thirds of the time of a call, the last two fifths of a live camera's.
-# What a visitor's tab holds, some 13 MB, it keeps for an hour after the visitor has left.
+# What a visitor's tab holds it keeps for an hour after the visitor has left.
 # tests/app/server/test_gate.py: test_no_picture_stays_in_a_session, and
 # tests/app/server/test_gradio_patches.py: test_a_component_that_changes_is_not_described_anew and
 # test_what_a_tab_holds_is_gone_a_minute_after_the_visitor
