@@ -32,6 +32,22 @@ def random_crop(images: Tensor, pad: int, generator: torch.Generator | None = No
     return padded[picture, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
+def random_part(images: Tensor, least: float, generator: torch.Generator | None = None) -> Tensor:
+    """A random square part of each square picture of float [B, 3, S, S], enlarged to the whole (Szegedy et al. 2015).
+
+    Its area is at least ``least`` of the picture's, and every area and place is equally likely.
+    """
+    if least == 1:
+        return images
+    area, x, y = torch.rand(3, len(images), generator=generator)
+    side = (least + (1 - least) * area).sqrt()
+    free = 1 - side  # from -free to free, in half pictures, for the part's centre
+    zero = torch.zeros_like(side)
+    rows = [torch.stack([side, zero, free * (2 * x - 1)], 1), torch.stack([zero, side, free * (2 * y - 1)], 1)]
+    where = F.affine_grid(torch.stack(rows, 1).to(images.device, non_blocking=True), list(images.shape), False)
+    return F.grid_sample(images, where, padding_mode="reflection", align_corners=False)
+
+
 def cutout(images: Tensor, size: int, generator: torch.Generator | None = None) -> Tensor:
     """Sets one square of ``size`` pixels of each normalised picture to 0, the mean colour (DeVries, Taylor 2017)."""
     if size == 0:

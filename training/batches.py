@@ -12,7 +12,7 @@ from model import Network
 from model.composed import Grid, compose
 from model.networks.attending import attends
 from model.presets import normalise
-from training.augment import cutout, random_crop, random_flip, resize
+from training.augment import cutout, random_crop, random_flip, random_part, resize
 from training.data import Dataset, Split
 from training.objectives import GRIDS, ByClass, cell_side
 from training.recipes import Recipe
@@ -45,7 +45,7 @@ class Batches:
     @classmethod
     def of(cls, recipe: Recipe, data: Dataset, train: Split, net: Network, process: int, processes: int) -> Batches:
         labels = train.labels.cpu()
-        by_class = ByClass(labels, len(data.class_names)) if recipe.objective == "ask" else None
+        by_class = ByClass(labels, len(data.class_names), train.shown) if recipe.objective == "ask" else None
         unit = net.trunk.smallest_input if by_class and attends(net) else 1
         return cls(recipe, data, train, labels, slice(process, None, processes), unit, by_class)
 
@@ -93,6 +93,7 @@ class Batches:
         r = self.recipe
         images = self.train.images
         x = normalise(images[index.to(images.device, non_blocking=True)], self.data.mean, self.data.std)
+        x = random_part(x, r.area, generator)
         x = random_crop(x, self.pixels(r.crop), generator)
         x = random_flip(x, generator) if r.flip else x
         return cutout(x, self.pixels(r.cutout), generator)

@@ -84,7 +84,8 @@ class Run:
         self.average = Average(self.net)
         self.objective = build_objective(self.net, self.recipe, len(data.class_names))
         self.wrapped, self.optimiser = accelerator.prepare(self.objective, optimiser(self.net, self.recipe))
-        self.steps_per_epoch = len(train) // self.recipe.batch_size
+        self.shown = train.shown
+        self.steps_per_epoch = len(self.shown) // self.recipe.batch_size
         self.stop = Stop(accelerator)
         where = environment(self.device, self.world)  # now: the commit that runs, not a later one
         named = (data.name, data.fingerprint)
@@ -130,7 +131,7 @@ class Run:
         side, seed = self.batches.side(state.epoch), self.settings.seed * 100_003 + state.epoch
         torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: each process its own
         generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
-        order = torch.randperm(len(self.batches.train), generator=generator)
+        order = self.shown[torch.randperm(len(self.shown), generator=generator)]
         sums = torch.zeros(len(self.objective.metrics), 2, device=self.device)  # sum and count of each
         first, earlier = take_up(state.partial, sums, generator, self.accelerator) if state.partial else (0, 0.0)
         state.partial = None

@@ -51,11 +51,13 @@ class ByClass:
     Args:
         labels: int64 [N].
         num_classes: K; each class has at least one picture.
+        shown: int64, numbers of pictures, of some more than once: these are drawn more often. None: each once.
     """
 
-    def __init__(self, labels: Tensor, num_classes: int):
-        self.order = labels.argsort(stable=True)
-        self.counts = torch.bincount(labels, minlength=num_classes)
+    def __init__(self, labels: Tensor, num_classes: int, shown: Tensor | None = None):
+        shown = torch.arange(len(labels)) if shown is None else shown
+        self.order = shown[labels[shown].argsort(stable=True)]
+        self.counts = torch.bincount(labels[shown], minlength=num_classes)
         self.first = self.counts.cumsum(0) - self.counts
 
     def draw(

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from training.augment import cutout, random_crop, random_flip, resize
+from training.augment import cutout, random_crop, random_flip, random_part, resize
 
 
 def generator(seed=0):
@@ -44,6 +44,24 @@ def test_no_pad_is_no_crop(images):
 def test_a_crop_needs_something_to_reflect(images):
     with pytest.raises(ValueError, match="12 x 9 pixels cannot be moved by 9"):
         random_crop(images, 9, generator())
+
+
+def test_a_part_is_of_the_area_asked_for_and_inside_the_picture():
+    """In a picture whose values are its own coordinates, a part's values say where it was cut out."""
+    rows, columns = torch.meshgrid(torch.arange(16.0) + 0.5, torch.arange(16.0) + 0.5, indexing="ij")
+    places = torch.stack([rows, columns, torch.zeros(16, 16)]).expand(2000, 3, 16, 16)
+    parts = random_part(places, 0.25, generator())[:, :, 4:12, 4:12]  # the border repeats its outermost pixels
+    heights, widths = ((parts[:, i].amax((1, 2)) - parts[:, i].amin((1, 2))) / 7 for i in (0, 1))
+    assert torch.allclose(heights, widths, atol=1e-4)
+    assert 0.25 <= (areas := heights**2).min() < 0.27 and 0.98 < areas.max() <= 1
+    assert areas.mean() == pytest.approx(0.625, abs=0.02)
+    centres = parts.mean((2, 3))[:, :2]
+    free = 8 * (1 - heights)[:, None]
+    assert ((centres - 8).abs() <= free + 1e-3).all() and ((centres - 8).abs() > 0.9 * free).any(0).all()
+
+
+def test_the_whole_picture_is_no_part(images):
+    assert random_part(images, 1, generator()) is images
 
 
 def test_a_flip_mirrors_about_half_of_the_pictures(images):
@@ -95,8 +113,8 @@ def test_resize_to_the_same_side_changes_nothing():
 
 @pytest.mark.parametrize(
     "augment",
-    [random_flip, lambda x, g: random_crop(x, 4, g), lambda x, g: cutout(x, 4, g)],
-    ids=["flip", "crop", "cutout"],
+    [random_flip, lambda x, g: random_crop(x, 4, g), lambda x, g: random_part(x, 0.5, g), lambda x, g: cutout(x, 4, g)],
+    ids=["flip", "crop", "part", "cutout"],
 )
 def test_the_generator_alone_decides(images, augment):
     before = images.clone()

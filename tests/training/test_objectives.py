@@ -34,6 +34,14 @@ def test_a_scene_shows_different_classes_and_the_asking_pictures_where_it_says_s
     assert (drawn.cell < 0).sum() == 10 and places == set(range(cells))
 
 
+def test_pictures_shown_more_often_are_drawn_more_often_and_never_twice_in_a_row():
+    shown = torch.cat([torch.arange(70), *[torch.arange(35, 70)] * 4])  # the second half five times
+    asking = torch.arange(70).repeat(30)
+    drawn = ByClass(LABELS, 7, shown).draw(asking, LABELS[asking], 2, 0.25, generator(1))
+    assert torch.equal(LABELS[drawn.pictures], drawn.classes) and not (drawn.pictures == asking[:, None]).any()
+    assert (drawn.pictures >= 35).float().mean() == pytest.approx(5 / 6, abs=0.02)
+
+
 def test_what_is_drawn_follows_the_generator_alone():
     first, again, other = (
         ByClass(LABELS, 7).draw(torch.arange(8), LABELS[:8], 2, 0.5, generator(s)) for s in (3, 3, 4)

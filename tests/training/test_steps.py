@@ -13,10 +13,10 @@ from torch.nn.functional import cross_entropy
 import model
 from model.presets import normalise
 from training import fit
-from training.augment import cutout, random_crop, random_flip
+from training.augment import cutout, random_crop, random_flip, random_part
 from training.average import Average
 from training.batches import Batches
-from training.data import Dataset, Split
+from training.data import Dataset, Split, hold_out
 from training.parallel import SharedBatchNorm, accelerator
 from training.recipes import Recipe
 from training.recipes.registry import find_recipe
@@ -96,9 +96,10 @@ def test_no_step_waits_for_the_device(run, objective):
         ({}, lambda x, g: x),
         ({"flip": True}, random_flip),
         ({"crop": 4}, lambda x, g: random_crop(x, 4, g)),
+        ({"area": 0.5}, lambda x, g: random_part(x, 0.5, g)),
         ({"cutout": 8}, lambda x, g: cutout(x, 8, g)),
     ],
-    ids=["plain", "flip", "crop", "cutout"],
+    ids=["plain", "flip", "crop", "part", "cutout"],
 )
 def test_a_batch_is_augmented_as_the_recipe_says(run, change, augment):
     one, index = run(**(PLAIN | change)), torch.arange(16)
@@ -120,6 +121,24 @@ def test_each_epoch_and_each_seed_has_its_own_order_and_each_seed_its_weights(ru
             one.train_epoch(show=False, save_every=0)
     assert len(orders) == 16 and len({orders[i] for i in (0, 4, 8, 12)}) == 4
     assert all(sorted(sum(orders[i : i + 4], ())) == list(range(64)) for i in (0, 4, 8, 12))
+
+
+def test_an_epoch_shows_each_picture_as_often_as_the_data_set_says(tmp_path, monkeypatch):
+    pixels = torch.randint(0, 256, (32, 3, 32, 32), generator=generator(), dtype=torch.uint8)
+    times = torch.tensor([1, 3]).repeat(16)
+    split = Split(pixels, torch.arange(32) % 10, times)
+    data = Dataset("photos", split, split, tuple("abcdefghij"), (0.5,) * 3, (0.25,) * 3)
+    recipe = dataclasses.replace(find_recipe("fast", "photos", ""), stages=((0, 1),), batch_size=16)
+    settings = Settings("vgg-att1-concat-pc", "photos", recipe, width=1 / 32)
+    one = fit.Run(settings, data, RunFolder(tmp_path), accelerator("cpu"))
+    shown, draw = [], Batches.draw
+    monkeypatch.setattr(
+        Batches, "draw", lambda self, index, *rest: shown.extend(index.tolist()) or draw(self, index, *rest)
+    )
+    one.train_epoch(show=False, save_every=0)
+    assert torch.tensor(shown).bincount().equal(times) and shown != split.shown.tolist()
+    rest, held_out = hold_out(split, 8)
+    assert rest.shown.bincount().equal(rest.times) and len(held_out.shown) == held_out.times.sum()
 
 
 def test_best_is_the_lowest_error_at_its_own_side(run, monkeypatch):

@@ -20,19 +20,30 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures uint8 [N, 3, H, W] and labels int64 [N]."""
+    """Pictures uint8 [N, 3, H, W] and labels int64 [N].
+
+    ``times``, int64 [N], is how often an epoch of training shows each picture; None is once.
+    """
 
     images: Tensor
     labels: Tensor
+    times: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def to(self, device: torch.device) -> Split:
-        return Split(self.images.to(device), self.labels.to(device))
+        return Split(self.images.to(device), self.labels.to(device), self.times)
 
     def take(self, index: Tensor) -> Split:
-        return Split(self.images[index], self.labels[index])
+        return Split(self.images[index], self.labels[index], None if self.times is None else self.times[index])
+
+    @property
+    def shown(self) -> Tensor:
+        """The numbers of the pictures that an epoch of training shows, each once, then those shown again: int64."""
+        if self.times is None:
+            return torch.arange(len(self))
+        return torch.cat([(self.times > earlier).nonzero().flatten() for earlier in range(int(self.times.max()))])
 
     def draw(self, count: int) -> Split:
         """``count`` pictures at random, at most all, the same ones whenever asked, in the split's order."""

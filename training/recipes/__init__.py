@@ -64,6 +64,9 @@ class Recipe:
     dropout: float = setting(1.0, "Multiplies the paper's dropout rates.", 0, 1.9)
     flip: bool = setting(True, "Mirror half of the pictures, at random.")
     crop: int = setting(0, "Shift each picture at random by up to this many pixels, reflected at the border.", 0)
+    area: float = setting(
+        1.0, "Cut a random part of at least this share of each picture's area, and enlarge it to the whole.", 0.01, 1
+    )
     cutout: int = setting(0, "Side in pixels of a square that is blanked in each picture; 0: none.", 0)
     author_init: bool = setting(False, "Draw the first weights as the author's code does.")
     objective: str = setting(

@@ -39,6 +39,7 @@ def test_photos_are_both_in_eleven_classes(stl10_dir, data_dir, tmp_path):
     assert both.class_names == (*small.class_names, "monkey")
     assert len(both.train) == 54_000 and both.test.labels.bincount(minlength=11).tolist() == [*[100] * 6, 0, *[100] * 4]
     assert torch.equal(both.train.images[:50_000], small.train.images)
+    assert both.train.times[:50_000].unique().tolist() == [1] and both.train.times[50_000:].unique().tolist() == [5]
     assert torch.equal(both.more_tests["CIFAR-10"].images, small.test.images)
     tested = resize_all(photographs.images, 32)[photographs.folds[0].sort().values]
     assert torch.equal(both.test.images, tested)
