@@ -62,13 +62,13 @@ def serve(
     try:
         temporary.begin()  # before gradio is imported, which asks once where its files go
     except OSError as e:
-        refuse(f"Visitors' files cannot be kept ({e.strerror or e}): let GRADIO_TEMP_DIR name a folder to write in.")
+        refuse(f"Visitors' files cannot be kept ({e.strerror or e}): set GRADIO_TEMP_DIR to a writable folder.")
     from app import ui
     from app.site import Site
 
     page = ui.build(Site(networks, data=data))
     if not debug:
-        sys.tracebacklimit = 0  # gradio prints a trace for every refused request: a log is to say what, not where
+        sys.tracebacklimit = 0  # gradio prints a trace for every refused request: a log should say what, not where
     page_url = address.url(host, port).replace("//127.0.0.1:", "//localhost:")
     typer.echo(f"Learn To Pay Attention, on {device}: {page_url}")
     try:
@@ -78,7 +78,7 @@ def serve(
 
 
 def is_closed(folder: Path) -> bool:
-    """Whether a folder is there that this program may not read."""
+    """Whether a folder exists that this program may not read."""
     return os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK)
 
 
@@ -91,7 +91,7 @@ def load_networks(checkpoints: Path, choice: str, warm: bool) -> tuple[str, Netw
     Args:
         checkpoints: a folder whose subfolders are checkpoints.
         choice: the device, as torch names it; "" leaves the choice to this function.
-        warm: answer once with every network on a GPU before anybody is let in.
+        warm: on a GPU, answer once with every network before visitors come.
 
     Raises:
         typer.Exit: that device or the checkpoints cannot be used.

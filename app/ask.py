@@ -69,11 +69,11 @@ def look(
         checkpoint, compatibility: the network that looks, as ``Networks.find`` takes them.
         side: in pixels, at which the network reads each picture; 0 is its own.
         grid: rows and columns; by default a row of two or three, a square of four.
-        canvas: the longer side in pixels of what maps are drawn on.
+        canvas: the longer side of the picture under the maps, in pixels.
 
     Raises:
         CheckpointError: there are no such weights, or the side is out of range.
-        PictureError: the network cannot read the scene so.
+        PictureError: the network cannot read such a scene.
     """
     net = networks.network(checkpoint, compatibility)
     with networks.precision(net):
@@ -89,7 +89,7 @@ def ask(networks: Networks, scene: Scene, question: str | Image.Image, checkpoin
 
     Raises:
         CheckpointError: there are no such weights.
-        PictureError: the class is none of the network's, or it keeps no questions for them.
+        PictureError: the network does not have the class, or keeps no questions for classes.
     """
     net = networks.network(checkpoint, compatibility)
     with networks.precision(net):

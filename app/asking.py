@@ -23,7 +23,7 @@ NUMBER = """(...values) => {
   return values;
 }"""
 FRAMES = 8  # of cameras that are answered at the same time
-HISTORY = 3  # earlier answers a tab, some megabytes each
+HISTORY = 3  # earlier answers kept for each tab, some megabytes each
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ def ask_once(
         files: what the picture inputs hold, by their labels.
         settings: what ``ask`` takes after the pictures; they and the files are the question.
         ask: may raise PictureError or CheckpointError.
-        start: the sentence that stands there while a picture is missing.
+        start: the sentence shown while a picture is missing.
 
     Returns:
         What it shows next; the answer; the picture inputs (a refused one is emptied, a new one is told its picture's
-        name); and a sentence as HTML where there is no answer. None where all stays: a refused picture was taken away,
-        and its refusal is still to be read.
+        name); and a sentence as HTML where there is no answer. None if nothing changes: a refused picture was removed,
+        and its refusal must stay readable.
     """
     skips = [gr.skip()] * len(files)
     there = {label: file for label, file in files.items() if file is not None}
@@ -106,11 +106,11 @@ def answer_when_changed(
     Args:
         pictures: inputs made by ``picture_input``; there is no answer until each holds one.
         question: the other inputs that ``ask`` takes, after the pictures.
-        view: inputs that ``draw`` takes after what ``ask`` found.
-        ask: pictures and settings to whatever ``draw`` draws; may raise PictureError or CheckpointError.
+        view: inputs that ``draw`` takes after the result of ``ask``.
+        ask: makes what ``draw`` draws of pictures and settings; may raise PictureError or CheckpointError.
         draw: gives HTML.
-        start: the sentence that stands there until there is an answer.
-        slow: an answer takes seconds, so how many is shown meanwhile.
+        start: the sentence shown until there is an answer.
+        slow: an answer takes seconds, which the page counts.
     """
     answer = gr.HTML(panels.message(start))
     screen = gr.State(None, time_to_live=3600)
@@ -143,7 +143,7 @@ def follow(
 ) -> None:
     """Calls ``show`` with the values of ``parts``, and ``screen``, when one of them changes; the newest question wins.
 
-    Of a camera's frames every answer is shown, unless a newer one is already there.
+    The answer to each frame of a camera is shown, unless a newer one is already there.
 
     Args:
         parts: the inputs, components whose class has a ``change`` event; Gradio's own base class has none.
@@ -151,7 +151,7 @@ def follow(
         show: gives the outputs' values.
         outputs: what it fills.
         progress: where the visitor sees that an answer is on its way.
-        slow: and for how many seconds it has been.
+        slow: whether the seconds are counted there.
         changes: those of ``parts`` whose change counts; by default all.
         camera: one of ``parts``, made by ``live_camera``; each of its frames counts too.
     """

@@ -60,7 +60,7 @@ def make_example(name: str, file: str) -> Example | None:
 
 
 def pictures_in(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(name, file) of every picture. The name is the file's, without its ending unless two files differ in it alone."""
+    """(name, file) of every picture. The name is the file's, with its ending only if files differ in nothing else."""
     files = [f for f in sorted(folder.glob("*")) if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
     count = Counter(without_underscores(path.stem) for path in files)
     for path in files:

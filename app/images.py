@@ -19,8 +19,8 @@ ADVICE = {
     "gone": "please choose it again",
 }
 LARGEST = 30_000_000  # bytes of an upload
-# Pictures that are decoded at the same time; one of the largest takes 200 MB. A call with a lent GPU is a process of
-# its own, forked while others may hold this one's places.
+# Pictures that are decoded at the same time; one of the largest takes 200 MB. A call with a lent GPU runs in a process
+# of its own, which would inherit the places that others hold at the fork.
 READERS = nullcontext() if LENT else BoundedSemaphore(4)
 
 

@@ -33,7 +33,7 @@ def picture_input(label: str = "Picture", height: int = 250, **settings: Any) ->
         format="png",
         label=label,
         sources=["upload", "webcam", "clipboard"],
-        webcam_options=gr.WebcamOptions(mirror=False),  # a mirror image says left for right, and no writing can be read
+        webcam_options=gr.WebcamOptions(mirror=False),  # a mirror image swaps left and right, and writing is unreadable
         alt_text=label,
         height=height,
         elem_classes="picture",
@@ -54,7 +54,7 @@ def picture_with_examples(site: Site, label: str = "Picture", height: int = 250)
 
 
 def offer_examples(event: Callable[..., Any], site: Site, *strips: gr.HTML) -> None:
-    """Fills strips with the examples there are at an event, which is a tab's ``select`` or the page's ``load``."""
+    """Fills strips with the examples at an event, which is a tab's ``select`` or the page's ``load``."""
 
     def fill() -> list[str]:
         examples = list(list_examples(site.examples))
@@ -80,7 +80,7 @@ def network_switch(site: Site, first: str = "", compatibility: str = "") -> tupl
     Args:
         site: where the networks are.
         first: the checkpoint chosen at first; by default the page's.
-        compatibility: the same; by default the checkpoint's best.
+        compatibility: the one chosen at first; by default the checkpoint's best.
     """
     checkpoint = checkpoint_picker(site, first)
     first = checkpoint.value
@@ -93,19 +93,19 @@ def network_switch(site: Site, first: str = "", compatibility: str = "") -> tupl
 
 def checkpoint_picker(site: Site, first: str = "") -> gr.Dropdown:
     choices = site.checkpoint_choices()
-    visible = len(choices) > 1 or "hidden"  # where there is nothing to pick, its value is still the tab's
+    visible = len(choices) > 1 or "hidden"  # the tab uses its value even where there is nothing to pick
     value = first or site.first_checkpoint
     return gr.Dropdown(choices, value=value, label=CHECKPOINT, filterable=False, visible=visible)
 
 
 def fill_switch(site: Site, checkpoint: str, compatibility: str) -> tuple[str, gr.Radio]:
-    """Values for a network switch: the checkpoint, and its compatibilities, the wanted one chosen if it is there."""
+    """Values for a network switch: the checkpoint, and its compatibilities. The wanted one is chosen if it exists."""
     choices = site.compatibility_choices(checkpoint)
     return checkpoint, gr.Radio(choices=choices, value=site.nearest(checkpoint, compatibility))
 
 
 def detail(site: Site, checkpoint: gr.Dropdown, compatibility: gr.Radio | None = None) -> gr.Radio:
-    """At how many pixels a picture is read; offered where the checkpoint was measured at several sides."""
+    """The side in pixels at which a picture is read; offered if the checkpoint was measured at several."""
     switch = [part for part in (checkpoint, compatibility) if part is not None]
 
     def settings(checkpoint: str, compatibility: str = "", side: int | None = None) -> dict:

@@ -47,7 +47,7 @@ def live_camera() -> gr.HTML:
 
 
 def keep_last(camera: gr.HTML, picture: gr.Image) -> None:
-    """Lets a picture input keep what the camera saw last, when it is stopped."""
+    """When the camera is stopped, puts its last picture into a picture input."""
 
     def keep(event: gr.EventData) -> str:
         try:
@@ -59,7 +59,7 @@ def keep_last(camera: gr.HTML, picture: gr.Image) -> None:
 
 
 def acknowledge(frame: Frame | None) -> Any:
-    """What tells the camera that a frame's answer is there."""
+    """A value that tells the camera that a frame was answered."""
     return gr.HTML(answered=frame.at) if frame else gr.skip()
 
 
@@ -67,7 +67,7 @@ def read_frame(value: Any) -> Frame:
     """The frame that a camera sent.
 
     Raises:
-        PictureError: it is none; or larger than the page's own, which a program may have sent.
+        PictureError: it is not a frame, or is larger than the page's own frames.
     """
     value = value if isinstance(value, dict) else {}
     at = value.get("at")
@@ -75,7 +75,7 @@ def read_frame(value: Any) -> Frame:
 
 
 def read(url: Any) -> Image.Image:
-    """A picture sent as a ``data:`` URL, or PictureError is raised."""
+    """Reads a picture from a ``data:`` URL, or raises PictureError."""
     if not isinstance(url, str) or len(url) > LARGEST:
         raise PictureError(UNREADABLE)
     try:

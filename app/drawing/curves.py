@@ -13,7 +13,7 @@ TICKS = (0, 0.5, 1)
 def chart(
     label: str, shares: Sequence[float], fall: Sequence[float], moved_fall: Sequence[float], random: Sequence[float]
 ) -> str:
-    """Lines over the same shares: a map's solid with discs, the moved map's dotted, random pixels' dashed with squares.
+    """Three lines: a map's is solid with discs, the moved map's is dotted, random pixels' is dashed with squares.
 
     Args:
         label: the chart in words, with its numbers, for screen readers.

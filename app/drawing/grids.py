@@ -35,7 +35,7 @@ def grid(
         comparison: what to show.
         titles: what visitors call each explanation.
         pair: whose difference is shown, the first minus the second.
-        shared: one colour scale a row, from 0 to its highest peak; False gives each map its own.
+        shared: each row has one colour scale, from 0 to its highest peak; False gives each map its own.
         note: a sentence between the answers and the maps.
         above: rows of the grid before the first level's.
     """

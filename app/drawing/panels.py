@@ -125,9 +125,9 @@ def message(sentence: str, alarm: bool = False) -> str:
 
 LEGEND = (
     "× uniform: multiples of even attention; the line marks 1 ×. Entropy: 1 is even attention, 0 a single position. "
-    "Logit: what this layer adds to the winning class's score, and in brackets its share of that score; the bias adds "
-    "the rest, and a softmax turns scores into probabilities. Keep top: shows the highest positions that together hold "
-    "this share of the attention. Shared: one colour scale for all maps, from 0 to the highest peak."
+    "Logit: what this layer adds to the winning class's score; in brackets, its share of that score. The bias adds the "
+    "rest. A softmax turns scores into probabilities. Keep top: shows the highest positions that together hold this "
+    "share of the attention. Shared: one colour scale for all maps, from 0 to the highest peak."
 )
 
 

@@ -16,7 +16,7 @@ from model.ask import Asked, ClassAsked
 from model.composed import Grid
 from model.explanation import Explanation, Level
 
-FIRST = 11  # classes shown with a map, one row at 1280 px; of more, the rest are offered by name
+FIRST = 11  # classes shown with a map, one row at 1280 px; the others are offered by name
 LIKELY = 0.5  # a class below it is drawn as absent
 SMALL, LARGE = 96, 400  # px of the longer side of a map
 PLAIN = render.View()
@@ -71,8 +71,8 @@ def every_class(look: Look) -> str:
     if count > FIRST:
         which = f"These are the {FIRST} most probable of {count} classes. "
         label, names = f"The {FIRST} most probable classes", by_name(each.name for each in look.every)
-    return f"""<section class="classes"><h2>Where is the …? <small>Click a class to ask for it. {which}Each small map is
-what {level} highlights then; the number is how probable the network finds that class.</small></h2>
+    return f"""<section class="classes"><h2>Where is the …? <small>Click a class to ask for it. {which}Each small map
+shows what {level} then highlights; the number is the probability of that class.</small></h2>
 <div role="group" aria-label="{label}">{maps}</div>{names}</section>"""
 
 
@@ -98,7 +98,7 @@ def one_class(each: ClassAsked, square: Image.Image, level: str, absent: bool) -
 
 
 def answer(result: Asked, names: Sequence[str], asker: str, limit: str, announce: bool = True) -> str:
-    """One question's answer: in words, then the last level's map under it beside the scene's own, then the rest.
+    """One question's answer: in words, then the last level's map beside the scene's own, then the other levels.
 
     Args:
         result: the answer.
@@ -155,7 +155,7 @@ def asked_and_own(
         level: whose maps.
         names: what visitors call the scene's pictures.
         square: the scene, at the size that it is drawn.
-        number: from a share and a picture's name to HTML.
+        number: makes HTML of a share and a picture's name.
     """
     return figure(result, level, False, names, square, number) + figure(result, level, True, names, square, number)
 

@@ -19,9 +19,9 @@ PLACES = {"upper centre": "top", "lower centre": "bottom", "middle centre": "cen
 PLACES["middle right"] = "right side"
 
 VISIBLE = 0.005  # x uniform: maps that differ by less count as the same
-FEW = 12  # classes that a sentence lists at most
-SOME = 3  # classes that it names of more
-DARK = 32  # of 255; where no value reaches it, hardly anything can be seen
+FEW = 12  # the most classes that a sentence lists in full
+SOME = 3  # how many it names if there are more
+DARK = 32  # of 255; a picture whose values are all below it is hard to see
 EVEN = 1.25  # x uniform: below it no ninth of the picture stands out
 
 PC_LIMIT = (
@@ -57,7 +57,7 @@ def in_words(row: int, column: int) -> str:
 
 
 def where(attention: np.ndarray, unit: str) -> str:
-    """A map [H, W] in words, for a screen reader; its peak in multiples of its mean, called ``unit``."""
+    """A map [H, W] in words, for a screen reader. Its peak is in multiples of its mean, the ``unit``."""
     place, density = densest(attention)
     there = peak_place(attention)
     peak = f"peak {attention.max() / attention.mean():.1f} × {unit}"

@@ -101,7 +101,7 @@ paper's.</p>
 
 
 def training_item(title: str, net: Network) -> str:
-    """The command that trained a network and its machine, as far as they are known."""
+    """The command and the machine that trained a network, as far as they are known."""
     recipe = net.info.recipe
     if not recipe.get("command"):
         return ""

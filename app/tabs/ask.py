@@ -31,7 +31,7 @@ ON_UPLOAD = {
     SCENE: f"""(file, now) => [{{...now, scene: file ? ["{SCENE}"] : now.scene.filter((key) => key !== "{SCENE}")}}]""",
     ASKS: f"""(file, now) => [{{...now, question: file ? "picture:{ASKS}" : now.question}}]""",
 }
-ROW = (1, MOST)  # rows and columns of four pictures, where they are not to be a square
+ROW = (1, MOST)  # rows and columns of four pictures in a row
 NO_EFFECT = f"{words.PC_LIMIT} So every question gets the same maps and the same answer."
 
 
@@ -63,7 +63,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         if shot:
             return show_frame(shot, question, checkpoint, compatibility, side, files)
         if any(files[key] is None for key in (*scene, question[1]) if key in files) or not scene:
-            is_refused = before is not None and before.answer is None  # and its refusal is still to be read
+            is_refused = before is not None and before.answer is None  # the refusal stays on the page, to be read
             nothing = [None, gr.skip(), gr.skip(), "", panels.message(START), gr.skip()]
             return [gr.skip()] * len(nothing) if is_refused else nothing
         question = fit_question(question, scene, site.networks.network(checkpoint, compatibility))
@@ -89,7 +89,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
         return [screen, *inputs, strip, draw_answer(result, scene, question, list_pictures(site, files)), gr.skip()]
 
     def show_frame(shot, question, checkpoint, compatibility, side, files) -> list:
-        """What the camera sees is the scene, alone."""
+        """The outputs for a camera's frame, which is the whole scene."""
         kind, name = question
         if kind == "picture" and name in files and files[name] is None:
             question = kind, SCENE  # it asks about itself
@@ -160,7 +160,7 @@ def wish(clicks: Any, site: Site, files: dict[str, str | None]) -> tuple[tuple[s
 
 
 def fit_question(question: tuple[str, str], scene: tuple[str, ...], net) -> tuple[str, str]:
-    """The question; a picture of the scene in its place where the network cannot be asked for that class."""
+    """The question; or a picture of the scene, if the network cannot be asked for that class."""
     kind, name = question
     if kind == "picture" or (takes_names(net) and name in net.info.class_names):
         return question
@@ -168,14 +168,14 @@ def fit_question(question: tuple[str, str], scene: tuple[str, ...], net) -> tupl
 
 
 def answer_to(site: Site, look_before: Look | None, keys: list[str], *values, canvas: int = CANVAS) -> Answer:
-    """The answer to a question. Of a new scene, what all its questions share is computed first.
+    """The answer to a question. For a new scene, it first computes what all questions share.
 
     Args:
         site: where networks and examples are.
-        look_before: what all questions share, where the scene was asked before; else None.
+        look_before: what all questions share, if the scene was asked before; else None.
         keys: the names of the visitor's own pictures.
         values: these pictures, the scene (see ``Answer.of``), and the question.
-        canvas: the longer side in pixels of what maps are drawn on.
+        canvas: the longer side of the picture under the maps, in pixels.
     """
     *pictures, of, (kind, name) = values
     own = dict(zip(keys, pictures, strict=True))
@@ -233,18 +233,18 @@ def add_endpoint(site: Site) -> None:
         """Asks a picture a question: where is this class, or where is what another picture shows?
 
         Args:
-            image: the picture looked at; its centred square is used.
-            question: a picture that asks with its global feature; or leave it out and say about.
-            about: the name of a class that asks, by the mean global feature of its training pictures.
+            image: the scene; its centred square is used.
+            question: a picture whose global feature asks; leave it out if you send about.
+            about: the name of a class; the mean global feature of its training pictures asks.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s-ask, or a family: vgg-att3-cifar10-s-ask.
-            compatibility: dp, pc or additive; under pc no question moves anything. Without it, a
-                checkpoint answers with its own, and a family with that of the lowest error.
-            side: in pixels, at which the network reads each picture; 0 is its own.
+            compatibility: dp, pc (ignores questions) or additive; by default a checkpoint's own, or a family's best.
+            side: of the square that the network reads, in pixels; 0 is its own.
 
         Returns:
-            One JSON object: asked, the answer to the question, and own, the answer without one, each as /explain gives
-            it; question, the class asked for, or what the network calls the picture that asks; by_name; correlation,
-            Pearson's r of both maps by level (null where a map is even); note, in words what the question changed.
+            One JSON object. asked: the answer to the question. own: the answer without one. Both are as from /explain.
+            question: the class asked for, or the network's answer for the picture that asks. by_name: whether a class
+            asked. correlation: Pearson's r of both maps by level (null where a map is even). note: what the question
+            changed.
         """
         if (question is None) == (not about):
             raise PictureError("Send one question: either a picture as question, or the name of a class as about.")

@@ -109,9 +109,9 @@ def add_endpoint(site: Site) -> None:
             pictures: false leaves the attacked picture out.
 
         Returns:
-            One JSON object: clean and attacked, each as /explain gives it; fooled, whether the answer changed;
-            correlation, Pearson's r of both maps by level (null where a map is even); method; epsilon; largest_move,
-            of any value, in steps of 1 / 255. Then the attacked picture, as small as the network sees it.
+            One JSON object. clean, attacked: the answers, as from /explain. fooled: whether the answer changed.
+            correlation: Pearson's r of both maps by level (null where a map is even). method, epsilon: as sent.
+            largest_move: of any value, in steps of 1 / 255. Then the attacked picture, as small as the network sees it.
         """
         if method not in attacks.METHODS:
             raise PictureError(f"The method must be {' or '.join(attacks.METHODS)}.")

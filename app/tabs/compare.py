@@ -57,7 +57,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
 
 
 def draw(comparison: Comparison, shared: bool, choice: str | None) -> str:
-    # the first where the checkpoint was changed, and the choice is about to follow
+    # the first pair, if the checkpoint has changed and the choice has yet to follow
     pair = next((pair for pair in comparison.pairs if " ".join(pair) == choice), comparison.pairs[0])
     return grids.grid(comparison, SWITCH, pair, shared)
 
@@ -83,11 +83,11 @@ def add_endpoint(site: Site) -> None:
         Args:
             image: the picture; its centred square is used.
             checkpoint: a family of networks, such as vgg-att3-cifar10-s, or the name of a checkpoint in it.
-            side: in pixels, at which the networks read the picture; 0 is their own.
+            side: of the square that the networks read, in pixels; 0 is their own.
 
         Returns:
-            One JSON object: checkpoint; answers, by compatibility, each as /explain gives it; and pairs, each with of,
-            the two compatibilities, and correlation, Pearson's r of their maps by level (null where a map is even).
+            One JSON object. checkpoint: as sent. answers: one for each compatibility, as from /explain. pairs: in each,
+            of names two compatibilities, and correlation Pearson's r of their maps by level (null if one is even).
         """
         return {"checkpoint": checkpoint, **site.networks.compare(read_sent(image), checkpoint, side).to_json()}
 

@@ -100,9 +100,9 @@ def build(page: gr.Blocks, site: Site) -> tuple[gr.Image, gr.Dropdown, gr.Radio]
     follow(parts, screen, show, [screen, image, method, answer, *pictures, camera], answer, camera=camera)
 
     def read_address(request: gr.Request) -> tuple[str, gr.Radio]:
-        """The page as its address says: ?checkpoint=&compat=; the picture follows, to be asked about once.
+        """The checkpoint and compatibility in the page's address. The picture follows, so that it is asked once.
 
-        A checkpoint is named as a family, or whole: its compatibility is then the one that ``compat`` replaces.
+        ``checkpoint`` is a family or a checkpoint's own name; ``compat`` replaces the compatibility in that name.
         """
         whole = site.networks.places
         first = site.checkpoint_with(request.query_params.get("compat", "").lower())
@@ -179,7 +179,7 @@ def draw_answer(explanation: Explanation, view: render.View, about: str = "", li
         explanation: what to show.
         view: how.
         about: a sentence about the picture, or nothing.
-        live: the next answer follows at once, so no file is written, and no screen reader told.
+        live: the next answer follows at once, so no file is written and no screen reader told.
     """
     scales = render.limits(explanation.maps, view)
     values: list[Any] = [panels.answer(explanation, about, announce=not live)]
@@ -220,16 +220,15 @@ def add_endpoint(site: Site) -> None:
         Args:
             image: the picture, as gradio_client's handle_file gives it; its centred square is used.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
-            compatibility: how a position is scored: dp (dot product), pc (parametrised) or additive. Without it,
-                a checkpoint answers with its own, and a family with that of the lowest error.
-            side: in pixels, at which the network reads the picture; 0 is its own. A larger side gives finer maps.
+            compatibility: dp (dot product), pc (parametrised) or additive; by default a checkpoint's own, or the best.
+            side: of the square that the network reads, in pixels; 0 is its own. A larger side gives finer maps.
             pictures: false leaves the pictures out, which takes a fraction of the time.
 
         Returns:
             First one JSON object: class, probability, probabilities, logit, logit_bias, levels (grid, map, which sums
-            to 1, peak_x_uniform, entropy from 0 to 1, logit), checkpoint, compatibility, name (of these weights alone),
-            seconds. The logit is logit_bias plus the levels' logits. Then a picture of each level, in their order:
-            its map over the picture's square, as a JPEG of high quality; the map itself is exact.
+            to 1, peak_x_uniform, entropy from 0 to 1, logit), checkpoint, compatibility, name (the checkpoint's own),
+            seconds. The logit is logit_bias plus the levels' logits. Then a JPEG for each level, in their order: its
+            map over the picture's square. The map in the JSON object is exact.
         """
         explanation = site.networks.explain(read_sent(image), checkpoint, compatibility, side=side, draw=pictures)
         overlays = explanation.overlays() if pictures else {}

@@ -93,8 +93,8 @@ def furthest(result: Others) -> str:
         return "Here no map's pixels matter more than those of the same map moved elsewhere."
     return (
         f"Here the place of <b>{title_of(result, name)[0]}</b> matters most: the probability falls to "
-        f"{panels.per_cent(fall)} on average, and to {panels.per_cent(moved_fall)} when the map is moved elsewhere. "
-        f"{result.attending.steeper[name]} of {DRAWS} moves cost less."
+        f"{panels.per_cent(fall)} on average, and to {panels.per_cent(moved_fall)} when the map is moved. "
+        f"{result.attending.steeper[name]} of {DRAWS} moves lower it less."
     )
 
 
@@ -106,7 +106,7 @@ def card(titles: tuple[str, str], check: MapCheck, name: str, square: Image.Imag
         check: whose map.
         name: the map's.
         square: the picture.
-        other: what the map's own network is called, where it is another than the visitor's.
+        other: the name of the map's network, if it is not the visitor's.
     """
     title, about = titles
     a = check.maps[name]
@@ -201,7 +201,7 @@ def add_endpoint(site: Site) -> None:
     def explain_picture(image: str | bytes, checkpoint: str, compatibility: str):
         """Computes saliency, Grad-CAM, CAM and progressive attention beside the trained attention.
 
-        For each map it blurs the pixels that are highest, and measures the probability of the network's answer again.
+        For each map it blurs the highest pixels, and measures the probability of the network's answer again.
 
         Args:
             image: the picture; its centred square is used.
@@ -209,12 +209,12 @@ def add_endpoint(site: Site) -> None:
             compatibility: dp, pc or additive; leave it out where checkpoint names one.
 
         Returns:
-            One JSON object: network, class and probability; shares, the parts of the pixels that are blurred, from 0;
-            maps, by name (each level, saliency, grad_cam), with grid, map (sums to 1, or is 0 everywhere), fall (the
-            class's probability after each share), moved (the same for the map moved elsewhere, the mean of all draws)
-            and steeper (how many of these moves cost less); random, the same for random pixels; cam, the network,
-            class, probability, maps and random of a VGG-GAP, or null; pan, the same of a VGG-PAN (progressive
-            attention), or null; note, what is left out and why.
+            One JSON object. network, class, probability: the answer. shares: the shares of blurred pixels, from 0.
+            maps: by name (each level, saliency, grad_cam), each with grid, map (sums to 1, or is 0 everywhere), fall
+            (the class's probability after each share), moved (the same for the map moved elsewhere, the mean of all
+            draws) and steeper (how many of these moves lower it less). random: the same for random pixels. cam: the
+            network, class, probability, maps and random of a VGG-GAP, or null. pan: the same of a VGG-PAN (progressive
+            attention), or null. note: what is left out and why.
         """
         return explain_otherwise(site.networks, read_sent(image), checkpoint, compatibility).to_json()
 

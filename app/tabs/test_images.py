@@ -99,7 +99,7 @@ def button(image: Prediction) -> str:
 
 
 def add_endpoint(site: Site, tests: CifarTest) -> None:
-    """The public ``/test_images``; what it is given is checked by ``draw``, whose sentences are ours."""
+    """The public ``/test_images``. ``draw`` checks what was sent, and refuses it in a sentence of ours."""
     which = gr.Radio(list(CHOICES), value="random", label="which", visible=False)
     count = gr.Number(12, precision=0, label="count", visible=False)
     seed = gr.Number(0, precision=0, label="seed", visible=False)
@@ -111,7 +111,7 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
     def test_images(which: str, count: int, seed: int, checkpoint: str, compatibility: str):
         """Draws test pictures and classifies them: any of them, or only those that are misclassified.
 
-        They are those of CIFAR-100 for checkpoints trained on it, and of CIFAR-10 for all others.
+        They are from CIFAR-100 for checkpoints trained on it, and from CIFAR-10 for all others.
 
         Args:
             which: random takes every picture; wrong goes on until enough misclassified ones are found.
@@ -121,9 +121,9 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
             compatibility: dp, pc or additive; leave it out where checkpoint names one.
 
         Returns:
-            One JSON object: images, each with index (its place in the test set), label, class and probability (the
-            network's answer) and picture (a data: URL, which /explain takes as the picture's url); looked_through,
-            how many were classified to find these; summary, a sentence; which, seed, checkpoint, compatibility.
+            One JSON object. images: each has index (its place in the test set), label, class and probability (the
+            network's answer) and picture (a data: URL, which /explain takes as the picture's url). looked_through:
+            how many were classified to find these. summary: a sentence. which, seed, checkpoint, compatibility.
         """
         return draw_some(checkpoint, compatibility, which, count, seed).to_json()
 

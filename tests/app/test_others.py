@@ -198,7 +198,7 @@ MOVED = {"conv7": (0.9, 0.31), SALIENCY: (0.9, 0.72), GRAD_CAM: (0.9, 0.6)}
 def test_the_furthest_below_itself_moved_is_named_where_there_is_one():
     html = draw(made_up(FALLS, MOVED))
     assert "<b>Grad-CAM</b> matters most: the probability falls to 50.0 % on average, and to 60.0 % when" in html
-    assert "7 of 10 moves cost less" in html
+    assert "7 of 10 moves lower it less" in html
     assert "no map's pixels matter more than those of the same map moved" in draw(made_up(MOVED, FALLS))
 
 
