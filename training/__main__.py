@@ -108,7 +108,7 @@ def fit(
         raise ValueError(f"scale-scores must be {', '.join(SCALES)}, not {scale_scores!r}")
     full_recipe = registry.find_recipe(recipe, dataset, arch).with_changes(changes)
     place, folder = accelerator(device), RunFolder(out)
-    # What a run began with: its machine may have had another choice than this one.
+    # The precision that the run began with: auto may mean another one on this machine.
     goes_on = resume and folder.has_state and precision == "auto"
     old_precision = folder.read_settings().get("precision") if goes_on else None
     settings = Settings(
@@ -125,7 +125,7 @@ def fit(
         start=start,
         limit=limit,
     )
-    with place.local_main_process_first():  # one process a machine fetches, the others find it
+    with place.local_main_process_first():  # one process on each machine fetches the data
         pictures = data.load(dataset, data_dir, split_seed, input_size or None)
     place.print(pictures.overview, flush=True)
     # A card that the Hub would refuse is refused now, and not after the training.
@@ -231,7 +231,7 @@ def maps(
 def ask(
     checkpoints: Checkpoints,
     scenes: Annotated[int, typer.Option(min=2, help="How many scenes of each kind.")] = 1000,
-    posthoc: Annotated[int, typer.Option(min=1, help="How many of these for Grad-CAM, saliency and CAM.")] = 1000,
+    posthoc: Annotated[int, typer.Option(min=1, help="How many of them for Grad-CAM, saliency and CAM.")] = 1000,
     pictures: Annotated[int, typer.Option(min=1, help="How many single test pictures.")] = 10000,
     save: Annotated[bool, typer.Option("--save", help="Add the results to each checkpoint's config and card.")] = False,
     data_dir: DataDir = Path("data"),
@@ -239,7 +239,7 @@ def ask(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Ask composed scenes for one of their pictures: how much of the map lies on it, and what is answered."""
+    """Ask scenes for one of their pictures. Measure how much of the map lies on it, and how often the answer fits."""
     from training.experiments.run import experiment
 
     options: dict[str, Any] = {"scenes": scenes, "posthoc": posthoc, "pictures": pictures, "save": save}
@@ -250,7 +250,7 @@ def ask(
 def robustness(
     checkpoints: Checkpoints,
     attack: Annotated[str, typer.Option(help="fgsm or pgd.")] = "fgsm",
-    epsilons: Annotated[str, typer.Option(help="How far values may move, in steps of 1 / 255.")] = "1,2,4,8",
+    epsilons: Annotated[str, typer.Option(help="How far pixel values may move, in steps of 1 / 255.")] = "1,2,4,8",
     pictures: Pictures = 2000,
     data_dir: DataDir = Path("data"),
     split_seed: SplitSeed = None,
@@ -274,7 +274,7 @@ def transfer(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Classify another data set by a linear layer on frozen features; beside untrained features and pixels."""
+    """Classify another data set by a linear layer on frozen features. Compare with untrained features and pixels."""
     from training.experiments.run import experiment
 
     experiment("transfer", checkpoints, data_dir, split_seed, device, as_json, dataset)
@@ -322,7 +322,7 @@ def localize(
 
         if side or classes or dataset != "birds":
             raise ValueError(
-                "--parts measures CUB's birds as the networks read them, without --dataset, --side and --class"
+                "--parts measures CUB's birds at the networks' own size: leave out --dataset, --side and --class"
             )
         rows = measure_parts(checkpoints, data_dir, accelerator(device).device)
         return show(table(rows), {"rows": rows}, device, as_json)
@@ -375,7 +375,7 @@ def main() -> None:
 
         if not isinstance(e, MemoryError) and not of_memory(e):
             raise
-        print("error: there is not enough memory: smaller batches, pictures or widths need less", file=sys.stderr)
+        print("error: there is not enough memory: use smaller batches, pictures or widths", file=sys.stderr)
         sys.exit(2)
 
 

@@ -14,7 +14,7 @@ def random_flip(images: Tensor, generator: torch.Generator | None = None) -> Ten
 
 
 def random_crop(images: Tensor, pad: int, generator: torch.Generator | None = None) -> Tensor:
-    """Moves each picture of float [B, 3, H, W] by up to ``pad`` pixels each way; what enters is the reflection.
+    """Moves each picture of float [B, 3, H, W] by up to ``pad`` pixels each way; a reflection fills the border.
 
     Raises:
         ValueError: the pictures are not larger than ``pad``, so there is not enough to reflect.
@@ -41,7 +41,7 @@ def random_part(images: Tensor, least: float, generator: torch.Generator | None 
         return images
     area, x, y = torch.rand(3, len(images), generator=generator)
     side = (least + (1 - least) * area).sqrt()
-    free = 1 - side  # from -free to free, in half pictures, for the part's centre
+    free = 1 - side  # the part's centre lies from -free to free, in half pictures
     zero = torch.zeros_like(side)
     rows = [torch.stack([side, zero, free * (2 * x - 1)], 1), torch.stack([zero, side, free * (2 * y - 1)], 1)]
     where = F.affine_grid(torch.stack(rows, 1).to(images.device, non_blocking=True), list(images.shape), False)
@@ -62,7 +62,7 @@ def cutout(images: Tensor, size: int, generator: torch.Generator | None = None) 
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """float [B, 3, H, W] to ``size`` x ``size``, antialiased; unchanged where it already is."""
+    """float [B, 3, H, W] to ``size`` x ``size``, antialiased; unchanged if it has that size."""
     if images.shape[-1] == size:
         return images
     return F.interpolate(images, (size, size), mode="bilinear", antialias=True, align_corners=False)

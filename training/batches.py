@@ -26,12 +26,12 @@ class Batches:
 
     Attributes:
         recipe: how to train.
-        data: whose mean, std and input size count.
+        data: its mean, std and input size are used.
         train: the training pictures, on the device.
-        labels: theirs, on the CPU, where everything random is drawn.
+        labels: their labels, on the CPU, where everything random is drawn.
         part: this process's slice of a global batch.
         unit: the smallest side that the network takes, in pixels.
-        by_class: to draw scenes from; None where the objective has none.
+        by_class: scenes are drawn from it; None if the objective has no scenes.
     """
 
     recipe: Recipe
@@ -58,13 +58,13 @@ class Batches:
         return self.pixels(self.recipe.side(epoch)) or self.data.input_size
 
     def draw(self, index: Tensor, side: int, generator: torch.Generator, number: int = 0) -> tuple:
-        """The batch of a step, as the objective takes it; first pictures and labels.
+        """The batch of a step: the objective's arguments, which begin with pictures and labels.
 
         Args:
             index: int64 [B], numbers of training pictures, on the CPU.
             side: of the pictures, in pixels.
-            generator: what is random is drawn from it.
-            number: of the step, which decides what changes from step to step.
+            generator: draws everything random.
+            number: the step's number, which decides the scenes' grid and a mixed side.
         """
         mixed, labels = self.recipe.mixed, self.labels[index]
         single = self.pixels(mixed[number % len(mixed)]) if mixed else side

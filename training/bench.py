@@ -5,9 +5,9 @@
 The textbook step reads pictures through a DataLoader with worker processes and per-picture torchvision transforms, in
 the default memory format and float32. Ours augments whole batches on the device, in channels_last, in the precision
 that ``fit`` chooses. Both do the same augmentation and the same SGD step; ours averages the weights besides. Rounds
-alternate; medians are reported. The share is of the machine's own rate for a large matrix product in the same
-precision, measured in the same run. With --compiled our step is measured through torch.compile too, which ``fit`` does
-not use.
+alternate; medians are reported. The last column is the arithmetic achieved, over the machine's own rate for a large
+matrix product in the same precision, measured in the same run. With --compiled our step is also measured through
+torch.compile, which ``fit`` does not use.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Speed:
 
 
 class Pictures(TorchDataset):
-    """Single pictures through per-picture transforms, as textbooks have it."""
+    """Single pictures through per-picture transforms, as in textbooks."""
 
     def __init__(self, split: Split, mean: Sequence[float], std: Sequence[float]):
         from torchvision.transforms import v2
@@ -172,8 +172,8 @@ def bench(
         compiled: measure ours through torch.compile too, which needs a C++ compiler on a CPU.
 
     Returns:
-        One row each for ours in the chosen precision, ours in float32 where that is another, both compiled where asked
-        for, and the textbook step; and the environment.
+        The rows: ours in the chosen precision, ours in float32 if that differs, both of them compiled if asked for, and
+        the textbook step. Then the environment.
 
     Raises:
         ValueError: no network has that name, or there is no compiler where one is needed.

@@ -29,9 +29,9 @@ class Measurement:
         images: how many pictures.
         per_class: class name to error.
         calibration: expected calibration error, 15 equal bins of confidence.
-        confidence: mean probability of the class named; below 1 - error, the network is less sure than it is right.
+        confidence: mean probability of the answer; below 1 - error, the network is right more often than it expects.
         confusion: [K][K], how many pictures of the row's class were given the column's.
-        more: the same of the data's other test sets, by what people call them.
+        more: {title: measurement} of the data's other test sets.
     """
 
     error: float
@@ -61,7 +61,7 @@ def predict(net: Network, split: Split, batch_size: int = 250, side: int | None 
         net: on any device; it is put into evaluation mode.
         split: its pictures.
         batch_size: pictures at once.
-        side: in pixels, to which they are resized; None leaves them as they are.
+        side: resize them to so many pixels; None leaves them as they are.
     """
     net.eval()
     logits = []
@@ -73,7 +73,7 @@ def predict(net: Network, split: Split, batch_size: int = 250, side: int | None 
 
 @torch.inference_mode()
 def class_questions(net: AttendingNetwork, train: Split, batch_size: int = 250) -> Tensor:
-    """The mean global feature g of each class's training pictures, as they are: [K, C].
+    """The mean global feature g of each class's training pictures, without augmentation: [K, C].
 
     Raises:
         ValueError: no map of the network depends on g.
@@ -112,7 +112,7 @@ def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Mea
 
 def check_classes(net: Network, data: Dataset) -> None:
     """Raises DataError if the classes of ``data`` are not those of the network."""
-    both = net.info.class_names, data.class_names  # a checkpoint may spell accents as a Mac does
+    both = net.info.class_names, data.class_names  # a checkpoint may store accents apart from letters, as macOS does
     own, other = (tuple(unicodedata.normalize("NFC", name) for name in names) for names in both)
     if own != other:
         raise DataError(

@@ -2,9 +2,9 @@
 
     python -m training fit --dataset cifar10 --arch vgg-att3-concat-dp --width 0.25 --recipe fast --out runs/dp
 
-Each epoch draws its order, augmentation and dropout from (seed, epoch) alone, and a state saved within an epoch holds
-the generators too, so a resumed run is the uninterrupted one, bit for bit on a CPU. With several processes
-(``accelerate launch -m training fit ...``) each takes its slice of the same global batch.
+Each epoch draws its order, augmentation and dropout from (seed, epoch) alone. A state that is saved within an epoch
+also holds the generators. So a resumed run gives the same result as an uninterrupted one, bit for bit on a CPU. With
+several processes (``accelerate launch -m training fit ...``) each takes its slice of the same global batch.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class Run:
         folder: where the run is kept.
         accelerator: this process's share of the work and its device.
         command: how the run was started, for the card.
-        from_state: its weights will come from the folder's state, so the checkpoint that it started from is not needed.
+        from_state: the weights will come from the folder's state, so the checkpoint to start from is not loaded.
 
     Raises:
         ValueError: no network has that name, or an argument does not suit it.
         DataError: fewer training pictures than are to be held out.
         CheckpointError: the checkpoint to start from cannot be loaded.
-        RunError: it does not fit; or there are fewer training pictures than one batch, a batch that the processes
-            cannot share equally, or an epoch whose pictures are too small for the network.
+        RunError: the checkpoint to start from does not fit, there are fewer training pictures than one batch, the
+            processes cannot share a batch equally, or the pictures of an epoch are too small for the network.
     """
 
     def __init__(
@@ -87,19 +87,19 @@ class Run:
         self.shown = train.shown
         self.steps_per_epoch = len(self.shown) // self.recipe.batch_size
         self.stop = Stop(accelerator)
-        where = environment(self.device, self.world)  # now: the commit that runs, not a later one
+        where = environment(self.device, self.world)  # read now, as the commit may change during the run
         named = (data.name, data.fingerprint)
         self.state = State(self.net, self.optimiser, self.average.tensors, named, command, where)
 
     def fit(self, show: bool = True, save_every: int = 0) -> None:
-        """Trains to the recipe's last epoch, then measures the test split, once, unless pictures were held out.
+        """Trains to the recipe's last epoch. Then measures the test split once, unless pictures were held out.
 
         Args:
             show: draw a progress bar on stderr.
-            save_every: number of steps after which the state is saved, besides at the end of each epoch.
+            save_every: save the state after every so many steps, and at the end of each epoch; 0: only there.
 
         Raises:
-            Stopped: asked to; the state is saved.
+            Stopped: a signal asked the run to stop; the state is saved.
             RunError: the loss is not finite, or the folder can no longer be written.
         """
         main, state = self.accelerator.is_main_process, self.state
@@ -124,13 +124,13 @@ class Run:
         """One pass over the training pictures, or what is left of it; returns the row for metrics.jsonl.
 
         Raises:
-            Stopped: asked to; the state is saved.
+            Stopped: a signal asked the run to stop; the state is saved.
             RunError: the loss is not finite.
         """
         state, size, total = self.state, self.recipe.batch_size, self.steps_per_epoch * self.recipe.batch_size
         side, seed = self.batches.side(state.epoch), self.settings.seed * 100_003 + state.epoch
-        torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: each process its own
-        generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in all
+        torch.manual_seed(seed + 1_000_003 * self.accelerator.process_index)  # dropout: other draws in each process
+        generator = torch.Generator().manual_seed(seed)  # order and augmentation: the same in each
         order = self.shown[torch.randperm(len(self.shown), generator=generator)]
         sums = torch.zeros(len(self.objective.metrics), 2, device=self.device)  # sum and count of each
         first, earlier = take_up(state.partial, sums, generator, self.accelerator) if state.partial else (0, 0.0)
@@ -220,7 +220,7 @@ class Run:
         side, unit = min(sides), self.batches.unit
         if odd := [side for side in sides if side % unit]:
             raise RunError(
-                f"scenes cannot be composed of pictures of {odd[0]} pixels a side: let every one of --stages be a "
+                f"scenes cannot be composed of pictures of {odd[0]} pixels a side: make every side in --stages a "
                 f"multiple of {unit}"
             )
         try:
@@ -228,16 +228,16 @@ class Run:
                 self.net.eval()(torch.zeros(1, 3, side, side))
         except ValueError as e:
             raise RunError(
-                f"pictures of {side} pixels a side, as an epoch's are here, are too small for {self.settings.arch}: "
+                f"an epoch has pictures of {side} pixels a side, which are too small for {self.settings.arch}: "
                 "choose other --stages, such as 0x15 (0 is the pictures' own side), or a larger --input-size"
             ) from e
         self.net.train()
 
     def averaged_network(self) -> Network:
-        """A copy with the weights to keep, averaged if the recipe averages, and their ``Info``."""
+        """A copy of the network with the weights to keep, averaged if the recipe says so, and with its ``Info``."""
         if self.world == 1:
             net = copy.deepcopy(self.net)
-        else:  # without the shared batch statistics
+        else:  # a new network, whose BatchNorms do not wait for other processes
             net = build(dataclasses.replace(self.settings, start=""), self.data).to(self.device)
         net.load_state_dict(self.state.average if self.recipe.ema else self.net.state_dict())
         data, seconds = self.data, sum(row["seconds"] for row in self.state.history)
@@ -264,9 +264,9 @@ class Run:
         return net.to(memory_format=torch.channels_last).eval()
 
     def measure_held_out(self, net: Network, row: dict) -> bool:
-        """Adds the held-out error, at the epoch's own side, to ``row``; True where none of that side was lower.
+        """Adds the held-out error, at the epoch's own side, to ``row``; True if it is the lowest so far at that side.
 
-        Where weights are averaged, the raw ones' error is added too, so that every such run shows what averaging does.
+        If the recipe averages weights, adds the error of the raw weights too, to show what averaging does.
         """
         side = row["side"] if row["side"] != self.data.input_size else None
         nets = {"held_out_error": net}

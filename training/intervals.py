@@ -29,13 +29,13 @@ def wilson(error: float, n: int) -> tuple[float, float]:
 
 
 def bootstrap_numbers(values: Tensor) -> Estimate | None:
-    """As ``bootstrap``, of [N] without NaN; None where nothing else is there."""
+    """``bootstrap`` of the values of [N] that are not NaN; None if there are none."""
     numbers = values[~values.isnan()]
     return bootstrap(numbers) if len(numbers) else None
 
 
 def bootstrap(values: Tensor, seed: int = 0) -> Estimate:
-    """The mean of [N] and its 95 % percentile interval over ``RESAMPLES`` resamples, the same pictures for all maps."""
+    """The mean of [N] and its 95 % percentile interval; all maps of N pictures share the ``RESAMPLES`` resamples."""
     draws = torch.randint(len(values), (RESAMPLES, len(values)), generator=torch.Generator().manual_seed(seed))
     means = values.double()[draws].mean(1)
     low, high = torch.quantile(means, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()

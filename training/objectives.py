@@ -1,7 +1,7 @@
 """What a training step minimises; ``fit --objective`` chooses one by name.
 
-    class   a picture under its own global feature g: its class
-    ask     that, and scenes composed of training pictures under the g of another picture, which asks for its class
+    class   the network classifies each picture, under the picture's own global feature g
+    ask     it also reads scenes composed of training pictures; there the g of another picture asks for its class
 
 Under ``ask`` each picture of the batch asks one scene. Most scenes show its class, which is then the target. A share
 ``absent`` of the scenes does not; then the target is the classes that the scene shows, with equal weight. A third loss
@@ -27,7 +27,7 @@ from training.recipes import Recipe
 
 GRIDS: tuple[Grid, ...] = ((1, 2), (2, 1), (2, 2))  # rows and columns of the scenes, in turn
 Sums = dict[str, tuple[Tensor, "int | Tensor"]]  # name: sum and count over this process's pictures
-FOUR = 0.75  # side of each of four pictures, in sides of one of two: the scenes then cost nearly the same
+FOUR = 0.75  # a picture's side in a scene of four, over that in a scene of two: all scenes then cost nearly the same
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class ByClass:
     Args:
         labels: int64 [N].
         num_classes: K; each class has at least one picture.
-        shown: int64, numbers of pictures, of some more than once: these are drawn more often. None: each once.
+        shown: int64, numbers of pictures; one that is there twice is drawn twice as often. None: each is there once.
     """
 
     def __init__(self, labels: Tensor, num_classes: int, shown: Tensor | None = None):
@@ -69,8 +69,8 @@ class ByClass:
             asking: int64 [B], numbers of the training pictures that ask; none is in its own scene, unless its class
                 has no other picture.
             labels: int64 [B], their classes.
-            cells: pictures in a scene; more classes than that.
-            absent: share of the scenes, rounded, in which the asking picture's class is not.
+            cells: pictures in a scene, fewer than there are classes.
+            absent: share of the scenes that do not show the asking picture's class, rounded to whole scenes.
             generator: on the CPU.
         """
         b, classes = len(labels), len(self.counts)
@@ -107,18 +107,18 @@ class Objective(nn.Module):
 
 
 class ClassObjective(Objective):
-    """A picture under its own g gives its class."""
+    """Classifies each picture under its own g."""
 
     def forward(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Sums]:
         return self.classify(self.net(images)[0], labels)
 
 
 class AskObjective(Objective):
-    """A picture under its own g gives its class; a scene under another picture's g gives what that one asks for.
+    """Classifies each picture under its own g, and each scene under the g of the picture that asks.
 
     Args:
         net: with trained attention.
-        recipe: ``single`` weighs the first loss, ``locate`` the third, for each level from the last one back.
+        recipe: ``single`` weighs the first loss; ``locate`` weighs the third at each level, from the last one back.
         num_classes: at least 5, four in a scene and one that it does not show.
 
     Raises:
@@ -131,7 +131,9 @@ class AskObjective(Objective):
         if not attends(net):
             raise ValueError("--objective ask is for networks with trained attention at one or more levels")
         if num_classes < 5:
-            raise ValueError(f"--objective ask composes scenes of four classes and asks for a fifth, not {num_classes}")
+            raise ValueError(
+                f"--objective ask needs at least 5 classes (four in a scene, one more to ask for), not {num_classes}"
+            )
         super().__init__(net, recipe, num_classes)
         self.net: AttendingNetwork = net
         self.single, self.locate = recipe.single, recipe.locate
@@ -185,7 +187,7 @@ def build_objective(net: Network, recipe: Recipe, num_classes: int) -> Objective
 def cell_side(side: int, grid: Grid, unit: int) -> int:
     """The side, in pixels, of a scene's pictures where single pictures have ``side``.
 
-    A multiple of ``unit``, the smallest side that the network takes, so that every level's positions can be shared out
-    among the cells.
+    It is a multiple of ``unit``, the smallest side that the network takes, so that the positions of every level can be
+    shared out among the cells.
     """
     return side if math.prod(grid) == 2 else max(unit, unit * round(FOUR * side / unit))

@@ -23,7 +23,7 @@ SHARDED = re.compile("ACCELERATE_USE_(DEEPSPEED|FSDP|MEGATRON_LM|TP|PARALLELISM_
 def accelerator(device: str) -> Accelerator:
     """Accelerate's handle on this process; ``device`` is "auto", "cpu" or "cuda".
 
-    "auto" is the CPU, with a note on stderr, where a CUDA device is there that cannot be used.
+    If there is a CUDA device that cannot be used, "auto" takes the CPU and says so on stderr.
 
     Raises:
         ValueError: the device cannot be used here.
@@ -49,9 +49,9 @@ def accelerator(device: str) -> Accelerator:
 
 
 def shield_from_config() -> None:
-    """Forgets what a saved `accelerate config` of other work, or the launcher's options, would change in a run.
+    """Ignores what a saved `accelerate config`, or the launcher's options, would change in a run.
 
-    How a run computes is its own: precision, accumulation and compilation are no one else's.
+    A run's precision, accumulation and compilation depend on its own settings alone.
 
     Raises:
         ValueError: the launcher asks for a way to share the network that this code does not have.
@@ -72,7 +72,7 @@ def cuda_fault() -> str:
 
 
 class SumOverProcesses(torch.autograd.Function):
-    """Sums a tensor over all processes; its gradient is that of all processes' losses."""
+    """Sums a tensor over all processes; its gradient is summed over them, too."""
 
     @staticmethod
     def forward(ctx: object, x: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         pass
 
     def forward(self, input: Tensor) -> Tensor:
-        kind, x = input.dtype, wide(input)  # under autocast, too: statistics of bf16 would be rounded
+        kind, x = input.dtype, wide(input)  # also under autocast, as statistics in bf16 would be rounded
         if not self.training:
             return F.batch_norm(
                 x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps

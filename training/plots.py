@@ -16,20 +16,20 @@ LONGEST = 24  # letters of a label
 
 @contextmanager
 def extra(what: str) -> Generator[None]:
-    """Around a drawing that a run can do without: where it fails, a line on stderr says so and the run goes on."""
+    """Wraps a drawing that a run can do without: if it fails, a line on stderr says so and the run goes on."""
     try:
         yield
-    except Exception as e:  # of fonts, settings, a full disk: nothing that is worth a result
+    except Exception as e:  # a bad font or setting or a full disk must not cost the result
         reason = getattr(e, "strerror", None) or str(e).partition("\n")[0] or type(e).__name__
         print(f"note: {what} is left out, as it could not be made: {reason}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def canvas(labels: Sequence[str] = (), **size) -> Generator[tuple]:
-    """Gives a figure and the labels as it can draw them; nobody's own matplotlib settings change it.
+    """Gives a figure, and the labels in a form that it can draw. The user's matplotlib settings do not change it.
 
-    A long label is cut. Where no font here has a label's letters, all labels are numbers, as a half is of no use; a
-    line on stderr says which number is which.
+    A long label is cut. If the fonts here lack a letter, all labels become numbers, and a line on stderr says which
+    number is which.
     Draw labels with ``parse_math=False``: a "$" in a name is a "$".
 
     Args:
@@ -52,13 +52,13 @@ def canvas(labels: Sequence[str] = (), **size) -> Generator[tuple]:
 
 
 def shorten(label: str) -> str:
-    """In one line of at most ``LONGEST`` letters, all of which can be drawn."""
+    """The label in one line of at most ``LONGEST`` letters, all of which can be drawn."""
     line = "".join(letter if letter.isprintable() else " " for letter in label)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
 def fonts(letters: set[str]) -> tuple[list[str], bool]:
-    """The families that together have these letters, in the order in which to try them; and whether some lack."""
+    """The families that together have these letters, in the order in which to try them; and whether any are missing."""
     from matplotlib import font_manager
 
     families, missing = ["DejaVu Sans"], {ord(letter) for letter in letters}
@@ -66,7 +66,7 @@ def fonts(letters: set[str]) -> tuple[list[str], bool]:
     for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name):
         if not missing:
             break
-        if font.name.startswith("Last Resort"):  # which draws boxes for all letters
+        if font.name.startswith("Last Resort"):  # it draws a box for every letter
             continue
         if font.style == "normal" and font.name not in families and (here := missing & characters(font.fname)):
             families.append(font.name)

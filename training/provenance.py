@@ -47,10 +47,10 @@ def command_line() -> str:
 
 
 def without_place(argument: str) -> str:
-    """An argument as it is published with the weights: of a path out of this folder, its last part alone."""
+    """An argument as it is published with the weights: only the last part of a path that leads out of this folder."""
     return re.sub(r"(?:^|(?<=[=:]))(?:[~/]|\.\./).*/(?=[^/]+/?$)", "", argument)
 
 
 def follow_on(before: str, now: str) -> str:
-    """What a run was started on, and what it went on with, where that is something else."""
+    """What a run started on, followed by what it goes on with if that differs."""
     return before if now in before.split(", then ") else f"{before}, then {now}"

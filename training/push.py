@@ -51,17 +51,17 @@ class PushResult:
 
 
 def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool = False) -> PushResult:
-    """Publishes a run (or any checkpoint folder) as one commit on main; the repository is made where there is none.
+    """Publishes a run (or any checkpoint folder) as one commit on main; creates the repository if there is none.
 
     Args:
         run: the folder.
         repo: "user/repo".
-        private: make the repository private; one that is there and public is refused.
+        private: make the repository private; an existing public one is refused.
         overwrite_card: replace a README.md that the repository has already.
 
     Raises:
-        PushError: ``run`` is no run, the name is not one or is another's, there is no token, the Hub refuses, or the
-            connection breaks.
+        PushError: ``run`` is no run, ``repo`` is not a valid name or is someone else's, there is no token, the Hub
+            refuses, or the connection breaks.
     """
     from huggingface_hub import CommitOperationAdd, HfApi, get_token
 
@@ -78,7 +78,7 @@ def push(run: str | Path, repo: str, private: bool = False, overwrite_card: bool
         api.create_repo(repo, private=private or None, exist_ok=True)
         there = api.model_info(repo)
         if private and not there.private:
-            raise PushError(f"{repo} is there already, and public: make it private on the Hub, or leave out --private")
+            raise PushError(f"{repo} already exists and is public: make it private on the Hub, or leave out --private")
         kept_card = not overwrite_card and any(file.rfilename == CARD for file in there.siblings or ())
         if kept_card:
             del files[CARD]
@@ -135,7 +135,7 @@ def gather(run: Path, net: Network) -> dict[str, bytes]:
 
 
 def remove_places(settings: bytes) -> bytes:
-    """settings.json without the places of its data set and of the checkpoint that the run started from.
+    """settings.json with only the last part of the paths of its data set and of the checkpoint to start from.
 
     Raises:
         PushError: it is damaged.
@@ -215,9 +215,9 @@ def refusal(e: Exception, repo: str) -> str:
         if status == 401:
             return "the Hub does not accept the token: run `hf auth login` again, or set HF_TOKEN to one that may write"
         if status == 403:
-            return f"your token may not write to {repo}: the name is another's, or the token only reads"
+            return f"your token may not write to {repo}: the name is someone else's, or the token can only read"
         if status >= 500:
-            return f"the Hub is not well (status {status}): run the same command again later"
+            return f"the Hub has a fault (status {status}): run the same command again later"
         return f"the Hub refused {repo} with status {status}" + (f": {lines[0]}" if lines else "")
     if any(isinstance(c, (ImportError, ValueError)) and "proxy" in str(c).lower() for c in causes):
         return f"the Hub cannot be reached{by_proxy()}"

@@ -1,7 +1,7 @@
 """A run's folder: settings, metrics, curves, confusion matrix, TensorBoard events, state.pt, and the checkpoint itself.
 
 The folder is a checkpoint folder (config.json, model.safetensors, README.md). Every write is atomic and state.pt comes
-last, so whatever stops a run, what lies there can be loaded and the run can go on.
+last, so a stopped run can always be loaded, and can go on.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ class RunFolder:
 
     @property
     def has_state(self) -> bool:
-        """Whether a state was saved, to go on from."""
+        """Whether there is a saved state to go on from."""
         return (self.path / STATE).exists()
 
     @contextmanager
     def open(self, settings: Settings, resume: bool) -> Generator[None]:
-        """Locks the folder for one run, new or resumed; every other is refused meanwhile.
+        """Locks the folder for one run, new or resumed; meanwhile every other run is refused.
 
-        A run that stopped before its first state was saved left nothing to go on with, and counts as none.
+        A run that stopped before it saved a state cannot go on, so it does not count as a run.
 
         Args:
             settings: the run's.
             resume: go on with the run in the folder, if there is one.
 
         Raises:
-            RunError: the folder cannot be written, is in use, holds another run or a checkpoint that is no run's, or
+            RunError: the folder cannot be written, is in use, holds another run or a checkpoint that no run made, or
                 (without ``resume``) holds any run.
         """
         lock = FileLock(self.path / LOCK)
@@ -78,7 +78,7 @@ class RunFolder:
         finally:
             with suppress(OSError):
                 (self.path / LOCK).unlink()
-            lock.release()  # the kernel's, so a killed run leaves none behind
+            lock.release()  # the kernel holds the lock, so a killed run leaves none behind
 
     def begin(self, settings: Settings, resume: bool) -> None:
         """Writes the settings of a new run, or compares those of the run in the folder; see ``open``."""
@@ -101,7 +101,7 @@ class RunFolder:
             raise RunError(f"{self.path} cannot be written: {e.strerror or e}") from e
 
     def holds_checkpoint(self) -> bool:
-        """Whether there is one that is not what a run left before its first state was saved."""
+        """Whether the folder holds a checkpoint, other than one that a run left before it saved a state."""
         if not (self.path / SETTINGS).exists():
             return any((self.path / name).exists() for name in (CONFIG, WEIGHTS))
         try:
@@ -110,7 +110,7 @@ class RunFolder:
             return False
 
     def read_settings(self) -> dict:
-        """settings.json; raises RunError where it is missing or damaged."""
+        """Reads settings.json; raises RunError if it is missing or damaged."""
         try:
             there = json.loads((self.path / SETTINGS).read_text("utf-8"))
         except (FileNotFoundError, ValueError):
@@ -147,7 +147,7 @@ class RunFolder:
             raise RunError(f"{self.path} cannot be written ({e.strerror or e}); what it held is intact") from e
 
     def save_checkpoint(self, net: Network, best: bool = False) -> None:
-        """Writes the checkpoint, and once more in best/ where it is the best so far on held-out pictures.
+        """Writes the checkpoint; also writes it to best/ if it is the best so far on held-out pictures.
 
         Raises:
             RunError: it cannot be written; the one before is still there.
@@ -178,8 +178,8 @@ class RunFolder:
 def add_events(file: Path, history: list[dict]) -> None:
     """Adds the epochs that TensorBoard's event file lacks.
 
-    TensorBoard reads on where it stopped in a file that it has open, so the file grows and is never replaced. What a
-    killed run left half written is cut off first.
+    TensorBoard keeps the file open and reads on where it stopped, so the file grows and is never replaced. First, what
+    a killed run left half written is cut off.
     """
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -190,7 +190,7 @@ def add_events(file: Path, history: list[dict]) -> None:
     with file.open("r+b") as f:
         there, length = -1, 0
         for event, end in whole_events(f.read()):
-            if event.step >= last:  # a run that was killed before its state was saved, and repeats the epoch
+            if event.step >= last:  # the run was killed before it saved its state, and repeats the epoch
                 break
             there, length = event.step, end
         f.truncate(length)
@@ -208,7 +208,7 @@ def add_events(file: Path, history: list[dict]) -> None:
 
 
 def whole_events(content: bytes) -> Iterator[tuple]:
-    """The events of a file's content and where each ends, up to the first that is not whole."""
+    """The events in a file's content and where each ends, up to the first incomplete one."""
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.summary.writer.record_writer import masked_crc32c
 

@@ -1,6 +1,6 @@
-"""Composed scenes of a split's pictures, a question to each, and a network's answers.
+"""Scenes composed of a split's pictures, a question to each, and a network's answers.
 
-Training chooses settings by them, on held-out pictures; ``training ask`` measures them, on test pictures.
+Settings are chosen by those of held-out pictures; ``training ask`` measures those of test pictures.
 """
 
 from __future__ import annotations
@@ -51,12 +51,13 @@ def draw_scenes(split: Split, grid: Grid, count: int, absent: float = 0.0, seed:
     """``count`` scenes of a split's classes, always the same ones for the same arguments.
 
     Raises:
-        ValueError: there are not enough classes for scenes of different ones, and one more to ask for.
+        ValueError: there are too few classes: the pictures of a scene have different ones, and a question whose class
+            is absent needs one more.
     """
     cells = math.prod(grid)
     classes, ranks = split.labels.unique(return_inverse=True)  # a test split may lack a class
-    if len(classes) < cells + (absent > 0):
-        raise ValueError(f"scenes of {cells} different classes need more than the {len(classes)} that there are")
+    if len(classes) < (least := cells + (absent > 0)):
+        raise ValueError(f"scenes of {cells} different classes need at least {least} classes; there are {len(classes)}")
     generator = torch.Generator().manual_seed(seed)
     asking = torch.randint(len(split), (count,), generator=generator)
     labels = split.labels[asking]

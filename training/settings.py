@@ -18,11 +18,11 @@ class Settings:
         width: multiplies every channel count.
         seed: fixes initial weights, order, augmentation and dropout.
         input_size: side of the pictures in pixels, where the data set leaves a choice; 0 is its default.
-        split_seed: chooses the pictures held out, and the test pictures of a folder that has none set apart.
+        split_seed: chooses the held-out pictures, and the test pictures of a folder without a test split.
         holdout: training pictures held out to choose settings by; 0 trains on all and measures the test split, once.
         precision: "float32" or "bf16" (autocast; weights stay float32).
         scale_scores: dp only, see ``model.networks.attention.DotProduct``.
-        start: a checkpoint to start from, its classifier aside; "" starts from scratch.
+        start: a checkpoint to start from; "" starts from scratch.
         limit: number of training pictures to use, chosen at random; 0 uses all.
     """
 

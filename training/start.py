@@ -25,7 +25,7 @@ def build(settings: Settings, data: Dataset) -> Network:
     Raises:
         ValueError: no network has that name, or an argument does not suit it.
         CheckpointError: the checkpoint to start from cannot be loaded.
-        RunError: it does not fit.
+        RunError: the checkpoint to start from does not fit.
     """
     torch.manual_seed(settings.seed)
     net = model.build(
@@ -44,29 +44,29 @@ def build(settings: Settings, data: Dataset) -> Network:
 
 
 def start_from(net: Network, checkpoint: str, class_names: tuple[str, ...] = ()) -> None:
-    """Copies every tensor of a checkpoint that fits; the classifier stays fresh where the classes are others.
+    """Copies every tensor of a checkpoint that fits. The classifier stays untrained if the classes differ.
 
     Raises:
-        RunError: something besides the classifier does not fit.
+        RunError: a tensor outside of the classifier does not fit.
     """
     source = Network.from_pretrained(checkpoint)
     own, other = net.state_dict(), source.state_dict()
-    other.pop("class_questions", None)  # they are made anew after training
+    other.pop("class_questions", None)  # they are computed again after training
     left_out = () if class_names and source.info.class_names == tuple(class_names) else ("classifier",)
     fitting = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
     dead = () if getattr(net, "uses_global", True) else ("global_branch.", "project.")  # a pruned checkpoint lacks them
     strange = [k for k in own.keys() | other.keys() if k not in fitting and not k.startswith(("classifier", *dead))]
     if strange:
-        raise RunError(f"cannot start from {checkpoint}: it is of another architecture or width (see {min(strange)})")
+        raise RunError(f"cannot start from {checkpoint}: it has another architecture or width (see {min(strange)})")
     net.load_state_dict(own | {k: v for k, v in fitting.items() if not k.startswith(left_out)})
 
 
 def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD, with weight decay on matrices and kernels only unless the recipe says on all."""
+    """SGD. Weight decay acts on matrices and kernels only, unless the recipe sets ``decay_all``."""
     parameters = list(net.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": recipe.weight_decay * recipe.decay_all},
     ]
-    fused = parameters[0].is_cuda or None  # one kernel a step; on a CPU as ever
+    fused = parameters[0].is_cuda or None  # on a GPU one kernel for each step; on a CPU PyTorch's default
     return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum, nesterov=recipe.nesterov, fused=fused)

@@ -22,12 +22,12 @@ class State:
         net: the network, without what accelerate wraps around it.
         optimiser: with its momentum.
         average: the averaged weights.
-        data: the name and the fingerprint of the data set; a run goes on with the same data alone.
+        data: the name and the fingerprint of the data set; a run can only go on with the same data.
         command: how the run was started.
         environment: what it runs on.
-        epoch: how many are done.
-        history: a row for each.
-        partial: where an epoch was left in the middle, else None.
+        epoch: how many epochs are done.
+        history: one row for each of them.
+        partial: the state within an unfinished epoch, else None.
     """
 
     net: nn.Module
@@ -92,9 +92,9 @@ def part_way(step: int, seconds: float, sums: Tensor, generator: torch.Generator
     Args:
         step: how many of its steps are done.
         seconds: how long they took.
-        sums: what they reported, of all processes.
-        generator: of order and augmentation.
-        device: whose generator dropout draws from.
+        sums: the sums that these steps reported, over all processes.
+        generator: draws order and augmentation.
+        device: dropout draws from its generator.
     """
     random = gather_object([random_state(device)])
     return {"step": step, "seconds": seconds, "sums": sums, "generator": generator.get_state(), "random": random}
@@ -103,9 +103,9 @@ def part_way(step: int, seconds: float, sums: Tensor, generator: torch.Generator
 def take_up(partial: dict, sums: Tensor, generator: torch.Generator, accelerator: Accelerator) -> tuple[int, float]:
     """Sets sums and generators to where ``part_way`` left them; returns the steps done and their seconds."""
     if accelerator.is_main_process:
-        sums.copy_(partial["sums"])  # of all processes
+        sums.copy_(partial["sums"])  # those of all processes
     generator.set_state(partial["generator"])
-    if len(partial["random"]) == accelerator.num_processes:  # else nothing that was can go on
+    if len(partial["random"]) == accelerator.num_processes:  # with another number, dropout draws anew
         set_random_state(partial["random"][accelerator.process_index], accelerator.device)
     return partial["step"], partial["seconds"]
 

@@ -13,7 +13,7 @@ class Stopped(Exception):
     """The run was asked to stop (SIGTERM, Ctrl-C, a closed terminal) and has saved its state.
 
     Attributes:
-        status: what the program exits with, as one that the signal ends: 128 plus the signal's number.
+        status: the program's exit status: 128 plus the signal's number, as if the signal had ended it.
     """
 
     def __init__(self, number: int):
@@ -25,23 +25,23 @@ class Stop:
     """Whether a run is to stop.
 
     Attributes:
-        number: the number of the signal by which this process was asked; 0 where it was not.
+        number: the number of the signal that asked this process to stop; 0 if none did.
     """
 
     def __init__(self, accelerator: Accelerator):
         self.accelerator, self.number = accelerator, 0
 
     def everyone(self) -> int:
-        """The number of a signal by which any process was asked to stop, else 0: all must leave at the same step."""
+        """The number of a signal that asked any process to stop, else 0. All processes must stop at the same step."""
         if self.accelerator.num_processes == 1:
             return self.number
         numbers = torch.tensor([self.number], device=self.accelerator.device)
         return int(self.accelerator.gather(numbers).max())
 
     def listen(self) -> None:
-        """Lets SIGTERM, Ctrl-C and a closed terminal ask.
+        """Lets SIGTERM, Ctrl-C and a closed terminal ask the run to stop.
 
-        A second Ctrl-C ends the program at once. A signal that is ignored, as under nohup, stays so.
+        A second Ctrl-C ends the program at once. A signal that is ignored, as under nohup, stays ignored.
         """
         terminals = [fd for fd in (1, 2) if os.isatty(fd)]
 
@@ -49,7 +49,7 @@ class Stop:
             self.number = number
             if number == signal.SIGINT:
                 signal.signal(number, signal.default_int_handler)
-                os.write(2, b"\nstopping, once the state is saved; Ctrl-C again ends at once\n")
+                os.write(2, b"\nstopping as soon as the state is saved; press Ctrl-C again to stop at once\n")
             elif number != signal.SIGTERM:  # there is no terminal any more, and writing to it would be an error
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 for fd in terminals:

@@ -112,5 +112,5 @@ def test_ask_says_what_it_needs():
     recipe = Recipe("r", ((32, 1),), objective="ask")
     with pytest.raises(ValueError, match="networks with trained attention"):
         AskObjective(model.build("vgg-gap", width=1 / 16), recipe, 10)
-    with pytest.raises(ValueError, match="scenes of four classes and asks for a fifth, not 4"):
+    with pytest.raises(ValueError, match="needs at least 5 classes .four in a scene, one more to ask for., not 4"):
         AskObjective(model.build("vgg-att3-concat-dp", width=1 / 16), recipe, 4)

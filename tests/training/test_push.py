@@ -176,7 +176,7 @@ def test_private_is_private(hub, run, monkeypatch):
     assert hub.repos["user/secret"].private
     push(run, "user/secret", private=True)
     push(run, "user/open")
-    assert "there already, and public" in refusal(run, "user/open", private=True)
+    assert "already exists and is public" in refusal(run, "user/open", private=True)
     assert not hub.repos["user/open"].private and len(hub.repos["user/open"].commits) == 2
 
 
@@ -217,11 +217,11 @@ def test_a_bad_name_is_refused_before_any_call(hub, run, name):
 
 
 def test_without_a_right_to_write_nothing_is_pushed(hub, run, monkeypatch):
-    assert "the name is another's" in refusal(run, "taken/tiny")
+    assert "the name is someone else's" in refusal(run, "taken/tiny")
     hub.put("taken/tiny", {CARD: b"theirs"})
-    assert "the name is another's" in refusal(run, "taken/tiny")
+    assert "the name is someone else's" in refusal(run, "taken/tiny")
     monkeypatch.setenv("HF_TOKEN", READER)
-    assert "the token only reads" in refusal(run, "user/tiny")
+    assert "the token can only read" in refusal(run, "user/tiny")
     monkeypatch.setenv("HF_TOKEN", "hf_expired")
     assert "does not accept the token" in refusal(run, "user/tiny")
     monkeypatch.delenv("HF_TOKEN")
@@ -234,7 +234,7 @@ def test_a_hub_that_is_not_there_gets_one_sentence(hub, run, monkeypatch):
     from huggingface_hub import constants
 
     hub.broken = 503
-    assert "not well (status 503)" in refusal(run, "user/tiny")
+    assert "the Hub has a fault (status 503)" in refusal(run, "user/tiny")
     hub.stop()
     assert "the connection to the Hub broke" in refusal(run, "user/tiny")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -291,7 +291,7 @@ def test_the_command(hub, run, tmp_path):
     files = hub.files("user/tiny")
     assert files[WEIGHTS] == (run / WEIGHTS).read_bytes() and b"model-index" in files[CARD]
     done = subprocess.run([*line, "--private"], **call)
-    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: user/tiny is there already")
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: user/tiny already exists")
     assert "Traceback" not in done.stderr
     behind = {**environment, "ALL_PROXY": "socks://127.0.0.1:9/", "NO_PROXY": ""}
     done = subprocess.run(line, **{**call, "env": behind})

@@ -155,7 +155,7 @@ def test_best_is_the_lowest_error_at_its_own_side(run, monkeypatch):
 
 def test_a_run_does_not_start_from_another_width(tmp_path):
     model.build("vgg-att1-concat-dp", width=1 / 16).save_pretrained(tmp_path)
-    with pytest.raises(RunError, match="of another architecture or width"):
+    with pytest.raises(RunError, match="it has another architecture or width"):
         start_from(model.build("vgg-att1-concat-dp", width=1 / 32), str(tmp_path))
 
 
@@ -171,7 +171,7 @@ def test_a_run_goes_on_with_the_classifier_where_the_classes_are_the_same(tmp_pa
 
 
 def test_sides_that_scenes_cannot_be_made_of_are_refused(run):
-    with pytest.raises(RunError, match="of pictures of 20 pixels a side: let every one of --stages be a multiple of 8"):
+    with pytest.raises(RunError, match="of pictures of 20 pixels a side: make every side in --stages a multiple of 8"):
         run(objective="ask", stages=((20, 1),))
     with pytest.raises(ValueError, match="the objective must be class or ask, not 'answer'"):
         run(objective="answer")

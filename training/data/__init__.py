@@ -16,15 +16,15 @@ __all__ = ["DataError", "Dataset", "Split", "channel_statistics", "hold_out", "l
 
 
 def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: int | None = None) -> Dataset:
-    """Reads a data set; torchvision fetches its own into ``data_dir`` where they are missing and there is a network.
+    """Reads a data set; torchvision fetches its own into ``data_dir`` if they are missing and there is a network.
 
     Args:
         name: a key of ``model.datasets.DATASETS``, or folder:PATH (a relative PATH is looked for here, then in
             ``data_dir``).
         data_dir: the folder that holds the data sets.
-        seed: chooses the test pictures of a folder that has none set apart, and the fold of stl10; the others come
-            with their test split.
-        input_size: side of the square pictures, in pixels, where the data set can be read at several.
+        seed: chooses the test pictures of a folder without a test split, and the fold of stl10. The others have a test
+            split of their own.
+        input_size: side of the square pictures, in pixels, if the data set can be read at several.
 
     Raises:
         DataError: the name is unknown, or the data are missing or damaged.
@@ -46,7 +46,7 @@ def load(name: str, data_dir: str | Path = "data", seed: int = 0, input_size: in
         raise DataError(f"{e.filename or data_dir} cannot be read: {e.strerror or e}") from e
     mean, std = channel_statistics(train.images)
     if name.startswith("folder:"):
-        # Published with the weights, so not where it lies.
+        # The name is published with the weights, so it does not say where the folder lies.
         title = unicodedata.normalize("NFC", Path(name[7:]).expanduser().resolve().name)
         name = "folder:" + "".join(letter if letter.isprintable() else " " for letter in title)
     if not min(std):

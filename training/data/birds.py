@@ -1,4 +1,4 @@
-"""CUB-200-2011 in its official layout (Wah et al. 2011), with as many of its classes as are there."""
+"""CUB-200-2011 in its official layout (Wah et al. 2011); some of its classes may be missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Bird:
     Attributes:
         path: its file.
         label: its class, counted from 0 among those present.
-        is_train: of the official training split, else of the test split.
+        is_train: whether it is in the official training split; if not, it is in the test split.
         box: around the bird, in pixels of the whole photograph: left, top, right, bottom.
     """
 
@@ -61,7 +61,7 @@ def cub_records(root: Path) -> tuple[list[Bird], tuple[str, ...]]:
 
 
 def part_places(root: Path) -> dict[Path, list[tuple[str, float, float]]]:
-    """Of each photograph, its visible parts and where they are: (part, x, y), in pixels of the whole photograph.
+    """The visible parts of each photograph: {file: [(part, x, y)]}, in pixels of the whole photograph.
 
     Raises:
         DataError: a list is missing, or not of the official form.

@@ -10,23 +10,23 @@ from typing import TypeVar
 
 from training.data.splits import DataError
 
-PATIENCE = 60  # seconds without a byte, after which a server is given up
+PATIENCE = 60  # seconds without a byte, after which a fetch is given up
 T = TypeVar("T")
 
 
 def read_or_fetch(read: Callable[[bool], T], title: str, present: bool, what: str, where: Path) -> T:
-    """``read(download)``: with what is there, if that is whole; else what a broken fetch left is fetched again.
+    """Calls ``read(False)`` if the files are present. If they are missing or damaged, ``read(True)`` fetches them.
 
     Raises:
         DataError: the files are damaged or missing, and cannot be fetched; it says what to put where.
-        PermissionError: they are closed to this program.
+        PermissionError: this program may not read them.
     """
     before = socket.getdefaulttimeout()
     try:
         if present:
             try:
                 return read(False)
-            except RuntimeError:  # how torchvision says that a sum is wrong
+            except RuntimeError:  # how torchvision reports a wrong check sum
                 pass
         socket.setdefaulttimeout(PATIENCE)
         return read(True)

@@ -17,7 +17,7 @@ from model.machine import granted_cores
 from model.pictures import BadPicture
 from model.presets import to_pixels
 
-read_picture = partial(pictures.read_picture, guess_range=False)  # one picture's own range is not the data set's
+read_picture = partial(pictures.read_picture, guess_range=False)  # the range of one picture is not that of the data set
 
 
 def read_all(
@@ -39,7 +39,7 @@ def read_all(
     pool = ThreadPoolExecutor(granted_cores())
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Pillow's: about sizes, checked above, and about metadata
+            warnings.simplefilter("ignore")  # Pillow warns of sizes, which ``read`` checks, and of metadata
             for i, answer in enumerate(tqdm(pool.map(attempt, range(count)), title, count, unit="img", disable=None)):
                 if isinstance(answer, str):
                     bad[i] = answer

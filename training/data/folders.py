@@ -1,9 +1,9 @@
 """Your own pictures: ``folder:PATH``, one folder for each class.
 
 PATH/train/<class>/* and PATH/test/<class>/*     with a test split; Train, training_set, seg_test and such count too
-PATH/<class>/*                                   without: about a fifth becomes the test split
+PATH/<class>/*                                   without one: about a fifth becomes the test split
 
-Names are compared in Unicode's composed form, as some systems store the accents of a name apart.
+Names are compared in Unicode's composed form, as some systems store accents apart from their letters.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ BESIDE = {"set", "sets", "split", "data", "dataset", "image", "images", "img", "
 def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split, tuple[str, ...]]:
     """Reads class folders: (train, test, class names). ``name`` is "folder:PATH", PATH from here or in ``data_dir``.
 
-    Files that hold no picture are named on stderr and skipped.
+    Files that hold no picture are skipped, and listed on stderr.
 
-    Which pictures are test pictures depends on the seed and each file's own name, so it stays as it is when others are
-    added or go (see ``choose_test`` for classes of a few pictures).
+    The seed and a picture's own name alone decide whether it is for testing. So it stays in its split when others are
+    added or removed (except in classes of a few pictures: see ``choose_test``).
 
     Raises:
         DataError: no such folder, fewer than two classes, or a class without any picture to learn from.
@@ -48,8 +48,8 @@ def load(name: str, data_dir: Path, size: int, seed: int) -> tuple[Split, Split,
         path = data_dir / path
     if not path.is_dir():
         raise DataError(
-            f"there is no folder {path} here, nor in --data-dir, which may name where it lies; "
-            "it must hold one folder of pictures for each class"
+            f"there is no folder {path}, neither here nor in --data-dir; "
+            "name a folder that holds one folder of pictures for each class"
         )
     if parts := find_parts(path):
         names = class_names(parts["train"])
@@ -85,17 +85,17 @@ def folders(path: Path) -> dict[str, list[Path]]:
 
 
 def part(name: str) -> str | None:
-    """Which part of a data set a folder's name says that it is; None if it says none."""
+    """The part of a data set that a folder's name stands for, a key of ``PARTS``; None if for no part."""
     words = {word.lower() for word in re.findall("[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
     parts = [part for part, names in PARTS.items() if words & names]
     return parts[0] if len(parts) == 1 and words - PARTS[parts[0]] <= BESIDE else None
 
 
 def find_parts(path: Path) -> dict[str, Path]:
-    """The folders "train" and "test" of a data set, whatever they are called; none where it holds classes.
+    """The folders "train" and "test" of a data set, whatever they are called; empty if it holds classes instead.
 
     Raises:
-        DataError: there is one without the other, there are two of one, or all are parts and none is for training.
+        DataError: one of the two is missing, there are two of a kind, or no part is for training.
     """
     by_part: dict[str | None, list[Path]] = {}
     for name, places in folders(path).items():
@@ -121,7 +121,7 @@ def find_parts(path: Path) -> dict[str, Path]:
 def refuse_parts_as_classes(path: Path) -> None:
     """Raises DataError if every "class" holds the same folders.
 
-    These are then the classes, and a network would learn to tell the parts of the data set apart.
+    Those folders are then the classes, and a network would learn to tell the parts of the data set apart.
     """
     inside = [set().union(*map(folders, places)) for places in folders(path).values()]
     same = sorted(set.intersection(*inside))
@@ -143,7 +143,7 @@ def class_names(path: Path) -> tuple[str, ...]:
             f"{path} must hold one folder of pictures for each class, at least two; it holds {len(names)}{inner}"
         )
     for name in names:
-        if any("\ud800" <= letter <= "\udfff" for letter in name):  # bytes that are no text; no file of ours holds them
+        if any("\ud800" <= letter <= "\udfff" for letter in name):  # bytes that are no text, which we cannot save
             raise DataError(f"the name of the folder {name!r} in {path} is not UTF-8: rename it")
     return names
 
@@ -164,9 +164,9 @@ def read_split(path: Path, names: tuple[str, ...], size: int) -> tuple[Split, li
 
 
 def choose_test(files: list[Path], labels: list[int], path: Path, seed: int) -> torch.Tensor:
-    """Which pictures are for testing, bool [N]: each by itself, with a probability of ``TEST_SHARE``.
+    """Which pictures are for testing, bool [N]. Each is drawn on its own, with a probability of ``TEST_SHARE``.
 
-    A class of two pictures or more has at least one in each split; only there does a picture depend on others.
+    A class of two or more pictures has at least one in each split; only for this does a picture depend on others.
     """
 
     def rank(i: int) -> float:

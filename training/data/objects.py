@@ -44,7 +44,7 @@ class Objects:
     left_out: int = 0
 
     def of_classes(self, names: set[str]) -> Objects:
-        """Those of the classes in ``names``; itself where that is all.
+        """The pictures of the classes in ``names``.
 
         Raises:
             DataError: there are none.
@@ -77,7 +77,7 @@ def box_in_square(
 
 
 def cover(box: tuple[float, float, float, float], side: int) -> Tensor:
-    """How much of each pixel of [side, side] a box covers that is given in shares of the side."""
+    """How much of each pixel of [side, side] a box covers; the box is in shares of the side."""
     low, high = torch.arange(side) / side, torch.arange(1, side + 1) / side
     along = [(high.clamp(max=b) - low.clamp(min=a)).clamp(min=0) * side for a, b in (box[0::2], box[1::2])]
     return along[1][:, None] * along[0][None]
@@ -141,7 +141,7 @@ def photographs(data_dir: Path, side: int) -> Objects:
 
 
 def masked_photographs(data_dir: Path, side: int) -> Objects:
-    """The photographs of data/coseg with their pixel masks; classes are called as in CIFAR-10 where it has them.
+    """The photographs of data/coseg with their pixel masks; classes have the names of CIFAR-10, if it has them.
 
     Raises:
         DataError: they are missing, or one cannot be read.
@@ -191,5 +191,5 @@ def one(kind: str, read: Callable[[Path, int], Objects]) -> Callable[[Path, int]
     return both
 
 
-# name: (data_dir, side) to the pictures on which thresholds are chosen, and those that are measured, by what they are
+# {name: read}; read(data_dir, side) returns the pictures to choose thresholds on, and {kind: pictures to measure}
 OBJECTS = {"birds": birds_and_scenes, "stl10": one("stl10", photographs), "coseg": one("coseg", masked_photographs)}

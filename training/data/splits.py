@@ -11,7 +11,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-MOST = 20  # classes that are listed, of as many as there are
+MOST = 20  # classes that are listed
 
 
 class DataError(ValueError):
@@ -40,13 +40,13 @@ class Split:
 
     @property
     def shown(self) -> Tensor:
-        """The numbers of the pictures that an epoch of training shows, each once, then those shown again: int64."""
+        """The numbers of the pictures in an epoch of training, int64: each once, then those that are shown again."""
         if self.times is None:
             return torch.arange(len(self))
         return torch.cat([(self.times > earlier).nonzero().flatten() for earlier in range(int(self.times.max()))])
 
     def draw(self, count: int) -> Split:
-        """``count`` pictures at random, at most all, the same ones whenever asked, in the split's order."""
+        """``count`` random pictures, at most all, in the split's order; each call draws the same ones."""
         numbers = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count]
         return self.take(numbers.sort().values)
 
@@ -55,7 +55,7 @@ class Split:
 class Dataset:
     """Train and test splits with the class names, and the per-channel mean and std of the training pixels (0..1).
 
-    ``more_tests`` are other test sets of the same classes, by what people call them.
+    ``more_tests`` are other test sets of the same classes, by title.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Dataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the class names and of both splits' pictures and labels: equal for equal data alone."""
+        """A hash of the class names and of both splits' pictures and labels; only equal data have equal hashes."""
         digest = hashlib.sha256(json.dumps(self.class_names).encode())
         for tensor in (self.train.images, self.train.labels, self.test.images, self.test.labels):
             digest.update(str(tuple(tensor.shape)).encode())

@@ -1,7 +1,7 @@
 """STL-10's 5,000 labelled photographs of 96 x 96 pixels (Coates et al. 2011), their ten folds, and object masks.
 
 ``data/stl10_binary`` holds train_X.bin, train_y.bin, class_names.txt and fold_indices.txt in the official form. A fold
-is 1,000 photographs to train on; here the other 4,000 are the test. masks.npy, where it is there, is bool
+is 1,000 photographs to train on; here the other 4,000 are the test split. masks.npy, which may be missing, is bool
 [5000, 16, 16]: the cells that show the object.
 """
 
@@ -19,7 +19,7 @@ from training.data.splits import DataError, Split
 
 FOLDER = "stl10_binary"
 SIDE = 96
-CIFAR_NAMES = {"car": "automobile"}  # the one class that CIFAR-10 calls otherwise
+CIFAR_NAMES = {"car": "automobile"}  # the one class that has another name in CIFAR-10
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Photographs:
         images: uint8 [N, 3, 96, 96].
         labels: int64 [N].
         class_names: as CIFAR-10 has them, and monkey.
-        folds: of each official fold, which photographs it has.
+        folds: the numbers of the photographs in each official fold.
     """
 
     images: Tensor

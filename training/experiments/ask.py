@@ -3,17 +3,19 @@
     python -m training ask vgg-att3-dp-cifar10-s-ask vgg-att3-pc-cifar10-s-ask vgg-gap-cifar10-s --scenes 1000
 
 A scene shows pictures of different classes, side by side (1 x 2), in a square (2 x 2), or nine of them (3 x 3). The
-question is another test picture of one of these classes, whose g asks; or the class by its name, whose mean g over the
-training pictures asks. Measured, with 95 % intervals over scenes:
+question is another test picture of one of these classes, whose g asks; or the class by its name, for which the mean g
+of its training pictures asks. Measured, with 95 % intervals over scenes:
 
     share   of a map that lies on the picture that was asked for; chance is one over the number of pictures
     named   how often the answer is the class that was asked for
-    absent  the same for questions whose class is not in the scene; and the AUROC of the class's probability, which is
-            1 if it is always lower where the class is absent than where it is there
+    absent  the same for questions whose class is not in the scene
+    AUROC   of the probability of the class asked for: 1 if it is always lower in scenes without the class than in
+            scenes with it
 
-The share is the score of the grid pointing game, GridPG (Böhle et al., CVPR 2021; Rao et al., CVPR 2022). There, maps
-are computed for a class after the fact. Such maps are measured on the same scenes: Grad-CAM at the last level and
-gradient saliency of each network, and CAM of VGG-GAP. Under ``own`` the scene's own g asks, as without a question.
+The share is the score of the grid pointing game, GridPG (Böhle et al., CVPR 2021; Rao et al., CVPR 2022). That game
+scores post-hoc maps, which are computed for a class after the answer. Such maps are measured on the same scenes:
+Grad-CAM at the last level and gradient saliency of each network, and CAM of VGG-GAP. Under ``own`` the scene's own g
+asks, as without a question.
 """
 
 from __future__ import annotations
@@ -50,15 +52,14 @@ class Row:
     Attributes:
         checkpoint: its name.
         grid: rows and columns of the scenes.
-        question: "picture", "class" or "own"; of a map computed after the fact "class".
+        question: "picture", "class" or "own"; always "class" for a post-hoc map.
         method: attention, Grad-CAM, saliency or CAM.
         level: such as conv13; empty where there is none.
         pictures: how many scenes.
         share: of the map, on the picture that was asked for.
-        named: share of the answers that are the class that was asked for, with its interval; None for a map computed
-            after the fact.
-        absent_named: the same where that class is not in the scene; None for ``own``.
-        auroc: of its probability, there against not there.
+        named: share of the answers that are the class that was asked for, with its interval; None for a post-hoc map.
+        absent_named: the same for scenes without that class; None for ``own``.
+        auroc: of that class's probability: scenes with the class against scenes without it.
     """
 
     checkpoint: str
@@ -108,7 +109,7 @@ def measure(
         nets: in evaluation mode.
         data: of their classes.
         scenes: how many of each kind.
-        posthoc: how many of these for the maps computed after the fact.
+        posthoc: how many of these to measure post-hoc maps on.
         pictures: how many single test pictures.
         save: add the results to each checkpoint's config and card.
 
@@ -148,15 +149,15 @@ def summaries(rows: list[Row]) -> list[dict]:
 
 
 def ask_rows(name: str, net: Network, data: Dataset, count: int, posthoc: int) -> list[Row]:
-    """A network's rows: each grid, each kind of question, each level; then the maps computed after the fact.
+    """A network's rows: each grid, each kind of question, each level; then the post-hoc maps.
 
     Args:
         name: the checkpoint's.
         net: in evaluation mode.
-        data: of its classes; scenes are of test pictures, questions by class of its own means, or where it keeps none
-            of the training pictures' means.
+        data: with its classes. Scenes show test pictures. A question by class is the mean g that the network keeps, or
+            else the mean g of training pictures.
         count: scenes of each grid.
-        posthoc: how many of these, from the first on, the maps computed after the fact are measured on.
+        posthoc: how many of these, from the first on, to measure post-hoc maps on.
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
@@ -217,7 +218,7 @@ def auroc(there: Tensor, there_labels: Tensor, absent: Tensor, absent_labels: Te
 
 
 def share_estimate(hits: Tensor) -> Estimate:
-    """How many of [N] are true, with the 95 % Wilson interval."""
+    """The share of [N] that is true, with its 95 % Wilson interval."""
     share = hits.double().mean().item()
     return Estimate(round(share, 4), *(round(v, 4) for v in wilson(share, len(hits))))
 

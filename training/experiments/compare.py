@@ -1,10 +1,10 @@
-"""Do the errors of two networks differ? What counts is the test pictures that only one of the two misclassifies.
+"""Do the errors of two networks differ? Only test pictures that just one of the two misclassifies tell them apart.
 
     python -m training compare A B C
 
-For each pair: how many pictures the first alone misclassifies, how many the second alone, the difference of the two
-errors with a 95 % interval, and the p-value of the exact McNemar test. This compares two sets of weights. How far two
-trainings of one network differ takes several seeds.
+For each pair: how many pictures only the first misclassifies, how many only the second, the difference of the two
+errors with a 95 % interval, and the p-value of the exact McNemar test. This compares two sets of weights. To see how
+far two trainings of one network differ, train with several seeds.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Pair:
 
     @property
     def p(self) -> float:
-        """Exact McNemar test, two-sided: were those pictures shared out by a fair coin?"""
+        """The p-value of the exact McNemar test, two-sided: could a fair coin have shared out those pictures?"""
         unlike = self.only_first + self.only_second
         return float(binomtest(self.only_first, unlike).pvalue) if unlike else 1.0
 

@@ -2,15 +2,15 @@
 
     python -m training deletion vgg-att3-dp-cifar10-s vgg-gap-cifar10-s --pictures 250
 
-Measured is the probability of the class that the network named at first, averaged over the shares of blurred pixels
-(``model.posthoc.SHARES`` above 0) and over test pictures. It is low where the answer depends on what is gone. There are
-two references: random pixels, which are scattered, and the same map moved elsewhere, whose pixels form the same
-patches. A map says where the network looks only if the probability falls further than under the moved map. ``gain`` is
-how much further, with a 95 % interval (bootstrap over pictures, each with moves of its own).
+The score is the probability of the first answer, averaged over the shares of blurred pixels (``model.posthoc.SHARES``
+above 0) and over test pictures. It is low if the answer depends on what is gone. There are two references: random
+pixels, which are scattered, and the same map moved elsewhere, whose pixels form the same patches. A map says where the
+network looks only if the probability falls further than under the moved map. ``gain`` is how much further, with a 95 %
+interval (bootstrap over pictures, each with moves of its own).
 
-The maps are those of ``training.experiments.localize``, of the class that the network names. A centred Gaussian is
-measured too: the object of a photograph stands in the middle, where a moved map is not. Only what a map gains beyond
-the Gaussian is its own.
+The maps are those of ``training.experiments.localize``, for the first answer. A centred Gaussian is measured too: the
+object of a photograph stands in the middle, where a moved map is not. Only what a map gains beyond the Gaussian is its
+own.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ class Row:
         method: attention, CAM, Grad-CAM, saliency or Gaussian.
         level: such as conv13; empty where there is none.
         pictures: how many.
-        clean: the mean probability of the class named, before anything is blurred.
-        fall, moved, random: after, the mean over shares, of the map's highest pixels, the moved map's, random ones.
+        clean: the mean probability of the answer, before anything is blurred.
+        fall, moved, random: the same after blurring, averaged over shares: of the map's highest pixels, of the moved
+            map's, of random pixels.
         gain: ``moved`` minus ``fall``.
         beyond: ``gain`` minus that of the centred Gaussian, picture by picture.
     """
@@ -71,7 +72,7 @@ def deletion_rows(name: str, net: Network, data: Dataset, pictures: int) -> list
     Args:
         name: the checkpoint's.
         net: in evaluation mode.
-        data: of its classes. The same test pictures are drawn each time.
+        data: with its classes. Each call draws the same test pictures.
         pictures: how many, at most all of them.
 
     Raises:
@@ -117,7 +118,7 @@ def mean(*parts: Tensor) -> float:
 
 
 def points(estimate: Estimate) -> str:
-    """In percentage points, with its interval."""
+    """An estimate in percentage points, with its interval."""
     return "{:+.1f} ({:+.1f} to {:+.1f})".format(*(100 * v for v in (estimate.mean, estimate.low, estimate.high)))
 
 
@@ -125,7 +126,7 @@ def table(rows: list[Row]) -> str:
     """The rows in Markdown, probabilities in per cent."""
     lines = [
         "| checkpoint | map | at first | its pixels | the map moved | random pixels "
-        "| gain over the moved map | more than the Gaussian gains |",
+        "| gain over the moved map | gain beyond the Gaussian's |",
         "|---|---|--:|--:|--:|--:|---|---|",
     ]
     for row in rows:
@@ -138,7 +139,7 @@ def table(rows: list[Row]) -> str:
         [
             *lines,
             "",
-            f"Probability of the class named, %, the mean over {shares} % of the pixels blurred; {rows[0].pictures:,} "
-            f"test pictures, {DRAWS} moves and draws each; in brackets: 95 % intervals.",
+            f"Probability of the first answer in %, averaged over {shares} % of the pixels blurred; "
+            f"{rows[0].pictures:,} test pictures, {DRAWS} moves and draws each; in brackets: 95 % intervals.",
         ]
     )

@@ -9,29 +9,33 @@ Pictures, by ``--dataset``:
             their exact masks
     stl10   the 1,000 photographs of STL-10's first official fold, with object masks of 16 x 16 cells; ``photos`` does
             not train on them
-    coseg   photographs of PASCAL VOC 2010 with pixel masks, data/coseg/images/<class>/ and masks/<class>/. The paper's
-            weakly supervised segmentation is ``--class airplane --class automobile --class horse``, on other
-            photographs than the paper's
+    coseg   photographs of PASCAL VOC 2010 with pixel masks, data/coseg/images/<class>/ and masks/<class>/. With
+            ``--class airplane --class automobile --class horse`` this is the paper's weakly supervised segmentation,
+            but on other photographs
 
 A network sees the same as on the page: the centred square, at its own input size or at ``--side``. Boxes and masks are
 cut and scaled with it. Pictures are left out, and counted, if less than half of their object remains, or if not all
 networks know their class.
 
-Maps: trained attention at each level, under the picture's own g, and where a network keeps a g for each class also
-under the one of the picture's class; CAM (VGG-GAP), Grad-CAM at the last level and gradient saliency, of the picture's
-class; a centred Gaussian (sigma: a quarter of the side), a narrow one (half of that: mass rewards sharpness as well as
-place, and this shows how much) and a uniform map. Every map is brought to the input's size bilinearly. A map that is 0
-everywhere counts as uniform.
+Maps, each resized to the input's size, bilinearly:
 
-Measured, as means over pictures with their 95 % intervals (bootstrap over pictures):
+    attention   at each level, under the picture's own g. If the network keeps a g for each class, also under that of
+                the picture's class
+    post-hoc    CAM (VGG-GAP), Grad-CAM at the last level and gradient saliency, of the picture's class
+    plain       a centred Gaussian (sigma: a quarter of the side), a narrow one (half of that) and a uniform map. Mass
+                rewards sharpness as well as place; the narrow Gaussian shows how much
 
-    mass      share of the map inside the object; ``area`` is the object's share of the picture, ``beyond`` the mass
-              less the centred Gaussian's, picture by picture
-    pointing  share of pictures whose highest pixel is on the object (Zhang et al. 2016); equal ones count in parts
-    auc       how often a pixel of the object is higher than one beside it; .5 for a uniform map
-    iou       intersection over union of object and mask: the pixels where the map, stretched from its lowest to its
-              highest value, is at least a threshold; one threshold a map: for birds and scenes the best on CUB's
-              training birds, elsewhere the best on the pictures themselves (0 is the whole picture)
+A map that is 0 everywhere counts as uniform. The scores are means over pictures, with 95 % intervals (bootstrap over
+pictures):
+
+    mass        share of the map inside the object; ``area`` is the object's share of the picture, ``beyond`` the mass
+                minus that of the centred Gaussian, picture by picture
+    pointing    share of pictures whose highest pixel is on the object (Zhang et al. 2016); if several pixels are
+                equally high, each counts in part
+    auc         how often a pixel of the object is higher than a pixel outside it; .5 for a uniform map
+    iou         intersection over union of the object and the map's mask: the pixels where the map, stretched to 0..1,
+                is at least a threshold. Each map has one threshold for all pictures: for birds and scenes the best on
+                CUB's training birds, elsewhere the best on the pictures themselves (0 is the whole picture)
 """
 
 from __future__ import annotations
@@ -59,15 +63,15 @@ class Row:
     Attributes:
         dataset: "birds", "scenes", "stl10" or "coseg".
         side: at which the pictures are read, in pixels.
-        checkpoint: its folder's name; empty for those that need no network.
+        checkpoint: the name of its folder; empty for maps that need no network.
         compatibility: of a network with trained attention, else empty.
         method: attention, attention asked by class, CAM, Grad-CAM, saliency, Gaussian, narrow Gaussian or uniform.
         level: such as conv13; empty where there is none.
         pictures: how many.
         left_out: how many more were left out.
         blank: pictures whose map is 0 everywhere.
-        named: share of the pictures that the network gives their class; None without a network.
-        area: the object's share of the picture, mean.
+        named: share of the pictures that the network classifies correctly; None without a network.
+        area: the mean of the object's share of the picture.
         mass, beyond, pointing, auc, iou: see the module; ``auc`` is None where no picture shows more than its object.
         threshold: of the mask, between the map's lowest value (0) and its highest (1).
     """
@@ -102,22 +106,22 @@ def localize(
     """Measures every map of every checkpoint, and those that need none.
 
     Args:
-        checkpoints: runs, checkpoint folders or Hub ids, at least one; birds take those that know CIFAR-10's classes.
+        checkpoints: runs, checkpoint folders or Hub ids, at least one; all must know the classes of CIFAR-10.
         data_dir: the folder that holds CUB_200_2011, stl10_binary or coseg.
         device: where the networks run.
         dataset: a key of ``training.data.objects.OBJECTS``.
-        sides: at which the pictures are read, in pixels; none: each network's own.
-        classes: whose pictures are measured; none: all that every network knows.
+        sides: read the pictures at these sides, in pixels; empty: at each network's own.
+        classes: measure pictures of these classes; empty: of all that every network knows.
 
     Raises:
         CheckpointError: a checkpoint cannot be loaded.
-        DataError: the pictures are missing, a network was trained on them, or knows none of their classes.
+        DataError: the pictures are missing, a network was trained on them, or does not know a class of CIFAR-10.
         ValueError: no checkpoint is given, or there is no such data set, side or class.
     """
     if not checkpoints:
         raise ValueError("name at least one checkpoint")
     if dataset not in OBJECTS:
-        raise ValueError(f"there are no objects in a data set called {dataset!r}; there are {', '.join(OBJECTS)}")
+        raise ValueError(f"there is no data set with objects called {dataset!r}; there are {', '.join(OBJECTS)}")
     if wrong := [side for side in sides if not 16 <= side <= 256]:
         raise ValueError(f"a side must be 16 to 256 pixels, not {wrong[0]}")
     nets: dict[str, Network] = {}
@@ -141,7 +145,7 @@ def localize(
 
 
 def check(name: str, net: Network, dataset: str) -> None:
-    """Raises DataError where a network knows none of the classes, or was trained on the photographs."""
+    """Raises DataError if a network does not know a class of CIFAR-10, or was trained on the photographs."""
     if missing := set(scenes.SCENES) - set(net.info.class_names):
         raise DataError(f"{name} does not know the class {min(missing)}: use a checkpoint trained on CIFAR-10")
     if dataset == "stl10" and "stl10" in f"{net.info.dataset} {net.info.recipe.get('start')}":
@@ -149,7 +153,7 @@ def check(name: str, net: Network, dataset: str) -> None:
 
 
 def measure(name: str, net: Network | None, side: int, choosing: Objects, splits: dict[str, Objects]) -> Iterator[Row]:
-    """The rows of one network, or where it is None of the plain maps; thresholds from ``choosing``."""
+    """The rows of one network, or of the plain maps if it is None; thresholds are chosen on ``choosing``."""
     split_maps = {kind: maps_of(net, objects, f"{name} {kind}, {side} px") for kind, objects in splits.items()}
     same = [split_maps[kind][0] for kind, objects in splits.items() if objects is choosing]
     thresholds = {
@@ -183,7 +187,7 @@ def measure(name: str, net: Network | None, side: int, choosing: Objects, splits
 
 
 def maps_of(net: Network | None, objects: Objects, title: str) -> tuple[dict[Key, torch.Tensor], float | None]:
-    """All maps of the pictures, and the share of them that the network names right."""
+    """All maps of the pictures, and the share of pictures that the network classifies correctly."""
     if net is None:
         return plain_maps(len(objects.images), objects.images.shape[-1]), None
     classes = torch.tensor([net.info.class_names.index(name) for name in objects.names])
@@ -200,7 +204,7 @@ TITLES = {
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as Markdown, one table a set of pictures and side."""
+    """The rows as Markdown, one table for each set of pictures and side."""
     lines = []
     for kind, side in dict.fromkeys((row.dataset, row.side) for row in rows):
         some = [row for row in rows if (row.dataset, row.side) == (kind, side)]
@@ -209,7 +213,7 @@ def table(rows: list[Row]) -> str:
         named = {row.checkpoint: row.named for row in some if row.named is not None}
         lines += [
             f"{first.pictures} {TITLES[kind]}{left_out}, {side} px; the object covers {first.area:.3f} of the picture. "
-            "Named right: "
+            "Classified correctly: "
             + ", ".join(f"{name} {share:.3f}" for name, share in named.items())
             + ". In brackets: 95 % intervals.",
             "",

@@ -16,15 +16,15 @@ def mass_inside(maps: Tensor, coverage: Tensor) -> Tensor:
 
 
 def peak_inside(maps: Tensor, coverage: Tensor) -> Tensor:
-    """Whether at least half of the highest pixel is on the object, 0 or 1; the mean over equally high ones: [N]."""
+    """1 if at least half of the highest pixel is on the object, else 0; the mean if several are equally high: [N]."""
     highest = (maps == maps.amax((1, 2), keepdim=True)).double()
     return (highest * (coverage >= 0.5)).sum((1, 2)) / highest.sum((1, 2))
 
 
 def auc(maps: Tensor, coverage: Tensor) -> Tensor:
-    """How often a pixel of the object is higher than one beside it, equal ones counted as half: [N].
+    """How often a pixel of the object is higher than a pixel outside it; equal ones count half: [N].
 
-    A pixel is of the object where at least half of it is. NaN where all pixels are, or none is.
+    A pixel belongs to the object if at least half of it does. NaN if all pixels belong to it, or none.
     """
     inside = (coverage >= 0.5).flatten(1).double()
     places = torch.from_numpy(rankdata(maps.flatten(1).numpy(), axis=1))
@@ -41,7 +41,7 @@ def overlap(maps: Tensor, coverage: Tensor, threshold: float) -> Tensor:
 
 
 def best_threshold(maps: Tensor, coverage: Tensor) -> float:
-    """Of ``THRESHOLDS`` the one with the highest mean IoU; the lowest of equal ones."""
+    """The threshold of ``THRESHOLDS`` with the highest mean IoU; the lowest of equally good ones."""
     thresholds = torch.tensor(THRESHOLDS, dtype=torch.float64)
     low, high = (m.double() for m in (maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)))
     heights = torch.where(high > low, (maps.double() - low) / (high - low), 1.0)

@@ -4,8 +4,8 @@
 
 Measured at each level, over test pictures, with 95 % intervals by bootstrap over pictures:
 
-    peak      in multiples of an even map's weight
-    entropy   as a share of an even map's
+    peak      the highest weight, in multiples of an even map's weight
+    entropy   that of the weights, as a share of an even map's
     common    Pearson's r of each map with the mean of all maps; 1 if every picture gets the same map
     asked     r of each map with the map under another picture's g; 1 if g moves nothing, as under pc. It is the paper's
               query-driven attention in one number
@@ -45,7 +45,7 @@ class Row:
         entropy: of the weights, over the logarithm of the number of positions; 1 is even.
         common: r with the mean map; None where every map is even.
         asked: r with the map under another picture's g; None where g is not used, or every map is even.
-        changed: fraction of the pictures that are named otherwise under another picture's g, at all levels at once;
+        changed: fraction of the pictures whose answer changes under another picture's g, used at all levels at once;
             None where g is not used.
     """
 
@@ -73,7 +73,7 @@ def map_rows(name: str, net: Network, data: Dataset, pictures: int) -> list[Row]
     Args:
         name: the checkpoint's.
         net: in evaluation mode, with trained attention.
-        data: of its classes. The same test pictures are drawn each time.
+        data: with its classes. Each call draws the same test pictures.
         pictures: how many, at least 2 and at most all of them.
 
     Raises:

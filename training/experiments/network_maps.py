@@ -25,7 +25,7 @@ def network_maps(
     Args:
         net: in evaluation mode.
         images: uint8 [N, 3, S, S].
-        classes: int64 [N], which post-hoc maps are of, and which is asked for where a network keeps a g for each class.
+        classes: int64 [N], the class of each post-hoc map, and of the question if the network keeps a g for each class.
         batch_size: how many at a time.
         title: of the progress bar.
 
@@ -53,7 +53,7 @@ def network_maps(
 
 @torch.no_grad()
 def class_maps(net: AttendingNetwork, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
-    """The maps under each class's own question, {level: [B, h, w]}; none where the network keeps no such questions."""
+    """The maps under each class's own question, {level: [B, h, w]}; empty if the network keeps none."""
     if net.class_questions is None:
         return {}
     local_features, _ = net.features(network_input(net, images))
@@ -61,7 +61,7 @@ def class_maps(net: AttendingNetwork, images: Tensor, classes: Tensor) -> dict[s
 
 
 def plain_maps(count: int, side: int) -> dict[Key, Tensor]:
-    """What needs no network: {(name, ""): [N, S, S]} of both Gaussians and the uniform map."""
+    """The maps that need no network: {(name, ""): [N, S, S]} of both Gaussians and the uniform map."""
     x = (torch.arange(side) + 0.5) / side - 0.5
     bells = {name: torch.exp(-(x**2) / (2 * sigma**2)) for name, sigma in SIGMAS.items()}
     maps = {(name, ""): bell[:, None] * bell for name, bell in bells.items()} | {

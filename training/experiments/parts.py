@@ -3,13 +3,13 @@
     python -m training localize runs/dp runs/pc --parts --data-dir data
 
 Pictures: CUB-200-2011's test birds, each cut out by its box as for ``--dataset cub``, with the places of its visible
-parts (parts/part_locs.txt). A part is a disc of radius ``RADIUS`` times the side around its place; of two eyes, legs or
-wings that are both visible, the mean counts. Every map is brought to the input's size bilinearly.
+parts (parts/part_locs.txt). A part is a disc of radius ``RADIUS`` times the side around its place. If both eyes, legs
+or wings are visible, their mean counts. Every map is resized to the input's size, bilinearly.
 
-Measured is the share of a map on a part, divided by the share of the picture that the disc covers: 1 is a uniform map.
-Beside it: a centred Gaussian (sigma: a quarter of the side), and the mean map of all birds at the same level, which is
-the same for every bird. Only what a map has beyond its mean map follows the bird. Intervals are 95 %, by bootstrap over
-pictures.
+The score is the share of a map on a part, divided by the share of the picture that the disc covers: 1 for a uniform
+map. Two other maps have the same score measured: a centred Gaussian (sigma: a quarter of the side), and the mean map of
+all birds at the same level. The mean map is the same for every bird, so only what a map has beyond it follows the bird.
+Intervals are 95 %, by bootstrap over pictures.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Row:
         checkpoint: its name; empty for the Gaussian.
         level: such as conv13; "centred Gaussian" for that.
         part: one of ``HEAD`` or ``BODY``.
-        pictures: in how many it is visible.
+        pictures: how many of them show the part.
         times: the share of the map on the part, over that of a uniform map.
-        mean_map: the same of the mean map of all birds at this level.
-        beyond: ``times`` less ``mean_map``, picture by picture.
+        mean_map: the same for the mean map of all birds at this level.
+        beyond: ``times`` minus ``mean_map``, picture by picture.
     """
 
     checkpoint: str
@@ -103,7 +103,7 @@ def discs(places: Tensor, side: int) -> Tensor:
 
 
 def times_uniform(maps: Tensor, birds: Birds, part: str) -> Tensor:
-    """The share of each map [N, S, S] on a part over a uniform map's, [P]: one for each picture that shows the part."""
+    """The share of each map [N, S, S] on a part, over a uniform map's: [P], one for each picture that shows it."""
     places = birds.places[part]
     picture, inside = places[:, 0].long(), discs(places[:, 1:], maps.shape[-1])
     own = maps[picture].double()
@@ -154,7 +154,7 @@ def measure_parts(checkpoints: list[str], data_dir: str | Path, device: torch.de
     nets = {Path(where).resolve().name: Network.from_pretrained(where).to(device) for where in checkpoints}
     for name, net in nets.items():
         if not attends(net) or net.is_control:
-            raise ValueError(f"{name} has no trained attention, whose parts could be measured")
+            raise ValueError(f"{name} has no trained attention to measure")
     side, *others = {net.input_size for net in nets.values()}
     if others:
         raise ValueError("these networks read pictures of different sizes: measure them one by one")
@@ -165,13 +165,13 @@ def measure_parts(checkpoints: list[str], data_dir: str | Path, device: torch.de
 
 
 def table(rows: list[Row]) -> str:
-    """The rows in Markdown: one table a network, a row a part, a column a level."""
+    """The rows in Markdown: a table for each network, with a row for each part and columns for each level."""
     lines = []
     of = {(row.checkpoint, row.level, row.part): row for row in rows}
     for name in dict.fromkeys(row.checkpoint for row in rows if row.checkpoint):
         levels = list(dict.fromkeys(row.level for row in rows if row.checkpoint == name))
         lines += [
-            f"`{name}`: attention on each part, in multiples of a uniform map's; then how much of that is beyond the "
+            f"`{name}`: attention on each part, in multiples of a uniform map's; beyond: how much of that exceeds the "
             "mean map of all birds. In brackets: 95 % intervals.",
             "",
             f"| part | birds | {' | '.join(f'{level} | beyond' for level in levels)} | Gaussian |",

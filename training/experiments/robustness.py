@@ -38,8 +38,8 @@ class Row:
         pictures: how many.
         error: a fraction of the pictures.
         interval: its 95 % interval (Wilson).
-        correlation: {level: Pearson's r of a picture's map before and after, the mean over pictures}; a level whose
-            maps are even is left out, and so is VGG-GAP's, whose map is of the class it names.
+        correlation: {level: Pearson's r of a picture's map before and after, averaged over pictures}. A level whose
+            maps are even is left out; so is that of VGG-GAP, whose map depends on its answer.
     """
 
     checkpoint: str
@@ -84,12 +84,12 @@ def measure(
 def robustness_rows(
     name: str, net: Network, data: Dataset, method: str, epsilons: tuple[float, ...], pictures: int
 ) -> list[Row]:
-    """A network's rows, one an epsilon.
+    """A network's rows, one for each epsilon.
 
     Args:
         name: the checkpoint's.
         net: in evaluation mode.
-        data: of its classes. The same test pictures are drawn each time.
+        data: with its classes. Each call draws the same test pictures.
         method: one of ``model.attacks.METHODS``.
         epsilons: see ``Row``.
         pictures: how many, at most all of them.
@@ -131,13 +131,13 @@ def robustness_rows(
 
 @torch.no_grad()
 def answer(net: Network, pictures: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Logits of pictures not yet normalised, and the maps that are of no class."""
+    """Logits of pictures that are not yet normalised, and the maps that do not depend on a class."""
     logits, maps = net(network_input(net, pictures))
     return logits, {} if net.map_kind.of_class else maps
 
 
 def table(rows: list[Row]) -> str:
-    """Errors, then the maps' agreement with those of the pictures as they were, in Markdown: a column an epsilon."""
+    """Errors, then the maps' agreement with those of the clean pictures, in Markdown: a column for each epsilon."""
     epsilons = list(dict.fromkeys(row.epsilon for row in rows))
     head = " | ".join(f"{epsilon:g} / 255" for epsilon in epsilons)
     lines = [f"| error, % | {head} |", "|---|" + "--:|" * len(epsilons)]

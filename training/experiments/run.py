@@ -40,10 +40,10 @@ def experiment(
 def load(
     checkpoints: list[str], data_dir: Path, split_seed: int | None, device: str, dataset: str = ""
 ) -> tuple[dict[str, Network], data.Dataset]:
-    """{checkpoint: its network, on the device}; and ``dataset``, else the one that all of them were trained on.
+    """{checkpoint: network on the device}; and the data, ``dataset`` or else what all networks were trained on.
 
     Raises:
-        ValueError: they were trained on different ones, or for pictures of different sizes.
+        ValueError: they were trained on different data, or for pictures of different sizes.
     """
     nets = {checkpoint: Network.from_pretrained(checkpoint) for checkpoint in checkpoints}
 
@@ -73,7 +73,7 @@ def trained_on(checkpoint: str, net: Network) -> str:
 
 
 def show(table: str, answer: dict[str, list], device: str, as_json: bool = False) -> None:
-    """Prints a table, what it was measured on, and where asked the rows behind it as one JSON object, last."""
+    """Prints a table and what it was measured on; ``as_json`` adds its rows as one JSON object on the last line."""
     where = environment(accelerator(device).device)
     print(f"{table}\n\nMeasured on {where['hardware']}; {where['versions']}; commit {where['commit'] or 'unknown'}.")
     if as_json:

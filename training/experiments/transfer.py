@@ -1,12 +1,12 @@
-"""Do a network's features serve other data? A linear classifier on what its own classifier reads, all else frozen.
+"""Do a network's features serve other data? A linear classifier is trained on them, and all else is frozen.
 
     python -m training transfer vgg-att3-dp-cifar10-s vgg-gap-cifar10-s --dataset cub
 
-An attention network's features are the attended vectors of all its levels, after BatchNorm and ReLU (the paper's
-cross-domain experiment). The classifier is a logistic regression on standardised features. Its penalty is chosen by
-cross-validation on the training split; the test split is measured once. There are two controls: the same network with
-random weights (and batch statistics of these pictures), and the pixels themselves. Errors are compared picture by
-picture, as in ``training.experiments.compare``.
+The features are what the network's own classifier reads. In an attention network these are the attended vectors of all
+levels, after BatchNorm and ReLU (the paper's cross-domain experiment). The new classifier is a logistic regression on
+standardised features. Its penalty is chosen by cross-validation on the training split; the test split is measured once.
+There are two controls: the same network with random weights (and batch statistics of these pictures), and the pixels
+themselves. Errors are compared picture by picture, as in ``training.experiments.compare``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Row:
     Attributes:
         checkpoint: the network's name; empty for pixels.
         features: "trained", "untrained" or "pixels".
-        dimensions: numbers a picture.
+        dimensions: how many numbers describe a picture.
         error: of the linear classifier, a fraction of the test pictures.
         interval: its 95 % interval (Wilson).
         pictures: how many test pictures.
@@ -112,7 +112,7 @@ def measure(nets: dict[str, Network], data: Dataset) -> tuple[str, dict[str, lis
 
 
 def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[Pair]]:
-    """Every network's rows, trained and untrained, then the pixels'; and what is compared.
+    """Every network's rows, trained and untrained, then the pixels'; and the pairs that are compared.
 
     Args:
         nets: {name: network}, in evaluation mode.
@@ -149,8 +149,8 @@ def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[P
 
 
 def table(rows: list[Row], pairs: list[Pair], data: Dataset) -> str:
-    """The rows, and what is compared, in Markdown."""
-    lines = ["| features of | weights | numbers a picture | test error | 95 % interval |", "|---|---|--:|--:|---|"]
+    """The rows and the pairs, in Markdown."""
+    lines = ["| features of | weights | numbers per picture | test error | 95 % interval |", "|---|---|--:|--:|---|"]
     for row in rows:
         low, high = (100 * v for v in row.interval)
         name, weights = (f"`{row.checkpoint}`", row.features) if row.checkpoint else ("the pixels", "none")
@@ -160,7 +160,7 @@ def table(rows: list[Row], pairs: list[Pair], data: Dataset) -> str:
         "",
         f"{data.name}, {len(data.class_names)} classes at {data.input_size} x {data.input_size}: "
         f"{len(data.train):,} training and {len(data.test):,} test pictures; "
-        f"always naming the commonest class has an error of {chance:.1f} %.",
+        f"always answering the commonest class has an error of {chance:.1f} %.",
         "",
         pair_table(pairs),
     ]

@@ -26,7 +26,7 @@ def setting(
         default: its value; ``MISSING`` where every recipe must give one.
         help: what it means.
         low, high: the least and the greatest value on the command line.
-        read: turns what is typed into the value, where that is more than a number or a word.
+        read: turns what is typed into the value, if that is more than a number or a word.
     """
     return field(default=default, metadata={"help": help, "low": low, "high": high, "read": read})
 
@@ -60,7 +60,7 @@ class Recipe:
         False, "Also penalise biases and norms, not only the weights of convolutions and linear layers."
     )
     label_smoothing: float = setting(0.0, "Probability taken from the right class and spread over all classes.", 0, 0.9)
-    ema: float = setting(0.0, "Decay of the running average of the weights in a step; 0: no average.", 0, 0.99999)
+    ema: float = setting(0.0, "Decay in each step of the running average of the weights; 0: no average.", 0, 0.99999)
     dropout: float = setting(1.0, "Multiplies the paper's dropout rates.", 0, 1.9)
     flip: bool = setting(True, "Mirror half of the pictures, at random.")
     crop: int = setting(0, "Shift each picture at random by up to this many pixels, reflected at the border.", 0)
@@ -70,7 +70,7 @@ class Recipe:
     cutout: int = setting(0, "Side in pixels of a square that is blanked in each picture; 0: none.", 0)
     author_init: bool = setting(False, "Draw the first weights as the author's code does.")
     objective: str = setting(
-        "class", "What is trained: class, to classify; or ask, to answer questions about scenes too."
+        "class", "What to train for: class, to classify; or ask, to answer questions about scenes too."
     )
     absent: float = setting(0.1, "ask: share of the scenes that do not show the class asked for.", 0, 1)
     single: float = setting(1.0, "ask: weight of the loss of single pictures.", 0)
@@ -89,7 +89,7 @@ class Recipe:
         """This recipe with the values of the command line; None changes nothing.
 
         Raises:
-            ValueError: a value is not of the form that is needed, or does not go with the others.
+            ValueError: a value has the wrong form, or does not go with the others.
         """
         values = {name: value for name, value in changes.items() if value is not None}
         for each in fields(self):

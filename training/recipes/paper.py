@@ -2,14 +2,18 @@
 
     python -m training fit --dataset cifar10 --arch vgg-att3-concat-pc --recipe paper --out runs/paper
 
-SGD with momentum .9 and weight decay 5e-4 on everything, dropout, horizontal flips (SVHN's digits are not mirrored: no
-augmentation is known of them), 300 epochs at batch 128 (ResNet: 200 at 64; CUB: 320). The author writes a learning
+SGD with momentum .9 and weight decay 5e-4 on everything, dropout, horizontal flips (SVHN's digits are not mirrored, as
+no augmentation is known for them), 300 epochs at batch 128 (ResNet: 200 at 64; CUB: 320). The author writes a learning
 rate of 1: Torch's SGD damps the gradient by 1 - momentum unless told not to, so it is 0.1 here. The author counts
-epochs from 1 and changes the rate at the start of the 25th, 50th ..., which are 24, 49 ... here. In the author's code,
-otherwise than here: pictures are whitened, or their contrast is normalised locally (here by channel mean and std); a
-hand-written backward pass averages gradients at forks (here autograd sums them); half of each batch is mirrored (here
-each picture by a coin of its own); the rate is also divided by 1 + 1e-7 times the steps taken (1.012 at the end); and
-BatchNorm on vectors has an eps of 1e-5 (here 1e-3).
+epochs from 1 and changes the rate at the start of the 25th, 50th ..., which are 24, 49 ... here.
+
+The author's code differs from this in five points:
+
+    input       it whitens pictures, or normalises their contrast locally; here by the mean and std of each channel
+    gradients   its hand-written backward pass averages them at forks; here autograd sums them
+    flips       it mirrors half of each batch; here each picture is mirrored with a probability of one half
+    rate        it also divides the rate by 1 + 1e-7 times the steps taken (1.012 at the end)
+    BatchNorm   on vectors it has an eps of 1e-5; here 1e-3
 """
 
 import math
@@ -40,7 +44,7 @@ def initialise(net: nn.Module) -> None:
     """The author's first weights: convolutions N(0, 2 / (9 n_out)), u with std sqrt 2, BatchNorm scales U(0, 1)."""
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
-            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]  # of u 1, hence sqrt 2
+            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]  # u: 1, so its std is sqrt 2
             module.weight.normal_(0, math.sqrt(2 / fan_out))
             if module.bias is not None:
                 module.bias.zero_()

@@ -44,7 +44,7 @@ def parse_numbers(text: str) -> tuple[float, ...]:
 
 
 def parse_sides(text: str) -> tuple[int, ...]:
-    """Reads "32,32,48": sides in pixels, with commas between them. "none" is no side.
+    """Reads "32,32,48": sides in pixels, with commas between them. "none" is an empty list.
 
     Raises:
         ValueError: the text is not of that form.

@@ -31,7 +31,7 @@ def test_a_split_that_lacks_a_class_is_asked_for_the_others():
     scenes = draw_scenes(split, (2, 2), 20)
     assert set(scenes.labels.tolist()) <= set(range(0, 12, 2)) and (scenes.cell >= 0).all()
     assert (draw_scenes(split, (2, 2), 20, absent=1.0).cell == -1).all()
-    with pytest.raises(ValueError, match="scenes of 9 different classes need more than the 6 that there are"):
+    with pytest.raises(ValueError, match="scenes of 9 different classes need at least 9 classes; there are 6"):
         draw_scenes(split, (3, 3), 1)
 
 

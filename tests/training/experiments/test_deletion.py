@@ -72,4 +72,4 @@ def test_table():
     assert (
         "| `a` | attention conv13 | 95.0 | 40.0 | 60.0 | 50.0 | +20.0 (-1.5 to +30.0) | +5.0 (+0.0 to +10.0) |" in lines
     )
-    assert lines[-1].startswith("Probability of the class named, %, the mean over 5, 10, 20, 30, 50 % of the pixels")
+    assert lines[-1].startswith("Probability of the first answer in %, averaged over 5, 10, 20, 30, 50 % of the pixels")

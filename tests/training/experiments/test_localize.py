@@ -364,7 +364,7 @@ def test_photographs_at_two_sides_and_asked_by_class(checkpoints, stl10_dir, tmp
     assert next(row.auc.mean for row in rows if row.method == "uniform") == 0.5
     text = table(rows)
     assert "photographs of STL-10's first official fold" in text and ", 32 px; the object" in text
-    with pytest.raises(ValueError, match="there are no objects in a data set called 'cats'"):
+    with pytest.raises(ValueError, match="there is no data set with objects called 'cats'"):
         localize(checkpoints[:1], stl10_dir, dataset="cats")
     with pytest.raises(ValueError, match="a side must be 16 to 256 pixels, not 8"):
         localize(checkpoints[:1], stl10_dir, dataset="stl10", sides=(8,))
