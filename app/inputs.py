@@ -148,8 +148,13 @@ def begin_as_explain(
     image: gr.Image | None,
     checkpoint: gr.Dropdown,
     compatibility: gr.Radio | None = None,
+    suits: Callable[[str, str], bool] = lambda checkpoint, compatibility: True,
 ) -> None:
-    """Fills a tab's inputs, when the tab is opened, with what was chosen on Explain since the last time."""
+    """Fills a tab's inputs, when the tab is opened, with what was chosen on Explain since the last time.
+
+    Args:
+        suits: whether the tab takes a checkpoint and compatibility over.
+    """
     last = gr.State((None, None, None))
     inputs = [part for part in (image, checkpoint, compatibility) if part is not None]
 
@@ -157,7 +162,8 @@ def begin_as_explain(
         *now, before = values
         file, *switch = now
         picture = gr.skip() if file in (None, before[0]) else file
-        family, choices = fill_switch(site, *switch) if tuple(switch) != before[1:] else (gr.skip(), gr.skip())
+        is_new = tuple(switch) != before[1:] and suits(*switch)
+        family, choices = fill_switch(site, *switch) if is_new else (gr.skip(), gr.skip())
         new = ((image, picture), (checkpoint, family), (compatibility, choices))
         return [tuple(now), *(value for part, value in new if part is not None)]
 

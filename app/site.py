@@ -67,6 +67,10 @@ class Site:
         family = self.best({family for family, _ in there})
         return next(pair for pair in there if pair[0] == family)  # dp where there is one: the paper's
 
+    def answers_questions(self, checkpoint: str, compatibility: str) -> bool:
+        """Whether a network can be asked for a class by its name."""
+        return keeps_questions(self.networks.network(checkpoint, self.nearest(checkpoint, compatibility)))
+
     def checkpoint_choices(self) -> list[tuple[str, str]]:
         """(what visitors read, family) of every checkpoint: the data first, then the size; sorted in this order."""
         labels = {family: describe(nets.values()) for family, nets in sorted(self.networks.families.items(), key=place)}

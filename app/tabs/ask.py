@@ -15,7 +15,7 @@ from app.drawing import panels, scenes, words
 from app.endpoints import detail_input, endpoint, hidden_switch, read_sent
 from app.examples import Example, list_examples, make_example
 from app.images import PictureError, read_picture
-from app.inputs import INTERNAL, Front, detail, network_switch, picture_input
+from app.inputs import INTERNAL, Front, begin_as_explain, detail, network_switch, picture_input
 from app.live import Frame, acknowledge, answer_frame, keep_last, live_camera
 from app.server.gpu import on_gpu
 from app.server.gradio_patches import as_text
@@ -115,6 +115,8 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
     changes = [clicks, checkpoint, compatibility, side, layout]
     outputs = [screen, *uploads.values(), classes, answer, camera]
     follow(parts, screen, show, outputs, answer, changes=changes, camera=camera)
+
+    begin_as_explain(tab, site, front, None, checkpoint, compatibility, site.answers_questions)
 
     def offer(now, *files):
         there = list_pictures(site, dict(zip(uploads, files, strict=True)))

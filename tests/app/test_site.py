@@ -111,6 +111,8 @@ def test_the_picker_tells_which_checkpoints_answer_questions():
     asking = network(0.1).with_class_questions(torch.zeros(network(0.1).arguments["num_classes"], 5))
     ((label, _),) = Site(Networks({"x": {"dp": asking}})).checkpoint_choices()
     assert "width 0.01, answers questions" in label
+    site = Site(Networks({"x": {"dp": asking}, "y": {"pc": network(0.1)}}))
+    assert site.answers_questions("x", "pc") and not site.answers_questions("y", "pc")  # x has dp alone
 
 
 def test_programs_and_addresses_reach_every_checkpoint_by_its_name_and_its_family():

@@ -72,10 +72,13 @@ def test_a_tab_takes_both_over_from_explain(open_page):
     settled(page, "pc")
     open_tab(page, "Attack")
     expect(offered(page)).to_be_checked()
+    open_tab(page, "Ask")
+    expect(offered(page)).not_to_be_checked()  # pc has no answer to a class's name
     open_tab(page, "Explain")
     pick(page, OTHER)
     settled(page, "dp")
-    open_tab(page, "Attack")
-    expect(page.get_by_label("Checkpoint").and_(page.locator(":visible"))).to_have_value(OTHER)
-    expect(offered(page)).to_have_count(0)
+    for tab in ("Attack", "Ask"):
+        open_tab(page, tab)
+        expect(page.get_by_label("Checkpoint").and_(page.locator(":visible"))).to_have_value(OTHER)
+        expect(offered(page)).to_have_count(0)
     expect(page.get_by_role("radio", name="(dp)").and_(page.locator(":visible"))).to_be_checked()
