@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-WIDTH, HEIGHT, RATE = 640, 480, 10  # as many a webcam; pictures a second
+WIDTH, HEIGHT, RATE = 640, 480, 10  # as many webcams have; pictures a second
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # it shows a test picture
 
 
@@ -17,7 +17,7 @@ def camera_flags(film: Path) -> list[str]:
 
 
 def write_film(film: Path, pictures: Iterable[Image.Image], seconds: int = 2) -> Path:
-    """Writes a film (.y4m) of square pictures on black, each shown for some seconds; gives its path."""
+    """Writes a film (.y4m) of square pictures on black, each shown for some seconds; returns its path."""
     frames = []
     for picture in pictures:
         frame = Image.new("RGB", (WIDTH, HEIGHT))

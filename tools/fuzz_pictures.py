@@ -1,9 +1,9 @@
-"""Damages pictures of every format at random and reads them: each must be read, or refused with a reason, soon.
+"""Damages pictures of every format at random and reads them: each must soon be read, or refused with a reason.
 
     python -m tools.fuzz_pictures --files 200000 --minutes 60
 
-Prints how many were read and refused, the slowest, the most memory that one took, and what went wrong. Each file is
-made from its number alone, so ``--first 4711 --files 1`` makes and reads that one again.
+Prints how many files were read and refused, the slowest, the most memory that one took, and what went wrong. A file
+depends on its number alone, so ``--first 4711 --files 1`` makes and reads file 4711 again.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ SPECIAL = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x8000000
 
 
 @dataclass
-class Found:
-    """What came of some files: counts by outcome, and the numbers of those that broke a limit."""
+class Findings:
+    """The results of some files: counts by outcome, and the numbers of the files that broke a limit."""
 
     outcomes: Counter = field(default_factory=Counter)
     slowest: tuple[float, int] = (0.0, -1)  # seconds, the file's number
     largest: tuple[float, int] = (0.0, -1)  # megabytes, the file's number
     faults: list[str] = field(default_factory=list)
 
-    def add(self, other: Found) -> None:
+    def add(self, other: Findings) -> None:
         self.outcomes += other.outcomes
         self.slowest, self.largest = max(self.slowest, other.slowest), max(self.largest, other.largest)
         self.faults += other.faults
 
 
 def seeds() -> list[tuple[str, bytes]]:
-    """One good file of every kind that is read, and its name."""
+    """One good file of each kind that the reader accepts, and its name."""
     y, x = np.mgrid[:40, :60]
     pixels = np.stack([x * 4, y * 6, 255 - x * 4], -1).astype(np.uint8)
     colour, grey = Image.fromarray(pixels), Image.fromarray(pixels[..., 0])
@@ -138,7 +138,7 @@ def peak() -> float:
 
 
 def reset_peak() -> float:
-    """Forgets the peak; what the process holds now, in megabytes."""
+    """Forgets the peak; returns what the process holds now, in megabytes."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -146,9 +146,9 @@ def reset_peak() -> float:
     return peak()
 
 
-def read(numbers: range) -> Found:
-    """Makes and reads files."""
-    good, result = seeds(), Found()
+def read(numbers: range) -> Findings:
+    """Makes and reads the files of these numbers."""
+    good, result = seeds(), Findings()
     for number in numbers:
         content = make(number, good)
         before, began = reset_peak(), time.process_time()
@@ -157,7 +157,7 @@ def read(numbers: range) -> Found:
             outcome = "read" if image.mode == "RGB" else "not RGB"
         except BadPicture as e:
             outcome = e.reason
-        except Exception as e:  # which no file may cause
+        except Exception as e:  # no file may cause one
             outcome = type(e).__name__
         seconds, memory = time.process_time() - began, peak() - before
         result.outcomes[outcome] += 1
@@ -170,13 +170,13 @@ def read(numbers: range) -> Found:
 
 
 def main(
-    files: Annotated[int, typer.Option(min=1, help="How many.")] = 200_000,
-    minutes: Annotated[float, typer.Option(help="Stop after so long.")] = 60,
-    first: Annotated[int, typer.Option(min=0, help="The first one's number.")] = 0,
-    processes: Annotated[int, typer.Option(min=1, help="How many read at once.")] = 1,
+    files: Annotated[int, typer.Option(min=1, help="Number of files.")] = 200_000,
+    minutes: Annotated[float, typer.Option(help="Stop after this many minutes.")] = 60,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first file.")] = 0,
+    processes: Annotated[int, typer.Option(min=1, help="Number of processes that read at once.")] = 1,
 ) -> None:
     """Damage pictures at random and read them."""
-    total, began, end = Found(), time.monotonic(), first + files
+    total, began, end = Findings(), time.monotonic(), first + files
     context = multiprocessing.get_context("fork")
     starts = iter(range(first, end, CHUNK))
     while time.monotonic() - began < 60 * minutes:

@@ -1,4 +1,4 @@
-"""Lists every package that the project installs, and its licence, as the package itself says.
+"""Lists every package that the project installs, with the licence that the package itself states.
 
 python -m tools.licences requirements.txt
 """
@@ -25,7 +25,7 @@ def list_names(file: Path) -> list[str]:
 
 
 def licences(names: list[str]) -> dict[str, tuple[str, str]]:
-    """{package: (version, licence)} of these and of all that they need here, sorted by name."""
+    """{package: (version, licence)} of these packages and of all that they need here, sorted by name."""
     packages, waiting = {}, list(names)
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
@@ -44,7 +44,7 @@ def licences(names: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def licence(metadata: PackageMetadata) -> str:
-    """A package's licence in a few words; "" where it says none."""
+    """A package's licence in a few words; "" if it states none."""
     classes = [c.rpartition(" :: ")[2] for c in metadata.get_all("Classifier", []) if c.startswith("License ::")]
     expression, text = (next(iter(metadata.get_all(key, [])), "") for key in ("License-Expression", "License"))
     name = expression or ", ".join(classes) or text
@@ -53,7 +53,7 @@ def licence(metadata: PackageMetadata) -> str:
 
 def main() -> None:
     for name, (version, terms) in licences([n for file in sys.argv[1:] for n in list_names(Path(file))]).items():
-        print(f"{name:28} {version:14} {terms or 'not said'}")
+        print(f"{name:28} {version:14} {terms or 'not stated'}")
 
 
 if __name__ == "__main__":

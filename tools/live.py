@@ -1,11 +1,11 @@
-"""How often the page answers a live camera, and how old the picture is whose answer is on the screen.
+"""How often the page answers a live camera, and how old the picture is that the screen shows the answer to.
 
     python -m tools.live                  # after make test or make figures has installed the browser
 
 Starts ``python -m app`` on a free port with the shipped checkpoints, and a real Chromium whose camera plays a film of
-two examples; then opens the page for one visitor, and for four at once. Prints for Explain and Ask: answers a second
-of each visitor; and, for every screen drawn, how many milliseconds before it the camera saw what its answer is about.
-Visitors and server share the machine.
+two examples. Then opens the page for one visitor, and for four at once. Prints for Explain and Ask the answers a second
+of each visitor, and the age of the picture, in milliseconds, each time that the screen is drawn. Visitors and server
+share the machine.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python -m tools.load    # about four minutes; make load runs tools.soak, too
 
 Starts ``python -m app`` with the shipped checkpoints, and a Gradio server with one empty endpoint that takes the same
-request; asks each in turn, by plain HTTP, from 1, 4, 16 and 64 clients at once; and prints a table. Each client sends
-an example picture anew with each request and checks the answer against ``model.explain``. The clients share the machine
-with the servers, so only the ratios carry over to another machine.
+request. Asks each in turn, by plain HTTP, from 1, 4, 16 and 64 clients at once, and prints a table. Each request sends
+an example picture; the client checks the answer against ``model.explain``. The clients share the machine with the
+servers, so only the ratios carry over to another machine.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ENDPOINTS = {"nothing": "nothing", "numbers": "explain", "pictures": "explain"}
 
 @dataclass
 class Tally:
-    """What clients of one kind saw: seconds of each answer, and how many answers were wrong or missing."""
+    """The results of some clients: seconds of each answer, and how many answers were wrong or missing."""
 
     seconds: list[float] = field(default_factory=list)
     wrong: int = 0
@@ -92,7 +92,7 @@ class Client:
             raise
 
     def call(self, endpoint: str, **arguments) -> tuple[str, object]:
-        """The last event of one call, complete or error, or the status where it was refused; and its data."""
+        """The last event of one call ("complete" or "error"), or the status if it was refused; and the data."""
         status, text = self.send("POST", f"/gradio_api/call/v2/{endpoint}", arguments)
         if status != 200:
             return str(status), json.loads(text)
@@ -102,7 +102,7 @@ class Client:
 
 
 def right(kind: str, example: Example, event: str, data: Any) -> bool:
-    """Whether an answer is the one that is due."""
+    """Whether an answer is right."""
     if event != "complete":
         return False
     if kind == "nothing":
@@ -115,7 +115,7 @@ def right(kind: str, example: Example, event: str, data: Any) -> bool:
 
 
 def measure(kind: str, port: int, clients: int, seconds: float, pictures: list[Example]) -> Tally:
-    """Asks from that many clients at once for that long; each checks its own answers."""
+    """Sends requests from ``clients`` clients at once for some seconds; each checks its own answers."""
     tally, end = Tally(), time.monotonic() + seconds
     more = {} if kind == "nothing" else {"checkpoint": FAMILY, "compatibility": "dp"}
 
@@ -150,7 +150,7 @@ def run_all(function: Callable[[int], None], count: int) -> None:
 
 @contextmanager
 def serve(command: list[str], **environment: str) -> Generator[tuple[int, int]]:
-    """(port, process id) of a server that runs meanwhile."""
+    """Runs a server in the context; gives its (port, process id)."""
     port = free_port()
     environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), **environment}
     server = subprocess.Popen(command, cwd=REPO, env=environment)

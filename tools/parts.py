@@ -19,7 +19,7 @@ PARTS = (*HEAD, *BODY)
 
 
 def draw(rows: list[dict]) -> Figure:
-    """One panel a network: of every part, a bar a level with its interval, and a tick where the mean map is."""
+    """One panel for each network. Each part has a bar with its interval for each level, and a tick for the mean map."""
     names = list(dict.fromkeys(row["checkpoint"] for row in rows if row["checkpoint"]))
     figure = Figure(figsize=(9, 2.6 * len(names)), layout="constrained")
     for axes, name in zip(figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0], names, strict=True):

@@ -1,4 +1,4 @@
-"""Draws trained attention beside progressive attention and CAM, as the paper's figure of existing attention does.
+"""Draws trained attention beside progressive attention and CAM, like the paper's figure of existing attention.
 
     python -m tools.progressive                    # a part of make figures: the illustrated scenes
     python -m tools.progressive cat.jpg --out cat  # the same for pictures of your own: cat-light.webp, cat-dark.webp
@@ -57,8 +57,8 @@ def draw(answers: list[Others], scheme: str) -> bytes:
 
 
 def main(
-    pictures: Annotated[list[Path] | None, typer.Argument(help="Pictures to draw; the scenes without any.")] = None,
-    out: Annotated[Path, typer.Option(help="Where to write, without -light.webp and -dark.webp.")] = FIGURES
+    pictures: Annotated[list[Path] | None, typer.Argument(help="Pictures; default: four illustrated scenes.")] = None,
+    out: Annotated[Path, typer.Option(help="Path of the figures, up to -light.webp and -dark.webp.")] = FIGURES
     / "progressive",
 ) -> None:
     """Writes the figure in both colours."""

@@ -2,10 +2,10 @@
 
     python -m tools.soak    # after make test or make figures has installed the browser
 
-Starts ``python -m app`` with the shipped checkpoints; but its files are to be deleted after a minute, not an hour, so
-that this can be waited for. Sends mixed requests by plain HTTP, one in ten of them hostile, while a real Chromium
-visits every tab of the page again and again, each time as a new visitor. Prints how all ended, the page's memory on the
-way, and how many files are left a minute and a half after the end.
+Starts ``python -m app`` with the shipped checkpoints, but deletes its files after a minute instead of an hour, so that
+the test can wait for it. Sends mixed requests by plain HTTP, one in ten of them hostile. Meanwhile a real Chromium
+visits every tab of the page again and again, each time as a new visitor. Prints how many requests and visits failed,
+the page's memory on the way, and how many files are left a minute and a half after the end.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PATIENCE = 300_000  # ms
 
 
 def hostile(client: Client, chance: random.Random) -> bool:
-    """Sends what nobody should; whether it was refused in a sentence."""
+    """Sends a hostile request; returns whether it was refused in one sentence."""
     inside = {"url": "data:image/png;base64," + base64.b64encode(b"\x89PNG" + chance.randbytes(99)).decode()}
     event, data = chance.choice(
         [
@@ -63,7 +63,7 @@ def hostile(client: Client, chance: random.Random) -> bool:
 
 
 def send(client: Client, number: int, pictures: list[Example]) -> bool:
-    """The request of this number; whether it was answered as is due."""
+    """Sends the request of this number; returns whether the answer is right."""
     chance = random.Random(number)
     example, kind = chance.choice(pictures), chance.choice(["numbers", "numbers", "pictures"])
     image = {"url": example.url}
@@ -81,7 +81,7 @@ def send(client: Client, number: int, pictures: list[Example]) -> bool:
 
 
 def visit(browser: Browser, address: str) -> list[str]:
-    """Opens every tab as a new visitor; the tabs that did not answer."""
+    """Opens every tab as a new visitor; returns the tabs that did not answer."""
     context, failures = browser.new_context(), []
     try:
         page = context.new_page()
@@ -99,10 +99,10 @@ def visit(browser: Browser, address: str) -> list[str]:
 
 
 def main() -> None:
-    """Prints what came of it."""
+    """Prints the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--requests", type=int, default=2000, help="how many are sent, by 8 clients")
-    parser.add_argument("--visits", type=int, default=70, help="how often the browser visits every tab")
+    parser.add_argument("--requests", type=int, default=2000, help="number of requests that 8 clients send together")
+    parser.add_argument("--visits", type=int, default=70, help="number of times that the browser visits every tab")
     arguments = parser.parse_args()
     pictures, numbers, wrong, memories, files = examples(), itertools.count(), [], {}, []
     print(f"{processor()}, {granted_cores()} cores granted; Python {sys.version.split()[0]}.", flush=True)

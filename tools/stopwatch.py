@@ -27,7 +27,7 @@ DRAWN = """([maps, count, old]) => {
 
 
 def measure_wait(page: Page, act: Callable[[], None], maps: str = MAPS) -> float:
-    """Milliseconds from an action until the maps are loaded and not the same as before."""
+    """Milliseconds from an action until new maps are loaded."""
     old = [image.evaluate("image => image.src") for image in page.locator(maps).all()]
     began = time.perf_counter()
     act()
@@ -36,7 +36,7 @@ def measure_wait(page: Page, act: Callable[[], None], maps: str = MAPS) -> float
 
 
 def actions(page: Page) -> dict[str, Callable[[], None]]:
-    """What a visitor does: name: one click of that kind."""
+    """What a visitor does: {name: a function that does it once}."""
     examples = cycle(["frog", "ship", "truck", "horse", "cat", "dog", "deer", "bird", "automobile"])
     fresh = cycle(["airplane", "frog", "ship", "truck", "horse", "cat", "dog", "deer", "bird"])
     switch, drawing, scale = cycle(["pc", "dp"]), cycle(["Nearest", "Smooth"]), cycle(["Shared", "Own"])

@@ -1,4 +1,4 @@
-"""The example pictures: ten illustrated scenes, one a CIFAR-10 class, each with its object's exact mask.
+"""The example pictures: ten illustrated scenes, one for each CIFAR-10 class, each with its object's exact mask.
 
     python -m tools.scenes        rewrites assets/examples/*.png and assets/examples/masks/*.png
 

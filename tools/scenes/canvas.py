@@ -97,7 +97,7 @@ class Canvas:
 
     Args:
         seed: of every texture; the same seed draws the same picture.
-        with_object: False leaves the object's parts out and everything else (its cast shadow too) as it was.
+        with_object: False leaves out the object's parts, and nothing else (its cast shadow stays).
     """
 
     def __init__(self, seed: int, with_object: bool = True):
