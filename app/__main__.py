@@ -52,7 +52,7 @@ def serve(
     from model.machine import limit_threads
 
     limit_threads()
-    device, networks = load_networks(checkpoints, device, warm=not gpu.LENT)
+    device, networks = load_networks(checkpoints, device, warm=not gpu.IS_LENT)
 
     from app.server import temporary
 

@@ -67,7 +67,7 @@ def look(
         networks: those that are served.
         pictures: one to four RGB pictures, of which the scene is composed.
         checkpoint, compatibility: the network that looks, as ``Networks.find`` takes them.
-        side: in pixels, at which the network reads each picture; 0 is its own.
+        side: of the square that the network reads for each picture, in pixels; 0 is its own.
         grid: rows and columns; by default a row of two or three, a square of four.
         canvas: the longer side of the picture under the maps, in pixels.
 

@@ -84,6 +84,6 @@ def attack(
     labels = torch.tensor([net.info.class_names.index(clean.answer)], device=net.device)
     pixels = METHODS[method](net, pixels, labels, epsilon)[0]
     copy = Image.fromarray((pixels * 255).round().byte().permute(1, 2, 0).cpu().numpy())
-    attacked = networks.explain(copy, checkpoint, compatibility)
-    attacked = replace(attacked, square=clean.square)  # both maps over the same picture; enlarged, ``copy`` is a blur
-    return Attack(Comparison({CLEAN: clean, ATTACKED: attacked}), method, epsilon)
+    answer = networks.explain(copy, checkpoint, compatibility)
+    answer = replace(answer, square=clean.square)  # both maps over the same picture; enlarged, ``copy`` is a blur
+    return Attack(Comparison({CLEAN: clean, ATTACKED: answer}), method, epsilon)

@@ -8,7 +8,7 @@ from threading import BoundedSemaphore
 
 from PIL import Image
 
-from app.server.gpu import LENT
+from app.server.gpu import IS_LENT
 from model import pictures
 
 ADVICE = {
@@ -21,7 +21,7 @@ ADVICE = {
 LARGEST = 30_000_000  # bytes of an upload
 # Pictures that are decoded at the same time; one of the largest takes 200 MB. A call with a lent GPU runs in a process
 # of its own, which would inherit the places that others hold at the fork.
-READERS = nullcontext() if LENT else BoundedSemaphore(4)
+READERS = nullcontext() if IS_LENT else BoundedSemaphore(4)
 
 
 class PictureError(ValueError):

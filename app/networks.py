@@ -39,7 +39,7 @@ class Networks:
             or whose place there is taken, is a family of its own.
         beside: (data set, kind of map): the VGG-GAP and the VGG-PAN that Other explanations shows beside a network.
         others: name: network, of those that no tab shows, such as the controls.
-        bf16: answers are computed in bfloat16, all but scores, maps and the sum of the logit's terms.
+        bf16: answers are computed in bfloat16, except scores, maps and the sum of the logit's terms.
     """
 
     families: Mapping[str, Mapping[str, AttendingNetwork]]
@@ -58,7 +58,7 @@ class Networks:
         beside, others = {}, {}
         order = {name: rank for rank, name in enumerate(SWITCH)}
         for entry in sorted(list_checkpoints(folder), key=lambda e: (e.family, order.get(e.compatibility, len(order)))):
-            net = fold_norms(load_named(entry)).to(device).to(memory_format=torch.channels_last)
+            net = fold_norms(load_entry(entry)).to(device).to(memory_format=torch.channels_last)
             if attends(net) and entry.compatibility in order:
                 there = families.get(entry.family, {})
                 fits = entry.compatibility not in there and all(alike(net, other) for other in there.values())
@@ -83,20 +83,20 @@ class Networks:
 
     @property
     def every(self) -> dict[str, Network]:
-        """name: network, of all that were loaded: first those on the switch."""
+        """All networks that were loaded, {name: network}; those on the switch first."""
         switch: dict[str, Network] = {name: self.families[family][c] for name, (family, c) in self.places.items()}
         return {**switch, **{net.name: net for net in self.beside.values()}, **self.others}
 
     @property
     def places(self) -> dict[str, tuple[str, str]]:
-        """A checkpoint's own name: its family and compatibility, of those on the switch."""
+        """The networks on the switch, {checkpoint's own name: (family, compatibility)}."""
         return {net.name: (family, c) for family, nets in self.families.items() for c, net in nets.items()}
 
     def compatibilities(self, checkpoint: str) -> list[str]:
         return list(self.families[checkpoint])
 
     def best(self, checkpoint: str) -> str:
-        """The compatibility under which a family's measured error is least."""
+        """The compatibility with a family's lowest measured error."""
         nets = self.families[checkpoint]
         return min(nets, key=lambda name: error(nets[name]))
 
@@ -125,7 +125,7 @@ class Networks:
         raise CheckpointError(f"There are no weights for that checkpoint and compatibility; there are: {there}.")
 
     def network(self, checkpoint: str, compatibility: str = "") -> AttendingNetwork:
-        """The network of what ``find`` takes; raises CheckpointError if there are no such weights."""
+        """The network for ``find``'s arguments; raises CheckpointError if there are no such weights."""
         family, compatibility = self.find(checkpoint, compatibility)
         return self.families[family][compatibility]
 
@@ -145,8 +145,8 @@ class Networks:
         Args:
             picture: the picture to answer for.
             checkpoint, compatibility: whose answer, as ``find`` takes them.
-            question: a picture whose global feature is asked in place of ``picture``'s own.
-            side: in pixels, at which the network reads the pictures; 0 is its own.
+            question: a picture whose global feature asks in place of ``picture``'s own.
+            side: of the square that the network reads, in pixels; 0 is its own.
             draw: False leaves out ``square``, which only drawings of the maps need.
 
         Raises:
@@ -160,7 +160,7 @@ class Networks:
         else:
             pixels = square_pixels(picture, side)
             kind = (*self.find(checkpoint, compatibility), side)
-            explanation = self.explain_together(kind, [pixels])[0] if gpu.LENT else self.together.ask(kind, pixels)
+            explanation = self.explain_together(kind, [pixels])[0] if gpu.IS_LENT else self.together.ask(kind, pixels)
         square = crop_square(picture, SIDE) if draw else None
         return dataclasses.replace(explanation, checkpoint=checkpoint, square=square)
 
@@ -188,12 +188,12 @@ class Networks:
         return int(side) or net.input_size
 
     def compare(self, picture: Image.Image, checkpoint: str, side: int = 0) -> Comparison:
-        """What every network of a family says of the same picture.
+        """The answers of every network of a family for the same picture.
 
         Args:
             picture: RGB.
             checkpoint: the family, or a checkpoint in it.
-            side: in pixels, at which the networks read the picture; 0 is their own.
+            side: of the square that the networks read, in pixels; 0 is their own.
 
         Raises:
             CheckpointError: there is no such family, it has weights for one compatibility only, or the side is out of
@@ -210,8 +210,8 @@ class Networks:
         return Comparison({name: self.explain(picture, family, name, side=side) for name in there})
 
 
-def load_named(entry: Entry) -> Network:
-    """A checkpoint's network, which must name each of its classes, or CheckpointError is raised."""
+def load_entry(entry: Entry) -> Network:
+    """A checkpoint's network; raises CheckpointError unless it names each of its classes."""
     net = Network.from_pretrained(entry.folder)
     if not net.info.class_names:
         raise CheckpointError(f"{entry.name}: config.json does not name each of its classes")

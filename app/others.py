@@ -1,7 +1,7 @@
 """Trained attention beside explanations computed after training, each with its deletion check.
 
-CAM and progressive attention are of two other networks, VGG-GAP and VGG-PAN. Each has its own class, probabilities and
-random pixels.
+CAM and progressive attention come from two other networks, VGG-GAP and VGG-PAN. Each has its own class, probabilities
+and random pixels.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class MapCheck:
         name: the checkpoint's own name.
         answer: this network's class.
         maps: {name: float64 [H, W]}, none negative; each sums to 1, or is 0 everywhere.
-        shares: of the pixels that are blurred, the highest in a map first; 0, the picture itself, leads.
+        shares: the shares of blurred pixels, the highest in a map first; it begins with 0, the picture itself.
         falls: {map's name: the class's probability after each of ``shares``}.
-        moved: {map's name: the same for the map moved elsewhere, the mean of ``DRAWS`` moves}.
-        steeper: {map's name: how many of these moves cost less, on average over the shares above 0}.
+        moved_falls: {map's name: the same for the map moved elsewhere, the mean of ``DRAWS`` moves}.
+        steeper: {map's name: how many moves lower it less than the map, on average over the shares above 0}.
         random: the same for random pixels, the mean of ``DRAWS`` draws.
         test_error: a fraction; None if it was not measured.
     """
@@ -46,7 +46,7 @@ class MapCheck:
     maps: Mapping[str, np.ndarray]
     shares: tuple[float, ...]
     falls: Mapping[str, tuple[float, ...]]
-    moved: Mapping[str, tuple[float, ...]]
+    moved_falls: Mapping[str, tuple[float, ...]]
     steeper: Mapping[str, int]
     random: tuple[float, ...]
     test_error: float | None = None
@@ -57,11 +57,11 @@ class MapCheck:
 
     @property
     def furthest(self) -> tuple[str, float, float]:
-        """The map that costs most against itself moved elsewhere, and the mean probabilities of both.
+        """The map that lowers the probability most, compared with its moves; and the mean probabilities of both.
 
         Means are over the shares above 0.
         """
-        means = {name: (mean(fall), mean(self.moved[name])) for name, fall in self.falls.items()}
+        means = {name: (mean(fall), mean(self.moved_falls[name])) for name, fall in self.falls.items()}
         name = min(means, key=lambda name: means[name][0] - means[name][1])
         return name, *means[name]
 
@@ -75,7 +75,7 @@ class MapCheck:
                     "grid": list(a.shape),
                     "map": a.tolist(),
                     "fall": list(self.falls[name]),
-                    "moved": list(self.moved[name]),
+                    "moved": list(self.moved_falls[name]),
                     "steeper": self.steeper[name],
                 }
                 for name, a in self.maps.items()
@@ -134,13 +134,13 @@ class Others:
 
 
 def explain_otherwise(networks: Networks, picture: Image.Image, checkpoint: str, compatibility: str) -> Others:
-    """The maps of every kind for an RGB picture, each put to the deletion check.
+    """The maps of every kind for an RGB picture, each with its deletion check.
 
     Raises:
         CheckpointError: there are no such weights.
     """
     net = networks.network(checkpoint, compatibility)
-    from model import posthoc  # captum takes seconds to import, and the page is to open without it
+    from model import posthoc  # captum takes seconds to import; the page opens without it
 
     @torch.no_grad()
     def attention(net: Network, pixels: Tensor, classes: Tensor) -> dict[str, Tensor]:
@@ -177,7 +177,7 @@ def check(
     Args:
         net: whose answer it is.
         picture: RGB; its centred square is used.
-        maps_of: the network, uint8 pixels [1, 3, H, W] and the class named, int64 [1], to {name: [1, h, w]}, none
+        maps_of: takes the network, uint8 pixels [1, 3, H, W] and its class, int64 [1]; gives {name: [1, h, w]}, none
             negative.
     """
     from model import posthoc
@@ -197,7 +197,7 @@ def check(
         maps={k: spread(m[0]) for k, m in maps.items()},
         shares=posthoc.SHARES,
         falls={k: (*clean, *fall.tolist()) for k, fall in zip(maps, falls, strict=True)},
-        moved={k: (*clean, *fall.tolist()) for k, fall in zip(maps, moved_falls.mean(0), strict=True)},
+        moved_falls={k: (*clean, *fall.tolist()) for k, fall in zip(maps, moved_falls.mean(0), strict=True)},
         steeper=dict(zip(maps, (falls.mean(1) < moved_falls.mean(2)).sum(0).tolist(), strict=True)),
         random=(*clean, *random.tolist()),
         test_error=net.info.results.get("error"),
@@ -210,6 +210,6 @@ def mean(fall: tuple[float, ...]) -> float:
 
 
 def spread(values: Tensor) -> np.ndarray:
-    """A map as float64 [H, W] that sums to 1, so that maps of any unit compare; one that is 0 everywhere stays."""
+    """A map as float64 [H, W] that sums to 1, so that maps of any unit compare; a map of zeros stays."""
     a = values.cpu().double().numpy()
     return a / (a.sum() or 1.0)

@@ -1,5 +1,5 @@
 () => {
-  // To Gradio, a group of radio buttons has its name beside it only, and each button is a group by itself.
+  // Gradio only shows the name of a group of radio buttons, and makes each button a group of its own.
   const name = () => document.querySelectorAll("fieldset").forEach((set) => {
     const label = set.querySelector("[data-testid=block-info]");
     if (label) set.setAttribute("aria-label", label.textContent.trim());
@@ -19,7 +19,7 @@
     end = setTimeout(() => { notice.textContent = ""; }, 15000);
   };
 
-  // What is dropped: Gradio takes the old picture away first, and then looks only at files that are said to be pictures.
+  // On a drop, Gradio removes the old picture first, and then takes only files whose type says that they are pictures.
   const kinds = {avif: "avif", bmp: "bmp", gif: "gif", jpg: "jpeg", jpeg: "jpeg", png: "png", tif: "tiff", tiff: "tiff", webp: "webp"};
   document.addEventListener("drop", (event) => {
     if (!event.target.closest?.(".upload-container")) return;

@@ -115,7 +115,7 @@ def split_in(folder: Path, dataset: str) -> CifarTest:
 
 
 def why_unread(folder: Path) -> str:
-    """The sentence, still without its names, for a ``folder`` that torchvision could not read."""
+    """The sentence for a ``folder`` that torchvision could not read, a template for its names."""
     try:
         for name in os.listdir(folder):
             (folder / name).open("rb").close()
@@ -210,7 +210,7 @@ class Draw:
 
 
 def new_seed() -> int:
-    """Short enough to be read out; never 0, where the page's input begins, so that it is always a change."""
+    """A seed short enough to read out. It is never 0, the page's first seed, so it always changes the input."""
     return random.randrange(1, 1_000_000)
 
 
@@ -226,8 +226,8 @@ def draw(
     """Goes through the test split in the order of ``seed`` until ``count`` pictures are found.
 
     Args:
-        networks: who is asked.
-        tests: whose folder is drawn from.
+        networks: those that are served.
+        tests: its folder is drawn from.
         checkpoint, compatibility: whose answers, as ``Networks.find`` takes them.
         which: "random" takes every picture; "wrong" only those that the network misclassifies.
         count: 1 to ``MOST``.
@@ -257,8 +257,8 @@ def draw(
     results = net.info.results
     if net.info.dataset != tests.dataset:
         results = results.get("more_tests", {}).get(tests.title, {})
-    named = checkpoint, net.compatibility, tests.title, results.get("error")
-    return Draw(which, seed, count, looked_through, len(tests), tuple(images), *named)
+    source = checkpoint, net.compatibility, tests.title, results.get("error")
+    return Draw(which, seed, count, looked_through, len(tests), tuple(images), *source)
 
 
 def answers(networks: Networks, net: Network, tests: CifarTest, order: np.ndarray, chunk: int) -> Iterator[Prediction]:

@@ -15,12 +15,12 @@ from model.datasets import DATASETS, dataset_title
 from model.networks.attending import AttendingNetwork
 
 SIZES = {0.25: "small", 1.0: "the paper's size"}  # by width
-MUCH_WORSE = 2.0  # a side at which the error is more times that at the network's own is not offered
+MUCH_WORSE = 2.0  # times the error at the network's own side; a side with more errors is not offered
 
 
 @dataclass(frozen=True)
 class Site:
-    """The networks that are served, the folder of examples, and the one that holds data sets, where there are any."""
+    """The networks that are served, the folder of examples, and the folder of data sets, which may be missing."""
 
     networks: Networks
     examples: Path = FOLDER
@@ -34,7 +34,7 @@ class Site:
     def best(self, checkpoints: Iterable[str]) -> str:
         """The small one (-s in its name) with the lowest error; if none is small, the one with the lowest of all.
 
-        Of those whose errors agree to a tenth of a per cent, one that answers questions.
+        If errors agree to a tenth of a per cent, it is one that answers questions.
         """
 
         def rank(family: str) -> tuple:
@@ -47,8 +47,8 @@ class Site:
     def checkpoint_with(self, compatibility: str) -> str:
         """The first checkpoint if it has the compatibility, else the best of those that have it."""
         first, families = self.first_checkpoint, self.networks.families
-        having = [family for family, nets in families.items() if compatibility in nets]
-        return first if first in having or not having else self.best(having)
+        choices = [family for family, nets in families.items() if compatibility in nets]
+        return first if first in choices or not choices else self.best(choices)
 
     def least_error(self, checkpoint: str) -> float:
         return min(map(error, self.networks.families[checkpoint].values()))
@@ -78,20 +78,20 @@ class Site:
         return [(f"{label} · {family}" if label in alike else label, family) for family, label in labels.items()]
 
     def compatibility_choices(self, checkpoint: str | None = None) -> list[tuple[str, str]]:
-        """(what visitors read, name) of what one checkpoint can be switched to; of any checkpoint by default."""
+        """(what visitors read, name) of a checkpoint's compatibilities; by default of those of all checkpoints."""
         nets: Mapping = self.networks.families.get(checkpoint, {})
         there = nets or {c for family in self.networks.families.values() for c in family}
         return [(label, name) for name, label in SWITCH.items() if name in there]
 
     def nearest(self, checkpoint: str, compatibility: str) -> str:
-        """The compatibility itself, or the checkpoint's best: what the switch shows once it has followed."""
+        """The compatibility, if the checkpoint has it, else its best; the switch then shows the same."""
         there = self.networks.compatibilities(checkpoint)
         return compatibility if compatibility in there else self.first_compatibility(checkpoint)
 
     def sides(self, checkpoint: str, compatibility: str = "") -> list[int]:
         """The sides in pixels at which a network was measured and reads well enough to be offered; ascending.
 
-        Without a compatibility, those of every network of the checkpoint.
+        Without a compatibility, those that all networks of the checkpoint share.
         """
         nets = self.networks.families[checkpoint]
         nets = [nets[self.nearest(checkpoint, compatibility)]] if compatibility else list(nets.values())
@@ -105,9 +105,9 @@ class Site:
         return side if side != own and side in self.sides(checkpoint, compatibility) else 0
 
 
-def place(named: tuple[str, Mapping[str, AttendingNetwork]]) -> tuple:
+def place(item: tuple[str, Mapping[str, AttendingNetwork]]) -> tuple:
     """What the picker sorts a family by: its data, its width, whether it answers questions, its least error."""
-    family, nets = named
+    family, nets = item
     net, order = next(iter(nets.values())), list(DATASETS)
     data = order.index(net.info.dataset) if net.info.dataset in order else len(order)
     questions, least = any(map(keeps_questions, nets.values())), min(map(error, nets.values()))
@@ -115,7 +115,7 @@ def place(named: tuple[str, Mapping[str, AttendingNetwork]]) -> tuple:
 
 
 def describe(nets: Iterable[AttendingNetwork]) -> str:
-    """A family in words for people who know no names: its data, its size, whether it answers questions, its errors."""
+    """A family in plain words instead of its name: its data, its size, whether it answers questions, its errors."""
     nets = list(nets)
     info, width = nets[0].info, nets[0].arguments["width"]
     title, kinds = dataset_title(info.dataset), len(info.class_names)

@@ -103,9 +103,9 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
 
     Args:
         page: what ``build`` returned.
-        host: the address to listen on; 0.0.0.0 is every one of this machine, and :: every one of IPv6.
+        host: the address to listen on; 0.0.0.0 is every address of this machine, :: every IPv6 address.
         port: the port to listen on.
-        wait: until interrupted; False returns at once and serves in the background.
+        wait: return when interrupted; False returns at once and serves in the background.
 
     Raises:
         OSError: the port is taken, or the host is not this machine.
@@ -116,7 +116,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         prevent_thread_lock=not wait,
         quiet=True,
         share=False,
-        _frontend=False,  # or gradio asks itself whether it can be reached, and gives up where that takes 3 seconds
+        _frontend=False,  # else gradio checks that it can be reached, and gives up after 3 seconds
         show_error=False,  # an unforeseen error must not show a visitor the server's paths
         max_file_size=LARGEST,
         state_session_capacity=64,  # of visitors and programs; what a tab holds may take some 40 MB
@@ -125,7 +125,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
             "middleware": [Middleware(Gate, most=BODY)],
         },
         run_history=False,  # would keep visitors' pictures in their browser
-        enable_monitoring=False,  # would show anyone who calls what
+        enable_monitoring=False,  # would show anyone the calls of others
         ssr_mode=False,
         pwa=False,
         footer_links=["api"],

@@ -126,7 +126,7 @@ def answer(result: Asked, names: Sequence[str], asker: str, limit: str, announce
 <p class="named" aria-live="{panels.POLITENESS[announce]}">{text}</p>
 <p class="verdict">{escape(limit or verdict(result, last, names))}</p></div>
 <div class="pair large">{pair}<div class="answers">{answers}</div></div>
-<div class="levels">{rest}</div><p class="note">{escape(words.spaced(result.note))} {LEGEND}</p></div>"""
+<div class="levels">{rest}</div><p class="note">{escape(words.add_spaces(result.note))} {LEGEND}</p></div>"""
 
 
 def bars(title: str, explanation: Explanation) -> str:
@@ -167,7 +167,7 @@ def figure(
     explanation, shares = (result.own, result.own_shares) if own else (result.asked, result.shares)
     part = explanation.levels[level]
     picture = render.overlay(square, part.attention, own_scale(part.attention), PLAIN)
-    text = words.alt(level, part, "not asked" if own else f"asked for {words.spaced(result.question)}")
+    text = words.alt(level, part, "not asked" if own else f"asked for {words.add_spaces(result.question)}")
     cells = ""
     if len(names) > 1:
         numbers = [f"{100 * share:.0f} %" for share in shares[level]]

@@ -89,14 +89,14 @@ def minus(number: str) -> str:
     return number.replace("-", "−")
 
 
-def spaced(name: str) -> str:
+def add_spaces(name: str) -> str:
     """The name of a class, or a sentence with names, as people write them; CIFAR-100 writes maple_tree."""
     return name.replace("_", " ")
 
 
 def label(name: str) -> str:
     """The name of a class as HTML."""
-    return escape(spaced(name))
+    return escape(add_spaces(name))
 
 
 def file_name(name: str) -> str:
@@ -123,7 +123,7 @@ def darkness(picture: Image.Image) -> str:
 
 def picture_name(file: str) -> str:
     """The name of the picture in a file."""
-    return spaced(Path(file).stem)
+    return add_spaces(Path(file).stem)
 
 
 def equation(net: AttendingNetwork) -> tuple[str, str]:
@@ -142,7 +142,7 @@ def formula(text: str) -> str:
 
 def reliability(explanation: Explanation) -> str:
     """The classes that the network can answer with, and its test error."""
-    names = [spaced(name) for name in explanation.probabilities]
+    names = [add_spaces(name) for name in explanation.probabilities]
     sentence = f"The network knows only {classes(names, f' of {dataset_title(explanation.dataset)}')}"
     if explanation.test_error is None:
         return f"{sentence}. Its test error was not measured."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # what listens everywhere is asked here
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # a page that listens everywhere is reached here
 
 
 def bare(host: str) -> str:

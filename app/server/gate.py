@@ -6,8 +6,8 @@ from fastapi import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-CLOSED = (  # how addresses go on after /gradio_api/
-    "process_recording",  # keeps what it is sent, for ever
+CLOSED_ROUTES = (  # the beginnings of addresses after /gradio_api/
+    "process_recording",  # keeps what is sent, for ever
     "deep_link",  # writes a visitor's values to disk
     "file=http",  # fetches what lies at a web address, of any size
     "file/",  # the same by its old name
@@ -31,18 +31,18 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        if scope["path"].lower().partition("/gradio_api/")[2].startswith(CLOSED):
+        if scope["path"].lower().partition("/gradio_api/")[2].startswith(CLOSED_ROUTES):
             return await refusal(404, "There is nothing here.")(scope, receive, send)
         length = dict(scope["headers"]).get(b"content-length", b"")
         if length.isdigit() and int(length) > self.most:
             return await refusal(413, self.too_large)(scope, receive, send)
-        came = 0
+        size = 0
 
         async def count_and_receive() -> Message:
-            nonlocal came
+            nonlocal size
             message = await receive()
-            came += len(message.get("body", b""))
-            if came > self.most:  # its length was not said before
+            size += len(message.get("body", b""))
+            if size > self.most:  # no header had declared it
                 raise HTTPException(413, self.too_large)
             return message
 

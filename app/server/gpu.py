@@ -9,22 +9,22 @@ import importlib.util
 import os
 from collections.abc import Callable
 
-LENT = bool(os.environ.get("SPACES_ZERO_GPU")) and importlib.util.find_spec("spaces") is not None
+IS_LENT = bool(os.environ.get("SPACES_ZERO_GPU")) and importlib.util.find_spec("spaces") is not None
 
-if LENT:
+if IS_LENT:
     import spaces
 
 
 def on_gpu(function: Callable) -> Callable:
     """The function, run with a lent GPU in a ZeroGPU Space; itself elsewhere."""
-    if not LENT:
+    if not IS_LENT:
         return function
 
     @spaces.GPU
     def call_on_gpu(*values):
         try:
             return function(*values), None
-        except ValueError as e:  # a refusal: of an error that is raised there, only the name would come back
+        except ValueError as e:  # a refusal: if it were raised there, only its name would come back
             return None, e
 
     def call(*values):

@@ -34,10 +34,10 @@ BAD_VALUE = (
 
 
 # -- Nothing of a visitor's inputs and outputs is kept ----------------------------------------------------------------
-# Gradio describes every component anew for each visitor, and each program's call is a visitor; and it keeps the last
-# values in it, pictures too. It also describes each component anew that an answer changes. All serve links of a kind
-# that this page does without; the first took two thirds of the time of a call, the last two fifths of a live camera's.
-# What a visitor's tab holds it keeps for an hour after the visitor has left.
+# Gradio describes every component anew for each visitor, and for each call of a program. It keeps the last values in
+# these descriptions, pictures too. It also describes a component anew when an answer changes it. All this is for a kind
+# of link that this page does not have. The first took two thirds of the time of a call, the last two fifths of a live
+# camera's. Gradio also keeps what a visitor's tab holds for an hour after the visitor has left.
 # tests/app/server/test_gate.py: test_no_picture_stays_in_a_session, and
 # tests/app/server/test_gradio_patches.py: test_a_component_that_changes_is_not_described_anew and
 # test_what_a_tab_holds_is_gone_a_minute_after_the_visitor
@@ -56,7 +56,7 @@ begin_as_gradio, SessionState.__init__ = SessionState.__init__, begin
 
 
 # -- No file's name is kept for ever ----------------------------------------------------------------------------------
-# Gradio notes the path of every file that it takes or shows, to delete it some day, which ``temporary`` does.
+# Gradio notes the path of every file that it takes or shows, to delete it later. Here ``temporary`` does that.
 # tests/app/server/test_gate.py: test_no_picture_stays_in_a_session
 
 no_paths = property(lambda self: set(), lambda self, paths: None)
@@ -79,7 +79,7 @@ async def run(function: Callable, *values: Any, **settings: Any) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """A value as JSON, in ASCII, since some programs take other characters for the end of a line."""
+    """A value as JSON, in ASCII, since some programs read other characters as the end of a line."""
     text = orjson.dumps(value, default=str).decode()
     return text if text.isascii() else json.dumps(value, default=str)
 
@@ -118,10 +118,10 @@ def refuse_in_a_sentence(page: gr.Blocks) -> None:
 
 
 def wrong_argument(request: Request, e: Exception) -> JSONResponse:
-    """An answer of status 400 to a call that names an endpoint or an argument wrongly; to gradio it is a crash.
+    """An answer of status 400 to a call of an unknown endpoint or with a wrong argument; gradio would crash.
 
     Raises:
-        Exception: ``e`` itself, where it is anything else.
+        Exception: ``e`` itself, if it has another cause.
     """
     name = request.url.path.partition("/call/")[2]
     sentence, _, _ = str(e).strip("'").partition(". ")
@@ -138,7 +138,7 @@ def no_room(request: Request, e: OSError) -> JSONResponse:
     tests/app/test_start.py: test_a_full_disk_is_told_in_a_sentence
 
     Raises:
-        OSError: ``e`` itself, where it is anything else.
+        OSError: ``e`` itself, if it has another cause.
     """
     if e.errno not in temporary.FULL:
         raise e
@@ -146,7 +146,7 @@ def no_room(request: Request, e: OSError) -> JSONResponse:
 
 
 # -- Uploads are read by our own reader alone -------------------------------------------------------------------------
-# Gradio's preprocess opens a picture first, and its errors are not written for visitors; a web address it would fetch.
+# Gradio's preprocess opens a picture first, and its errors are not written for visitors. It also fetches web addresses.
 # tests/app/test_api.py: test_no_web_address_is_fetched, test_what_a_visitor_sees_takes_no_picture_inside,
 # test_a_picture_inside_is_as_limited_as_an_upload and test_only_what_is_documented_is_public
 
@@ -155,7 +155,7 @@ def take_unopened(self: gr.Image, data: Any) -> str | bytes | None:
     """The path of an upload, or the content of a ``data:`` URL that a program sent to an endpoint.
 
     The endpoints' inputs are invisible. An input that a visitor sees takes uploads alone, as the page uses their names
-    and times. Gradio checks whether a path was uploaded only where the value says that it is a file; it may not say so.
+    and times. Gradio checks that a path was uploaded only if the value says that it is a file; a program may omit that.
 
     Raises:
         gr.Error: the content is larger than an upload may be.
@@ -213,8 +213,8 @@ Upload = alter(
 
 
 # -- A picture may come without a file, and a file of ours is shown where it lies -------------------------------------
-# Gradio writes each picture that it shows to disk; of a live camera's there are dozens a second. And it looks at a
-# file's path four times, though ``temporary`` put it there.
+# Gradio writes each picture that it shows to disk; a live camera gives dozens a second. And it checks a file's path
+# four times, though ``temporary`` put it there.
 # tests/browser/test_live.py: test_the_answer_follows_the_camera_until_it_is_stopped, and
 # tests/app/server/test_gradio_patches.py: test_a_file_of_ours_is_shown_where_it_lies
 
@@ -227,12 +227,12 @@ def take_content(self: gr.Image, value: str | None) -> ImageData | Base64ImageDa
 
 
 async def stay(self: gr.Image, file: str) -> str:
-    """Where a file lies that ``temporary`` saved."""
+    """The path of a file that ``temporary`` saved."""
     return file
 
 
 def check_others(path: str, is_upload: bool) -> None:
-    """Gradio's check of a path, which it makes on each value; one of ``temporary`` needs none when it is shown."""
+    """Gradio's check of each value's path; a file of ``temporary`` that is shown needs no check."""
     if is_upload or ".." in str(path) or not str(path).startswith(f"{get_upload_folder()}/"):
         check_path(path, is_upload)
 
@@ -243,7 +243,7 @@ Overlay = alter(gr.Image, "Overlay", postprocess=take_content, async_move_resour
 
 # -- Values that Gradio would refuse before us ------------------------------------------------------------------------
 # Gradio refuses what is not among the choices that the server offered last; a visitor may have chosen before those
-# came. What takes the value says what becomes of one that is not there.
+# came. The code that takes the value decides what replaces a missing choice.
 # tests/browser/test_checkpoints.py: test_a_choice_made_before_the_new_choices_came_is_no_error
 
 Switch = alter(gr.Radio, "Switch", preprocess=lambda self, value: value)
@@ -270,7 +270,7 @@ def as_it_came(*components: gr.components.Component) -> None:
 def slider(low: int, high: int, start: int, **settings) -> gr.Slider:
     """Gradio's slider, with a number box that may be typed into.
 
-    Numbers are rounded, one beyond an end is that end, and an empty box is ``start``.
+    A number is rounded and brought into range; an empty box is ``start``.
 
     tests/app/server/test_gradio_patches.py: test_what_is_typed_is_brought_into_range
     """

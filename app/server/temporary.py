@@ -20,15 +20,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 PREFIX = "learn-to-pay-attention-"
-AGE = 3600  # seconds a file stays; one that is asked for again is as good as new
+AGE = 3600  # seconds a file stays; they start anew when it is asked for again
 PAUSE = 60  # seconds between two sweeps
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_ROOM = "This server has no room for another file at the moment: please try again later."
-LARGEST = 2_000_000_000  # bytes of all files together; beyond, the oldest go before their hour is over
+LARGEST = 2_000_000_000  # bytes of all files together; above it, the oldest are deleted early
 
 
 def begin() -> Path:
-    """Makes this server's folder, tells gradio of it, and sweeps it and what servers before this one left behind.
+    """Makes this server's folder, tells gradio of it, and sweeps it and what earlier servers left behind.
 
     Call it before gradio is imported. The folder is removed when the interpreter ends.
     """
@@ -52,7 +52,7 @@ def sweep_on(around: Path, own: Path) -> None:
 def sweep(around: Path) -> None:
     """Removes files and folders older than ``AGE`` from the folders in ``around`` that servers of this user made.
 
-    Of a folder whose files have more than ``LARGEST`` bytes together, the oldest files go too.
+    If a folder's files have more than ``LARGEST`` bytes together, the oldest go too.
     """
     oldest = time.time() - AGE
     for folder in around.glob(f"{PREFIX}*"):
@@ -60,7 +60,7 @@ def sweep(around: Path) -> None:
             status = folder.lstat()
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != own_id(status):
                 continue
-            for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
+            for path in sorted(folder.rglob("*"), reverse=True):  # a folder's files before the folder
                 with contextlib.suppress(OSError):
                     if path.lstat().st_mtime < oldest:
                         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -93,7 +93,7 @@ def shrink(folder: Path) -> None:
 
 @contextlib.contextmanager
 def room() -> Generator[None]:
-    """Where files are written: a disk that is full is told to the visitor in a sentence.
+    """Surrounds the writing of files: if the disk is full, a sentence tells the visitor.
 
     Raises:
         gr.Error: there is no room.
@@ -109,7 +109,7 @@ def room() -> Generator[None]:
 
 
 def touch(file: str | Path) -> bool:
-    """Lets a file's hour begin anew; False where the file is gone."""
+    """Starts a file's hour anew; False if the file is gone."""
     try:
         os.utime(file)
     except OSError:
@@ -120,7 +120,7 @@ def touch(file: str | Path) -> bool:
 def save(content: bytes, name: str) -> str:
     """The path of a file of this name and content, which gradio sends as it is.
 
-    Calls with the same name and content share one file. It appears whole, and each call lets its hour begin anew.
+    Calls with the same name and content share one file. It appears whole, and each call starts its hour anew.
 
     Raises:
         gr.Error: there is no room for it.

@@ -16,9 +16,9 @@ class Together(Generic[K]):
     A question that comes alone is answered at once.
 
     Args:
-        answer: takes a kind and a list of questions of it, and gives their answers in order. What it raises, each of
-            its callers is told.
-        most: questions that are answered at once; more would make the first of them wait for the last.
+        answer: takes a kind and a list of questions of it, and gives their answers in order. Each of its callers gets
+            the error that it raises.
+        most: questions that are answered at once; with more, the first would wait for the last.
     """
 
     def __init__(self, answer: Callable[[K, list], list], most: int = 16):
@@ -30,7 +30,7 @@ class Together(Generic[K]):
         """The answer to one question, once it is there; safe to call from many threads."""
         future: Future = Future()
         self.waiting.append((kind, question, future))
-        self.worker.submit(self.answer_waiting)  # finds nothing where the question was answered with another's
+        self.worker.submit(self.answer_waiting)  # finds nothing if the question was answered with others
         return future.result()
 
     def answer_waiting(self) -> None:

@@ -63,7 +63,7 @@ def draw(result: Attack, shared: bool) -> str:
 def outcome(result: Attack) -> str:
     """What the attack did to the answer, in a sentence."""
     before, after = (result.comparison.explanations[name] for name in (CLEAN, ATTACKED))
-    was, now = words.spaced(before.answer), words.spaced(after.answer)
+    was, now = words.add_spaces(before.answer), words.add_spaces(after.answer)
     first, last = (panels.per_cent(e.probabilities[e.answer]) for e in (before, after))
     limit = f"No pixel value moved by more than {result.epsilon} / 255."
     if result.is_fooled:

@@ -112,7 +112,7 @@ def card(titles: tuple[str, str], check: MapCheck, name: str, square: Image.Imag
     a = check.maps[name]
     values = a * a.size
     picture = render.overlay(square, a, (float(values.min()), float(values.max())), render.View())
-    fall, moved_fall, random = check.falls[name], check.moved[name], check.random
+    fall, moved_fall, random = check.falls[name], check.moved_falls[name], check.random
     at = check.shares.index(CARD_SHARE)
     numbers = (
         f"<b>{panels.per_cent(fall[at])}</b> <span>(moved: {panels.per_cent(moved_fall[at])},</span> "
@@ -149,13 +149,13 @@ def describe_map(a: np.ndarray) -> str:
 
 def in_words(title: str, check: MapCheck, name: str) -> str:
     """A chart in words, for a screen reader."""
-    lines = zip(check.shares, check.falls[name], check.moved[name], check.random, strict=True)
+    lines = zip(check.shares, check.falls[name], check.moved_falls[name], check.random, strict=True)
     steps = ", ".join(
         f"{100 * share:.0f} % blurred: {panels.per_cent(p)} against {panels.per_cent(m)} and {panels.per_cent(r)}"
         for share, p, m, r in lines
         if share
     )
-    answer, probability = words.spaced(check.answer), panels.per_cent(check.probability)
+    answer, probability = words.add_spaces(check.answer), panels.per_cent(check.probability)
     return (
         f"Probability of {answer}, {probability} at first, as the pixels that {title} highlights most "
         f"are blurred, against the same map moved elsewhere and random pixels: {steps}"
@@ -170,17 +170,18 @@ def table(result: Others) -> str:
     for name, fall in check.falls.items():
         rows += [
             row(title_of(result, name)[0], fall),
-            row(f"{title_of(result, name)[0]}, moved", check.moved[name], "moved"),
+            row(f"{title_of(result, name)[0]}, moved", check.moved_falls[name], "moved"),
         ]
     rows.append(row("random pixels", check.random))
     if result.gap:
         rows.append(row(f"CAM, of VGG-GAP's {words.label(result.gap.answer)}", result.gap.falls[CAM], "apart"))
-        rows += [row("CAM, moved", result.gap.moved[CAM], "moved"), row("random pixels, VGG-GAP", result.gap.random)]
+        rows.append(row("CAM, moved", result.gap.moved_falls[CAM], "moved"))
+        rows.append(row("random pixels, VGG-GAP", result.gap.random))
     if result.pan:
         for number, (name, fall) in enumerate(result.pan.falls.items()):
             title = f"progressive {name}, of VGG-PAN's {words.label(result.pan.answer)}"
             rows.append(row(title, fall, "" if number else "apart"))
-            rows.append(row(f"progressive {name}, moved", result.pan.moved[name], "moved"))
+            rows.append(row(f"progressive {name}, moved", result.pan.moved_falls[name], "moved"))
         rows.append(row("random pixels, VGG-PAN", result.pan.random))
     caption = f"Probability of {words.label(check.answer)} in %, by the share of pixels blurred"
     return (

@@ -88,12 +88,12 @@ def gallery(result: Draw) -> str:
 def button(image: Prediction) -> str:
     """One picture; a click carries its number."""
     picture = image.picture.resize((SIDE, SIDE), Image.Resampling.NEAREST)
-    label, named = words.label(image.label), words.label(image.answer)
+    label, answer = words.label(image.label), words.label(image.answer)
     verdict = "✓ right" if image.right else "✗ wrong"
     return (
         f'<button type="button" data-index="{image.index}" title="Explain test picture {image.index}">'
         f'<img src="{panels.data_uri(picture)}" alt="Test picture {image.index}, labelled {label}">'
-        f"<span>label: <b>{label}</b></span><span>named: <b>{named}</b></span>"
+        f"<span>label: <b>{label}</b></span><span>named: <b>{answer}</b></span>"
         f"<span>{panels.per_cent(image.probability)} · <b>{verdict}</b></span></button>"
     )
 

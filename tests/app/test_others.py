@@ -70,7 +70,7 @@ def assert_falls(check: MapCheck, net, picture, maps):
         falls = posthoc.deletion(net, pixels, classes, expected)[0]
         assert check.falls[name] == pytest.approx(falls.tolist(), abs=1e-4)
         moved = posthoc.moved_deletion(net, pixels, classes, expected, seeds=DRAWS)[:, 0]  # [DRAWS, shares]
-        assert check.moved[name] == pytest.approx(moved.mean(0).tolist(), abs=1e-4)
+        assert check.moved_falls[name] == pytest.approx(moved.mean(0).tolist(), abs=1e-4)
         steeper = (falls[1:].mean() < moved[:, 1:].mean(1)).sum().item()
         assert abs(check.steeper[name] - steeper) <= 1 and 0 <= steeper <= DRAWS  # rounding may turn a tie
     random = posthoc.random_deletion(net, pixels, classes, seeds=DRAWS)[0]
@@ -154,7 +154,7 @@ def test_html_has_every_number(found):
     shown = [[float(n) for n in re.findall(r"<td>([\d.]+)</td>", cells)] for _, cells in rows]
     lines = []
     for checked in (found.attending, found.gap, found.pan):
-        lines += [line for name in checked.maps for line in (checked.falls[name], checked.moved[name])]
+        lines += [line for name in checked.maps for line in (checked.falls[name], checked.moved_falls[name])]
         lines.append(checked.random)
     assert np.allclose(shown, 100 * np.array(lines), atol=0.051)
     assert [name for name, _ in rows][:11:2] == [*LEVELS, "Saliency", "Grad-CAM", "random pixels"]
@@ -170,7 +170,7 @@ def test_charts_are_drawn_from_their_numbers_and_told_in_words(found):
     shown += [(name, found.pan) for name in found.pan.falls]
     assert len(charts) == 8
     for chart, (name, checked) in zip(charts, shown, strict=True):
-        fall, moved = checked.falls[name], checked.moved[name]
+        fall, moved = checked.falls[name], checked.moved_falls[name]
         for kind, values in (("map", fall), ("moved", moved), ("random", checked.random)):
             points = re.search(rf'<polyline class="{kind}" points="(.*?)"', chart)[1].split()
             heights = [float(p.split(",")[1]) for p in points]

@@ -45,7 +45,7 @@ def GPU(function):
 
 
 def test_elsewhere_nothing_happens():
-    assert not gpu.LENT and gpu.on_gpu(len) is len
+    assert not gpu.IS_LENT and gpu.on_gpu(len) is len
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "pc"])
