@@ -86,7 +86,7 @@ def explain(
     sources: Annotated[list[Path], typer.Argument(help="Pictures, and folders of pictures at any depth.")],
     checkpoint: Annotated[str, typer.Option(help="A checkpoint folder, the name of a shipped one, or a Hub id.")],
     out: Annotated[Path, typer.Option(help="The folder to write into.")],
-    side: Annotated[int, typer.Option(min=0, help="Pixels at which the network reads; 0 is its own side.")] = 0,
+    side: Annotated[int, typer.Option(min=0, help="Side in pixels that the network reads; 0 is its own.")] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Pictures in a forward pass.")] = 64,
     pictures: Annotated[bool, typer.Option("--pictures", help="Also draw each map over its picture.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
@@ -148,12 +148,12 @@ def table(
 
 
 def main() -> None:
-    """Runs the command line; a mistake of the user's ends in one sentence and exit code 2."""
+    """Runs the command line; a user's mistake ends in one sentence and exit code 2."""
     try:
         app()
     except (ValueError, OSError) as e:  # CheckpointError, bad arguments, a folder that cannot be written
-        said = f"{e.filename or 'the output'}: {e.strerror}" if isinstance(e, OSError) and e.strerror else e
-        print(f"error: {said}", file=sys.stderr)
+        message = f"{e.filename or 'the output'}: {e.strerror}" if isinstance(e, OSError) and e.strerror else e
+        print(f"error: {message}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -36,8 +36,8 @@ ASKED, OWN = "asked", "own"
 PAIR = (ASKED, OWN)  # a difference above zero: the question drew attention there
 LARGEST_SCENE = 9  # pictures
 GRIDS: dict[int, Grid] = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 2), 9: (3, 3)}  # by the number of pictures
-CLASSES_AT_ONCE = 10  # questions in one pass, which bounds the memory of a hundred
-LEAST_MOVE = 0.005  # x uniform: maps that lie no further apart are the same to the eye
+CLASSES_AT_ONCE = 10  # questions in one pass, so that a hundred need little memory
+LEAST_MOVE = 0.005  # x uniform: maps that differ by less look the same
 NO_EFFECT = (
     "Under {} no map depends on the global feature g, so every question gets the same maps and the same answer as none."
 )
@@ -49,7 +49,7 @@ class Scene:
 
     Attributes:
         pixels: uint8 [1, 3, H, W], what the network read.
-        grid: rows and columns, (1, 1) of a single picture.
+        grid: rows and columns, (1, 1) for a single picture.
         side: of each picture, in pixels.
         local_features: {level: [1, C, H, W]}, on the CPU.
         own: the answer under the scene's own g.
@@ -74,7 +74,7 @@ class Asked:
         own: the answer under the scene's own g.
         question: the class asked for by name; for a question by picture, the network's class of that picture.
         by_name: whether a class's mean g asked, rather than a picture's g.
-        grid: rows and columns of a composed scene, (1, 1) of a single picture.
+        grid: rows and columns of a composed scene, (1, 1) for a single picture.
         uses_question: whether the network's maps depend on g at all.
     """
 
@@ -195,8 +195,8 @@ def read_scene(
     """Reads a scene once, for any number of questions.
 
     Args:
-        net, scene, side, grid: as ``ask`` takes them, and its errors.
-        canvas: the longer side in pixels of what maps are drawn on.
+        net, scene, side, grid: as for ``ask``, with the same errors.
+        canvas: the longer side of the picture under the maps, in pixels.
     """
     net = attending_network(net)
     side = side_of(net, side)

@@ -8,13 +8,13 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EROFS}  # a mount cannot
+UNKNOWN = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EROFS}  # cannot flush
 
 
 def write_atomically(file: Path, content: bytes) -> None:
     """Writes ``content`` beside ``file``, flushes it, then renames: a reader sees the old file or the new one.
 
-    Mounts without modes or flushing, such as buckets and memory cards, are written to as well.
+    It also works on mounts without modes or flushing, such as buckets and memory cards.
     """
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
@@ -28,7 +28,7 @@ def write_atomically(file: Path, content: bytes) -> None:
                     raise
         with suppress(OSError):
             os.chmod(name, 0o644)
-        os.replace(name, file)  # closed before, as Windows renames no open file
+        os.replace(name, file)  # after closing: Windows renames no open file
     except BaseException:
         with suppress(OSError):
             os.unlink(name)
@@ -36,7 +36,7 @@ def write_atomically(file: Path, content: bytes) -> None:
 
 
 def sweep(folder: Path, names: tuple[str, ...]) -> None:
-    """Removes what a killed ``write_atomically`` left of files of these names; nobody may be writing them."""
+    """Removes what a killed ``write_atomically`` left of these files; no program may be writing them."""
     for file in folder.glob(".*"):
         name, _, letters = file.name[1:].rpartition(".")
         if name in names and len(letters) == 8:

@@ -41,14 +41,14 @@ def fgsm(net: Network, pictures: Tensor, classes: Tensor, epsilon: float) -> Ten
     Args:
         net: the network attacked.
         pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
-        classes: int64 [B], what the pictures should no longer be taken for: their labels, or the answers.
+        classes: int64 [B], the classes to move away from: the pictures' labels, or the answers.
         epsilon: in steps of 1 / 255, 0 to 255.
 
     Returns:
         float32 [B, 3, H, W], from 0 to 1. A value whose gradient is exactly 0 stays.
 
     Raises:
-        ValueError: pictures or epsilon are not as said.
+        ValueError: pictures or epsilon do not fit.
     """
     radius = radius_of(epsilon)
     with torch.inference_mode(False):
@@ -71,13 +71,13 @@ def pgd(
         net, pictures, classes, epsilon: as for ``fgsm``.
         steps: how many, at least 1.
         step_size: in steps of 1 / 255; by default 2.5 * epsilon / steps, enough to cross the ball.
-        seed: fixes the random start, on every device alike.
+        seed: fixes the random start, the same on every device.
 
     Returns:
         float32 [B, 3, H, W], from 0 to 1, after the last step; no value further than epsilon / 255 from the picture's.
 
     Raises:
-        ValueError: pictures, epsilon, steps or step_size are not as said.
+        ValueError: pictures, epsilon, steps or step_size do not fit.
     """
     radius = radius_of(epsilon)
     if steps < 1:

@@ -49,7 +49,7 @@ def card(
     results, recipe = config["results"], config["recipe"]
     trained_on = dataset_title(config["dataset"]) if config["dataset"] else ""
     facts = {label: recipe.get(key) for key, label in RECIPE_FACTS.items()}
-    careful = " A map highlights where the attended features lie; it is no proof of why a class was chosen."
+    careful = " A map highlights where the attended features lie. It does not prove why a class was chosen."
     parts = [
         f"---\n{front_matter(name, config)}\n---",
         f"# {name}",
@@ -58,7 +58,7 @@ def card(
         questions(results),
         *(f"![{text}]({file})\n\n{text}" for file, text in (pictures or {}).items()),
         "## Use",
-        "In the folder of the code that it was trained with:",
+        "In the folder of the code that trained it:",
         usage(name, config["architecture"], maps),
         f"Images are normalised by `net.info.mean` and `net.info.std`, at {config['input_size']} x "
         f"{config['input_size']} pixels; the classes are `net.info.class_names`." + (careful if maps.contract else ""),
@@ -152,17 +152,17 @@ def questions(results: Mapping) -> str:
     parts = []
     if results.get("sides"):
         errors = ", ".join(f"{100 * error:.2f} % at {side} px" for side, error in results["sides"].items())
-        count = f" of {results['sides_images']:,} test images" if "sides_images" in results else ""
-        parts.append(f"Error{count} by the side at which they are read: {errors}.")
+        count = f" on {results['sides_images']:,} test images" if "sides_images" in results else ""
+        parts.append(f"Error{count} by the side that the network reads: {errors}.")
     if rows := results.get("ask"):
         levels = list(rows[0]["shares"])
         scenes = f"{rows[0]['pictures']:,} scenes of each kind"
         parts += [
-            f"## Questions\n\nScenes composed of test pictures of different classes, {scenes}. The question is another "
-            "test picture of a class in the scene, or the class by its name. Measured is the share of each level's map "
-            "on the picture that was asked for (the grid pointing game, GridPG), how often that class is named, how "
-            "often a class is named that is not in the scene, and the AUROC of the class's probability, there against "
-            "not there.",
+            f"## Questions\n\nThere are {scenes}, composed of test pictures of different classes. The question is "
+            "another test picture of a class in the scene, or the class's name. The table gives the share of each "
+            "level's map on the picture that was asked for (the grid pointing game, GridPG). Named: how often the "
+            "answer is that class. Absent class named: the same for a class that is not in the scene. AUROC: of the "
+            "class's probability, present against absent.",
             f"| scene | chance | question | {' | '.join(levels)} | named | absent class named | AUROC |\n"
             + "|---|--:|---|"
             + "--:|" * (len(levels) + 3),
@@ -170,9 +170,9 @@ def questions(results: Mapping) -> str:
         for row in rows:
             a, b = row["grid"]
             shares = " | ".join(f"{row['shares'][level]:.3f}" for level in levels)
-            named, absent = ("" if row[key] is None else f"{100 * row[key]:.1f} %" for key in ("named", "absent_named"))
+            rate, absent = ("" if row[key] is None else f"{100 * row[key]:.1f} %" for key in ("named", "absent_named"))
             auroc = "" if row["auroc"] is None else f"{row['auroc']:.3f}"
-            line = f"| {a} x {b} | {1 / (a * b):.2f} | {row['question']} | {shares} | {named} | {absent} | {auroc} |"
+            line = f"| {a} x {b} | {1 / (a * b):.2f} | {row['question']} | {shares} | {rate} | {absent} | {auroc} |"
             parts[-1] += f"\n{line}"
     return "\n\n".join(parts)
 

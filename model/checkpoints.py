@@ -30,8 +30,8 @@ N = TypeVar("N", bound=nn.Module)
 class Entry:
     """One checkpoint of a registry, read from its config.json alone.
 
-    ``family`` is the name without the compatibility, a part between dashes; where nothing else is in it, the folder's
-    around. dp, pc, ... of one family answer to the same switch.
+    ``family`` is the name without its part for the compatibility; if nothing is left, it is the name of the folder
+    around. The page's switch chooses within a family.
     """
 
     name: str
@@ -45,7 +45,7 @@ def list_checkpoints(folder: str | Path = BUNDLED) -> list[Entry]:
     """The checkpoints in the subfolders of ``folder``, sorted by name.
 
     Raises:
-        CheckpointError: a config.json among them is not of a checkpoint.
+        CheckpointError: one of them has a config.json that is not a checkpoint's.
     """
     entries = []
     for config in sorted(Path(folder).glob(f"*/{CONFIG}")):
@@ -176,5 +176,5 @@ def load_strictly(net: nn.Module, file: Path, where: str | Path) -> None:
 
 
 def form(tensor: Tensor) -> tuple[torch.Size, bool, bool]:
-    """Its shape, and what its numbers are, whatever the precision: floating-point, complex, or neither."""
+    """A tensor's shape, and whether it is floating-point and whether complex, in any precision."""
     return tensor.shape, tensor.is_floating_point(), tensor.is_complex()

@@ -1,4 +1,4 @@
-"""What we take of matplotlib, whatever MPLBACKEND says: it may be a notebook's, or one that matplotlib had once."""
+"""Imports from matplotlib, also if MPLBACKEND names a backend that it does not have, such as a notebook's."""
 
 import contextlib
 import os

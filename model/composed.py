@@ -45,12 +45,12 @@ def cell_shares(maps: Tensor, grid: Grid) -> Tensor:
         tensor([[0.5000, 0.5000]])
 
     Raises:
-        ValueError: the map's positions do not divide into such cells.
+        ValueError: the map cannot be divided into such cells.
     """
     rows, columns = grid
     b, h, w = maps.shape
     if h % rows or w % columns:
-        raise ValueError(f"a map of {h} x {w} positions has no cells of {rows} x {columns}")
+        raise ValueError(f"a map of {h} x {w} positions does not divide into {rows} x {columns}")
     sums = maps.view(b, rows, h // rows, columns, w // columns).sum((2, 4)).flatten(1)
     total = sums.sum(1, keepdim=True)
     return torch.where(total > 0, sums / total.clamp(min=torch.finfo(sums.dtype).tiny), 1 / (rows * columns))

@@ -21,7 +21,7 @@ class Facts:
         side: of its square pictures, in pixels.
         resizable: whether its pictures can be read at another side.
         mirrored: whether a mirrored picture keeps its class; digits do not.
-        hub_id: on the Hugging Face Hub; empty where it is not there.
+        hub_id: its id on the Hugging Face Hub; empty if it has none.
     """
 
     title: str
@@ -62,6 +62,6 @@ def hub_id(name: str) -> str:
 
 
 def dataset_title(name: str) -> str:
-    """What people call a data set; of a folder of pictures, the folder's own name."""
+    """What people call a data set; for a folder of pictures, the folder's own name."""
     title = DATASETS[name].title if name in DATASETS else ""
     return title or re.split(r"[/\\:]", name.rstrip("/\\"))[-1].strip() or "unknown data"

@@ -65,9 +65,9 @@ class FolderError(ValueError):
 
 
 def list_pictures(paths: Iterable[Path]) -> list[Path]:
-    """The given files, and all in the given folders, at any depth, whose names end as a picture's do; sorted.
+    """The given files, and all in the given folders, at any depth, with a picture's ending; sorted.
 
-    What systems and programs leave behind is passed over, such as thumbnails and what is in a waste bin.
+    What systems and programs leave behind is skipped, such as thumbnails and waste bins.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -105,7 +105,7 @@ def explain_files(
         side: at which the network reads the pictures, in pixels; 0 is its own.
         batch: pictures in a forward pass.
         pictures: write each map over its picture, too.
-        resume: leave out the shards that are there.
+        resume: skip the shards that exist.
         rank, world: which process this is, from 0, and of how many.
         progress: called with the number of files that are done.
 
@@ -134,7 +134,7 @@ def explain_files(
 
 
 def describe(net: Network, files: Sequence[Path], side: int, pictures: bool) -> dict:
-    """The settings that must be the same for a run to go on."""
+    """The settings that must be the same to resume a run."""
     names = "\n".join(map(str, files)).encode("utf-8", "surrogateescape")
     return {
         "checkpoint": net.name or type(net).__name__,
@@ -181,7 +181,7 @@ def read_settings(file: Path) -> dict | None:
 
 
 @dataclass(frozen=True)
-class Read:
+class PictureFile:
     """A file's square, for the network and for drawings; or what is wrong with the file."""
 
     file: Path
@@ -190,17 +190,17 @@ class Read:
     error: str = ""
 
 
-def read(file: Path, side: int, draw: bool) -> Read:
+def read(file: Path, side: int, draw: bool) -> PictureFile:
     try:
         picture = read_picture(file)
     except BadPicture as e:
-        return Read(file, error=str(e))
-    return Read(file, square_pixels(picture, side), crop_square(picture, SIDE) if draw else None)
+        return PictureFile(file, error=str(e))
+    return PictureFile(file, square_pixels(picture, side), crop_square(picture, SIDE) if draw else None)
 
 
 def read_ahead(
     files: Sequence[Path], side: int, batch: int, draw: bool, pool: ThreadPoolExecutor
-) -> Iterator[list[Read]]:
+) -> Iterator[list[PictureFile]]:
     """Batches of files, each read while the caller is busy with the one before."""
     coming = None
     for i in range(0, len(files), batch):

@@ -72,11 +72,11 @@ def asked_row(value: object) -> bool:
 
 
 def test_result(value: object) -> bool:
-    """Whether it is an error with how many pictures it was measured on."""
+    """Whether it is an error and the number of pictures it was measured on."""
     return isinstance(value, dict) and fraction(value.get("error")) and isinstance(value.get("test_images"), int)
 
 
-MEASURED: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` the page and the cards show
+RESULTS: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` the page and the cards show
     **dict.fromkeys(("error", "held_out_error", "calibration"), fraction),
     **dict.fromkeys(("test_images", "held_out_images"), lambda v: isinstance(v, int)),
     "interval": lambda v: isinstance(v, list) and len(v) == 2 and all(map(fraction, v)),
@@ -92,12 +92,12 @@ FITS: dict[str, Callable[[object], bool]] = {  # what config.json may hold of In
     "std": lambda v: three_numbers(v) and min(v) > 0,
     "dataset": lambda v: isinstance(v, str),
     "recipe": lambda v: isinstance(v, dict),
-    "results": lambda v: isinstance(v, dict) and all(fits(v[key]) for key, fits in MEASURED.items() if key in v),
+    "results": lambda v: isinstance(v, dict) and all(fits(v[key]) for key, fits in RESULTS.items() if key in v),
 }
 
 
 def read_config(folder: Path) -> dict:
-    """config.json as a dictionary, checked for the keys that loading needs, and for what those of ``Info`` may be."""
+    """config.json as a dictionary, checked for the keys that loading needs and for the values that ``Info`` takes."""
     name = folder.resolve().name
     try:
         config = json.loads((folder / CONFIG).read_text("utf-8"))

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 
 class AtHome(TyperGroup):
-    """Commands in whose arguments ``~/runs`` and ``--out=~/runs`` lie in the home folder."""
+    """Commands that read ``~/runs`` and ``--out=~/runs`` as paths in the home folder."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [at_home(argument) for argument in args])

@@ -19,8 +19,8 @@ PATIENCE = 3  # seconds to wait for the Hub where a cached copy would do; 10 whe
 def fetch(repo: str, revision: str | None = None) -> Path:
     """The local folder of a Hub repository's checkpoint.
 
-    A commit that lies in the cache is used without asking the Hub, as it cannot change. A branch or tag can, so the Hub
-    is asked where it stands; if no answer comes within ``PATIENCE`` seconds, or a refusal, the cached copy serves.
+    A commit in the cache is used without asking the Hub, as it cannot change. A branch or tag can change, so the Hub is
+    asked first. If it refuses, or does not answer within ``PATIENCE`` seconds, the cached copy is used.
 
     Args:
         repo: "user/repo".
@@ -64,11 +64,11 @@ def find_cached(repo: str, revision: str | None) -> Path | None:
 def check_reachable(repo: str, revision: str | None, seconds: float) -> None:
     """Returns once the Hub says that it has ``revision``.
 
-    In a thread of its own: no timeout of the client's covers a name server that does not answer, and its connect
-    timeout counts anew for each of the Hub's addresses.
+    It asks in a thread of its own. The client's timeouts do not cover a name server that does not answer, and its
+    connect timeout starts anew for each of the Hub's addresses.
 
     Raises:
-        Exception: what the client raised, or that nothing came within ``seconds``.
+        Exception: what the client raised, or a timeout after ``seconds``.
     """
     from huggingface_hub import HfApi
 
@@ -113,14 +113,14 @@ def refusal(e: Exception, repo: str, revision: str | None) -> str:
 
 def token_source() -> str:
     """Where the Hub client takes its token from, in words."""
-    named = [name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name, "").strip()]
-    return f"the token in {named[0]}" if named else "the token that `hf auth login` saved"
+    names = [name for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN") if os.environ.get(name, "").strip()]
+    return f"the token in {names[0]}" if names else "the token that `hf auth login` saved"
 
 
 def by_proxy() -> str:
-    """Words for the environment's proxies, where it names any: their variables alone, as a value may hold a password.
+    """Words for the environment's proxies, if it sets any: only the variables, as a value may hold a password.
 
-    The client of the Hub knows no socks:// and, without a package more, no socks5:// either.
+    The Hub's client does not know socks://, nor socks5:// without another package.
     """
     names = sorted({name.upper() for name, value in os.environ.items() if value and name.lower().endswith("_proxy")})
     names = [name for name in names if name != "NO_PROXY"]

@@ -26,7 +26,7 @@ PARTS = re.compile(r"\.|~\$|~syncthing~|found\.\d{3}$|.*@syno", re.IGNORECASE | 
 
 
 def is_left_behind(name: str) -> bool:
-    """Whether a system or a program made this file or folder beside those of a person; hidden ones too."""
+    """Whether a system or a program made this file or folder, by its name; hidden ones count, too."""
     return name.casefold() in NOTES or PARTS.match(name) is not None
 
 

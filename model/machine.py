@@ -66,7 +66,7 @@ def granted_cores() -> int:
 
 
 def cpu_quotas() -> list[tuple[int, int]]:
-    """(quota, period) in microseconds of this process's control group and those around it; none where none is set."""
+    """(quota, period) in microseconds of this process's control group and those around it; empty if none is set."""
     try:
         lines = OWN_CGROUP.read_text().splitlines()
     except OSError:

@@ -84,12 +84,12 @@ class Network(nn.Module):
         return []
 
     def features_and_logits(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """A level's features [B, C, h, w], for each level, and the logits [B, K] computed from those very tensors.
+        """Each level's features, {level: [B, C, h, w]}, and the logits [B, K] computed from these same tensors.
 
         Raises:
             ValueError: the network has no levels.
         """
-        raise ValueError(f"{type(self).__name__} has no levels, at which Grad-CAM could look")
+        raise ValueError(f"{type(self).__name__} has no levels that Grad-CAM could use")
 
     def embed(self, images: Tensor) -> Tensor:
         """What the classifier reads of ``images`` [B, 3, H, W]: [B, D], the attended vectors where there are any."""

@@ -59,7 +59,7 @@ def write_onnx(net: Network, file: Path) -> None:
         import onnx
         import onnxscript  # noqa: F401 - torch's exporter uses it
     except ImportError:
-        raise ValueError("ONNX files need two packages more: pip install onnx onnxscript") from None
+        raise ValueError("ONNX files need two more packages: pip install onnx onnxscript") from None
     smallest = net.trunk.smallest_input
     batch = torch.export.Dim("batch", min=1, max=65536)
     height, width = (torch.export.Dim(name, min=smallest, max=LARGEST_INPUT) for name in ("height", "width"))
@@ -73,7 +73,7 @@ def write_onnx(net: Network, file: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in ("onnxscript", "onnx_ir"):
-            logging.getLogger(name).setLevel(logging.ERROR)  # they tell of their own steps
+            logging.getLogger(name).setLevel(logging.ERROR)  # they log their own steps
         program = torch.onnx.export(
             Graph(net).eval(),
             tuple(examples),

@@ -1,4 +1,4 @@
-"""From a picture file to RGB, safely: nothing is decoded before its size is known to be bearable."""
+"""From a picture file to RGB, safely: the size is checked before anything is decoded."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def read_picture(
 ) -> Image.Image:
     """The first frame of a file in RGB: 16-bit values scaled, transparency on white.
 
-    A file is read wherever all its pixels are there: without its end mark, with damaged or very large metadata.
-    Values of 16 bits that the file says are of fewer, or that are all below 4096 or 256, are scaled by that range.
+    A file is read if all its pixels are there, even without its end mark or with damaged or very large metadata.
+    16-bit values are scaled by a smaller range if the file gives one, or if all are below 4096 or 256.
 
     Args:
         file: a path, or the file's content.
         enough: a larger picture may be read at a fraction of its size, as long as both sides keep this many pixels.
-        turn: upright, as the EXIF orientation says; False keeps the file's own rows and columns, all of them.
+        turn: turn it upright, as the EXIF orientation says; False keeps all of the file's own rows and columns.
         guess_range: 32-bit values are scaled by the range that the picture uses; False refuses them.
 
     Raises:
-        BadPicture: not a picture, a camera's raw file, damaged, cut short, more than ``MAX_PIXELS`` or than the memory
-            holds, of 32-bit values with ``guess_range`` False, gone, or closed to this program.
+        BadPicture: not a picture, a camera's raw file, damaged, cut short, larger than ``MAX_PIXELS`` or the memory,
+            gone, closed to this program, or, if ``guess_range`` is False, of 32-bit values.
     """
     try:
         warnings.filterwarnings("ignore", module=r"PIL\.")  # they would be logged, with Pillow's own path
@@ -109,7 +109,7 @@ def turn_upright(image: Image.Image) -> None:
 
 
 def shrink(image: Image.Image, enough: int) -> Image.Image:
-    """At a whole fraction of its size, averaged, before any conversion takes memory; both sides keep ``enough``."""
+    """Averages a picture to a whole fraction of its size, to save memory; both sides keep ``enough``."""
     factor = min(image.size) // enough
     if factor < 2:
         return image
@@ -139,12 +139,12 @@ def to_rgb(image: Image.Image, file_white: int = 0) -> Image.Image:
 
 
 def to_8_bit(values: np.ndarray, file_white: int = 0) -> np.ndarray:
-    """uint16 by its ``white_value``, floats from 0 to 1 by that, all else by the range used: [H, W] to uint8 [H, W]."""
+    """Scales [H, W] to uint8: uint16 by its ``white_value``, floats of 0 to 1 by 1, all else by the range used."""
     if values.dtype.kind == "u" and values.itemsize == 2:  # of either byte order
         white = repairs.white_value(int(values.max()), file_white)
         if white < 65535:
             return np.round(np.arange(white + 1) * (255 / white)).astype(np.uint8)[values]
-        whole, rest = np.divmod(values, 257)  # in 16 bits, for they take less memory
+        whole, rest = np.divmod(values, 257)  # in 16 bits, which take less memory
         return whole.astype(np.uint8) + (rest > 128)
     parts = blocks(values)
     low = min(0.0, *(finite(part).min() for part in parts))
@@ -163,5 +163,5 @@ def blocks(values: np.ndarray) -> list[np.ndarray]:
 
 
 def finite(values: np.ndarray) -> np.ndarray:
-    """In float64; what is not finite is 0."""
+    """The values in float64; 0 if not finite."""
     return np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)

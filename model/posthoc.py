@@ -6,7 +6,7 @@
     deletion(net, pictures, classes, maps, shares)    probability after the highest pixels are blurred
     moved_deletion, random_deletion(net, ...)         the same for a moved map and for random pixels
 
-Unlike attention, these maps are of one class each. None is negative; none is normalised: a map may be 0 everywhere.
+Unlike attention, each map is of one class. No map is negative or normalised; one may be 0 everywhere.
 Pictures are uint8 (0 to 255) or floating (0 to 1), [B, 3, H, W]; the network's own mean and std are applied here. The
 network is in evaluation mode, as ``from_pretrained`` gives it. No hooks: one network may serve several threads.
 """
@@ -125,7 +125,7 @@ def delete(pictures: Tensor, maps: Tensor, shares: Sequence[float], seed: int = 
     Args:
         pictures: uint8, or floating from 0 to 1, [B, 3, H, W].
         maps: [B, h, w], on any grid.
-        shares: S of them, from 0 to 1 of the pixels, each rounded to whole ones.
+        shares: S shares of the pixels, 0 to 1, each rounded to whole pixels.
         seed: the order of pixels that are equal in the map.
 
     Returns:
@@ -198,8 +198,8 @@ def moved_deletion(
     """The same for maps moved elsewhere, one move after the other: [seeds, B, len(shares)].
 
     A map is shifted as on a torus, by at least a quarter of the side in one direction. It stays as patchy as it was,
-    and differs in place alone. If a map points nowhere, half of its moves cost more than it and half less. Each picture
-    has its own moves, drawn by its number, so that pictures are independent; ``numbers`` are by default 0, 1, 2 ...
+    and differs in place alone. If a map points nowhere, half of its moves cost more than the map and half less. Each
+    picture has its own moves, drawn by its number, so that pictures are independent; by default 0, 1, 2 ...
     """
     h, w = pictures.shape[2:]
     large_maps = to_side(maps, (h, w))

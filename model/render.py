@@ -61,7 +61,7 @@ def picture_of(values: np.ndarray, size: tuple[int, int], smooth: bool) -> Image
 def highest_share(values: np.ndarray, keep: float) -> np.ndarray:
     """The highest positions that together hold ``keep`` per cent of the sum: [H, W] to bool [H, W].
 
-    All positions as high as the lowest of them are among them.
+    Positions that tie with the lowest of them are included.
     """
     if keep >= 100:
         return np.ones(values.shape, bool)
@@ -83,7 +83,7 @@ def overlay(square: Image.Image, attention: np.ndarray, scale: tuple[float, floa
     values, (low, high) = attention * attention.size, scale
     span = high - low
     shade = (values - low) * (255 / span) if span > 1e-9 * max(high, 1) else np.full_like(values, 127.5)
-    # large pictures are left to Pillow, which takes a fraction of numpy's time; to "L" it clips and drops fractions
+    # Pillow handles large pictures in a fraction of numpy's time; its "L" clips values and drops fractions
     colours = picture_of(shade + 0.5, square.size, view.smooth).convert("L")
     colours.putpalette(PALETTE)
     blend = Image.blend(square, colours.convert("RGB"), view.opacity)
@@ -110,7 +110,7 @@ def difference(square: Image.Image, values: np.ndarray, limit: float) -> Image.I
 
 
 def png(image: Image.Image) -> bytes:
-    """The file's content, compressed little: Pillow's default takes five times as long, for a sixth less."""
+    """The file's content, compressed little: Pillow's default takes five times as long and saves a sixth."""
     buffer = io.BytesIO()
     image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -35,11 +35,11 @@ OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B" if sys.byteorder == "litt
 
 
 class UnknownKind(OSError):
-    """A file that begins as a picture does, and of which the decoder makes nothing."""
+    """A file that begins as a picture does, but that the decoder cannot read."""
 
 
 def without_extras(file: BinaryIO) -> tuple[BinaryIO, int]:
-    """A PNG's chunks of pixels and orientation alone, and how many bits of each value it says are used (0: unsaid).
+    """A PNG's chunks of pixels and orientation alone, and the bits that it says each value uses, 0 if it does not say.
 
     Colour profiles, texts and further frames can be of any size, or damaged, without harm to the pixels. A file that
     is no PNG comes back as it is.
@@ -61,7 +61,7 @@ def without_extras(file: BinaryIO) -> tuple[BinaryIO, int]:
                 continue
             if kind == b"sBIT":
                 bits = max(content, default=0)
-            elif content.startswith(ORIENTATION[kind]) and taken_by_pillow(kind, content):
+            elif content.startswith(ORIENTATION[kind]) and pillow_takes(kind, content):
                 copy.write(head + content + check)
                 kinds.add(kind)
         else:
@@ -70,8 +70,8 @@ def without_extras(file: BinaryIO) -> tuple[BinaryIO, int]:
     return copy, bits
 
 
-def taken_by_pillow(kind: bytes, content: bytes) -> bool:
-    """Whether Pillow reads a chunk of metadata without refusing the whole file, say because it inflates to too much."""
+def pillow_takes(kind: bytes, content: bytes) -> bool:
+    """Whether Pillow reads a chunk of metadata; if not, say as it inflates to too much, it refuses the whole file."""
     try:
         with PngImagePlugin.PngStream(io.BytesIO(content)) as stream:
             getattr(stream, f"chunk_{kind.decode()}")(0, len(content))
@@ -90,7 +90,7 @@ def is_raw(image: Image.Image, file: BinaryIO) -> bool:
 
 
 def is_preview(image: TiffImageFile) -> bool:
-    """Whether a page of a TIFF says that it is another one at a smaller size."""
+    """Whether a page of a TIFF says that it is a smaller copy of another page."""
     return bool(image.tag_v2.get(REDUCED, 0) & 1) or image.tag_v2.get(OLD_KIND) == 2
 
 
@@ -98,7 +98,7 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
     """Opens a file at its first frame; a TIFF that begins with a preview, at its largest page.
 
     Raises:
-        UnknownKind: its head is damaged, or the decoder does not have its kind.
+        UnknownKind: its head is damaged, or the decoder does not know its kind.
         UnidentifiedImageError: it does not begin as a picture does.
     """
     file.seek(0)
@@ -107,10 +107,10 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
     except OSError as error:
         file.seek(0)
         head = file.read(16)
-        if head.startswith(PNG):  # of which it has every kind
+        if head.startswith(PNG):  # it knows every kind of PNG
             raise ValueError("a damaged PNG") from None
-        begun = any(begins(head) for kind in SIGNED if (begins := Image.OPEN[kind][1]))
-        if str(error).startswith("Unsupported") or (begun and isinstance(error, UnidentifiedImageError)):
+        known = any(begins(head) for kind in SIGNED if (begins := Image.OPEN[kind][1]))
+        if str(error).startswith("Unsupported") or (known and isinstance(error, UnidentifiedImageError)):
             raise UnknownKind from None
         raise
     if isinstance(image, TiffImageFile) and is_preview(image):
@@ -126,7 +126,7 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
 
 
 def take_both_bytes(image: TiffImageFile) -> None:
-    """Decodes bands of 16 bits that lie apart as such: of those that are not packed Pillow takes bytes for values."""
+    """Makes Pillow decode separate 16-bit bands as 16-bit; if they are not packed, it takes bytes for values."""
     order = "16B" if image.tag_v2.prefix == b"MM" else "16L"
     for i, tile in enumerate(image.tile):
         if tile.codec_name == "raw" and isinstance(tile.args, tuple):
@@ -135,7 +135,7 @@ def take_both_bytes(image: TiffImageFile) -> None:
 
 
 def lacks_pixels(image: ImageFile, file: BinaryIO, large: int) -> bool:
-    """Whether a file of a few bytes says that it is a large picture: its rows or its first frame fill little of it.
+    """Whether a small file says that it is a large picture: its rows or its first frame fill little of that.
 
     Args:
         image: opened, not loaded.
@@ -165,14 +165,14 @@ def first_frame_of_webp(file: BinaryIO) -> int:
 
 
 def complete_jpeg(file: BinaryIO, enough: int | None) -> Image.Image:
-    """A JPEG that lacks its end mark, where no pixel depends on what would have come before that mark.
+    """A JPEG that lacks its end mark, if no pixel depends on what may be missing before that mark.
 
     Args:
         file: the JPEG.
         enough: the side for ``draft``, if it is to be called.
 
     Raises:
-        ValueError: it lacks more.
+        ValueError: it lacks pixels, too.
     """
     file.seek(0)
     content = file.read().rstrip(b"\xff")  # half a mark
@@ -193,21 +193,21 @@ def lacks_scans(content: bytes, image: Image.Image) -> bool:
     """Whether a progressive JPEG ends before its last refinement: some coefficient lacks its lowest bits."""
     if not isinstance(image, JpegImageFile) or "progressive" not in image.info:
         return False
-    lacking = dict.fromkeys(((part, k) for part in range(image.layers) for k in range(64)), 1)
+    missing = dict.fromkeys(((part, k) for part in range(image.layers) for k in range(64)), 1)
     start = content.rfind(b"\xff\xc2")  # where the frame begins; a thumbnail comes before
     parts = [layer[0] for layer in image.layer]
     while (start := content.find(b"\xff\xda", start + 2)) >= 0:
         count = content[start + 4]
         first, last, bits = content[start + 5 + 2 * count : start + 8 + 2 * count]
         for part in content[start + 5 : start + 5 + 2 * count : 2]:
-            lacking.update({(parts.index(part), k): bits & 15 for k in range(first, last + 1)})
-    return any(lacking.values())
+            missing.update({(parts.index(part), k): bits & 15 for k in range(first, last + 1)})
+    return any(missing.values())
 
 
 def drop_empty_alpha(image: Image.Image) -> Image.Image:
-    """Without an alpha channel that the writer left at 0 everywhere and a reader of that format may pass over."""
-    unsaid = image.format == "BMP" or (isinstance(image, TiffImageFile) and EXTRA not in image.tag_v2)
-    if image.mode == "RGBA" and unsaid and image.getchannel("A").getextrema() == (0, 0):
+    """Drops an alpha channel that is 0 everywhere, if readers of the format may ignore it."""
+    optional = image.format == "BMP" or (isinstance(image, TiffImageFile) and EXTRA not in image.tag_v2)
+    if image.mode == "RGBA" and optional and image.getchannel("A").getextrema() == (0, 0):
         return image.convert("RGB")
     return image
 
@@ -225,15 +225,15 @@ def read_white(image: Image.Image, bits: int) -> int:
 
 
 def is_negative(image: Image.Image) -> bool:
-    """Whether 0 is white, for values of more than 8 bits; Pillow turns the others round."""
+    """Whether 0 is white, for values of more than 8 bits; Pillow inverts the others."""
     return isinstance(image, TiffImageFile) and image.mode[0] in "IF" and image.tag_v2.get(INVERTED) == 0
 
 
 def white_value(highest: int, file_white: int) -> int:
     """The value of white among 16-bit values up to ``highest``.
 
-    That which the file says, if no value is above it; else the whole range, unless all values are below 256 or 4096:
-    then they are 8-bit or 12-bit values in a wider file, as cameras and microscopes write.
+    It is the file's own, if no value is above it; else that of the least of 8, 12 and 16 bits that hold all values.
+    Cameras and microscopes write 8-bit and 12-bit values into wider files.
     """
     return next(white for white in (file_white, 255, 4095, 65535) if white and highest <= white)
 
@@ -271,7 +271,7 @@ def load(image: ImageFile, file: BinaryIO, file_white: int, enough: int | None) 
 
 
 def stretch(image: ImageFile, file: BinaryIO, file_white: int) -> Image.Image:
-    """Colours of 16 bits, of which Pillow keeps the high bytes, by the range that they use."""
+    """Scales 16-bit colours, whose high bytes Pillow keeps, by the range that they use."""
     highest = max(int(np.asarray(band).max()) for band in image.split()[:3])
     white = white_value(highest << 8, file_white)
     if white == 65535:
@@ -287,7 +287,7 @@ def stretch(image: ImageFile, file: BinaryIO, file_white: int) -> Image.Image:
 
 
 def with_other_byte(args: str | tuple | None) -> str | tuple:
-    """A decoder's arguments, such that it takes the low bytes of 16-bit values for the high ones."""
+    """A decoder's arguments, changed to read the low bytes of 16-bit values, not the high ones."""
     raw, *rest = (args,) if isinstance(args, str) else args or ("",)
     kind, _, wide = raw.partition(";")
     raw = f"{kind};{OTHER_BYTE[wide]}"
@@ -295,10 +295,10 @@ def with_other_byte(args: str | tuple | None) -> str | tuple:
 
 
 def read_netpbm(image: ImageFile, file: BinaryIO) -> Image.Image:
-    """A PPM, PGM or PBM whose values Pillow reads one by one, in Python; in 8 bits.
+    """Reads in 8 bits a PPM, PGM or PBM; Pillow reads its values one by one, in Python.
 
     Raises:
-        ValueError: too few values, or one above the highest that the file gives.
+        ValueError: values are missing, or one is above the highest that the file gives.
     """
     _, _, start, args = image.tile[0]
     bands = 3 if image.mode == "RGB" else 1

@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image, ImageFile
 
 BLOCK = 1 << 16  # pairs of bytes that are decoded together
-LONGEST = 128  # pairs that follow a command and belong to it, at most
-LINE, END, MOVE = 0, 1, 2  # what they mean after a 0; after it a larger number says how many pixels follow singly
+LONGEST = 128  # the most pairs that follow a command and belong to it
+LINE, END, MOVE = 0, 1, 2  # their meanings after a 0; a larger number there is how many single pixels follow
 
 
 class RunLengths(ImageFile.PyDecoder):
@@ -72,7 +72,7 @@ def find_commands(pairs: np.ndarray, bits: int) -> tuple[np.ndarray, int, bool]:
         bits: of a pixel.
 
     Returns:
-        Which pairs are commands [N], bool; up to where they are whole; and whether none follows.
+        Which pairs are commands, bool [N]; how many pairs are whole; and whether no others follow.
     """
     first, second = pairs[:BLOCK].T
     special = np.flatnonzero((first == 0) & (second >= MOVE))  # commands, or pixels that look like one

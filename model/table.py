@@ -37,20 +37,20 @@ channels, and g the global feature: see [README](../README.md#how-attention-is-c
 Then a name gives the head. `concat` has one linear layer over all attended vectors; `indep` has one for each level, and
 adds their logits. Last comes the compatibility, the score of a position:
 
-- `dp`: <l, g> / sqrt(C); with `scale_scores`, undivided as published, or times a learnt factor.
+- `dp`: <l, g> / sqrt(C). `scale_scores` can leave out the division, as published, or learn a factor.
 - `pc`: <u, l + g>.
 - `additive`, ours: <u, tanh(W l + V g + b)>, where W and V lead to C / 4 channels.
 - `uniform`, a control: the same for every position.
 
-A compatibility of your own is a module in [attention.py](../model/networks/attention.py) that makes scores [B, H, W] of
-local features [B, C, H, W] and g [B, C], and a row of `COMPATIBILITIES` below it: its name, its label on the page, its
+To add a compatibility, write a module in [attention.py](../model/networks/attention.py) that makes scores [B, H, W] of
+local features [B, C, H, W] and g [B, C]. Add a row to `COMPATIBILITIES` below it: its name, its label on the page, its
 formula, and whether it uses g. Then every name above can be built with it, and the page's switch offers it.
 
 - Under `pc` and `uniform` the global branch cannot change the answer: its parameters are counted, since the paper's
   network has them, but the forward pass skips it. `python -m model export SRC DEST --prune` writes the checkpoint
   without it, with exactly the same outputs.
 - `vgg-pan` is made of the parts in the author's code, which uses the sigmoid gate for CUB alone. The global branch of
-  conv10 pools by 4 first. That the pool after conv10 follows the gate is our reading.
+  conv10 pools by 4 first. In our reading, the pool after conv10 follows the gate.
 - `resnet164`: the stride of a stage is in its first 1 x 1 convolution, and the first block's shortcut starts after the
   shared BN-ReLU, both as in the author's code. Attention reads the stages' raw outputs.
 - BatchNorm on vectors (heads, projections of g, the two linear layers of `vgg`) has an eps of 1e-3, the same as
@@ -83,7 +83,7 @@ def multiply_adds(net: Network, size: int = 32) -> int:
 
 
 def seconds(run: Callable[[Tensor], object], images: Tensor) -> float:
-    """Processor time of one call, which other programs on the machine disturb less than the clock's."""
+    """Processor time of one call, which other programs disturb less than the time by the clock."""
     start = time.process_time()
     run(images)
     return time.process_time() - start
@@ -93,7 +93,7 @@ def seconds(run: Callable[[Tensor], object], images: Tensor) -> float:
 def measure(names: list[str], rounds: int, batch: int, width: float) -> list[Row]:
     """Builds the networks and times them on the CPU, in float32 and channels_last.
 
-    Each round times every network once, its trunk alone beside it: what slows the machine for a while slows all.
+    Each round times every network once, and its trunk alone, so that a slow moment of the machine slows all.
     """
     images = torch.randn(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     nets = {name: build(name, width=width).eval().to(memory_format=torch.channels_last) for name in names}
@@ -132,7 +132,7 @@ def document(names: list[str], rounds: int, batch: int, width: float) -> str:
     """The Markdown of docs/architectures.md.
 
     Args:
-        names: which networks; times are relative to ``vgg``, which is measured whether named or not.
+        names: which networks; times are relative to ``vgg``, which is always measured.
         rounds: how often each is timed.
         batch: images a forward pass.
         width: of all networks; 1 is the paper's.

@@ -25,7 +25,7 @@ ROUNDING = 1e-5  # x uniform: how far float32 may be from an even map
 
 
 def wide(x: Tensor) -> Tensor:
-    """``x`` in float32, or float64 if it is: scores of half precision overflow and lose their order."""
+    """``x`` in float32 or, if it is that, float64: scores of half precision overflow and lose their order."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -49,9 +49,9 @@ class DotProduct(nn.Module):
     Args:
         channels: C of the local features.
         scale_scores: True divides by sqrt(C), so that the first softmax does not collapse onto a few points. The linear
-            layer before the score (FC-1, or conv7's projection) can absorb the constant, so the functions that can be
-            learnt are the paper's. "learnt" starts there and learns a factor for each level. False is the paper's
-            formula.
+            layer before the score (FC-1, or conv7's projection) can absorb the constant, so the network can learn the
+            same functions as the paper's. "learnt" starts there and learns a factor for each level. False is the
+            paper's formula.
     """
 
     def __init__(self, channels: int, scale_scores: bool | str = True):
@@ -90,8 +90,8 @@ class Parametrised(nn.Module):
 class Additive(nn.Module):
     """additive (ours, after Bahdanau et al. 2015): c_i = <u, tanh(W l_i + V g + b)>; the tanh lets g move the map.
 
-    W and V bring l and g, which lie in different spaces, into a common one. It has C / 4 channels: with C of them W and
-    V would cost 4 % of the network's multiply-adds.
+    W and V bring l and g, which lie in different spaces, into a common one. It has C / 4 channels: with C, W and V
+    would cost 4 % of the network's multiply-adds.
     """
 
     def __init__(self, channels: int):

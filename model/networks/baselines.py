@@ -30,7 +30,7 @@ class VGG(Network):
             author's VGG pools by 2 there, after conv12 too, and by 3 after conv13).
 
     Raises:
-        ValueError: an argument outside of what is said above.
+        ValueError: an argument is out of range.
     """
 
     def __init__(self, num_classes: int = 10, width: float = 1.0, dropout: float = 1.0, input_size: int = 32):
@@ -126,10 +126,10 @@ class VGGPAN(Network):
     """VGG-PAN: conv10's features are gated by a sigmoid and passed on; conv13's are summed under a softmax.
 
     Each level has its own global branch and its own pc score with a bias. conv10's branch pools by 4 first, so that it
-    ends at one position as conv13's does. These parts are the author's, who uses the gate for CUB alone. That the pool
-    after conv10 follows the gate is our reading. A sigmoid, unlike a softmax, does not cancel <u, g>, so conv10's
-    branch opens and shuts the whole gate. conv13's <u, g> cancels: its branch is never run and gets no gradient, and is
-    there for the parameter count.
+    ends at one position as conv13's does. These parts are the author's, whose code uses the gate for CUB alone. In our
+    reading, the pool after conv10 follows the gate. A sigmoid, unlike a softmax, does not cancel <u, g>, so conv10's
+    branch opens and shuts the whole gate. conv13's <u, g> cancels, so its branch is never run and gets no gradient. It
+    is kept for the parameter count.
 
     Arguments and errors as ``VGG``.
     """

@@ -21,7 +21,7 @@ def scale_channels(channels: int, width: float) -> int:
 def draw_weights(weight: Tensor, std: float) -> None:
     """Draws initial weights from a normal distribution; weights on the meta device, which holds no numbers, stay.
 
-    There, ``normal_`` would import all of ``torch.compile``: seconds of every start.
+    There, ``normal_`` would import all of ``torch.compile``, which takes seconds.
     """
     if not weight.is_meta:
         nn.init.normal_(weight, std=std)
@@ -38,7 +38,7 @@ class ConvBNReLU(nn.Sequential):
 
 
 def fold_norms(net: N) -> N:
-    """Takes the BatchNorm after each convolution into its weights, in place: for a network that only answers.
+    """Folds the BatchNorm after each convolution into its weights, in place, for a network that only answers.
 
     The answers are the same, to rounding, in less time.
 

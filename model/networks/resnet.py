@@ -44,7 +44,7 @@ class Bottleneck(nn.Module):
         c_out = 4 * channels
         self.norm = norm_relu(c_in)
         self.residual = nn.Sequential(
-            convolution(c_in, channels, 1, stride),  # the author's place for it
+            convolution(c_in, channels, 1, stride),  # the author's place for the stride
             norm_relu(channels),
             convolution(channels, channels, 3),
             norm_relu(channels),
@@ -67,7 +67,7 @@ class ResNetTrunk(LevelTrunk):
     """The first convolution and three stages of 18 blocks; returns the outputs of stages 2 and 3.
 
     Raises:
-        ValueError: ``input_size``, or the side of an image given, is too small.
+        ValueError: ``input_size``, or the side of an image, is too small.
     """
 
     def __init__(self, width: float, input_size: int):
@@ -98,7 +98,7 @@ class ResNet164(Network):
         input_size: side of the square input in pixels.
 
     Raises:
-        ValueError: an argument outside of what is said above.
+        ValueError: an argument is out of range.
     """
 
     def __init__(self, num_classes: int = 10, width: float = 1.0, dropout: float = 1.0, input_size: int = 32):
@@ -145,7 +145,7 @@ class ResNet164Attention(AttendingNetwork):
         input_size: side of the square input in pixels.
 
     Raises:
-        ValueError: an argument outside of what is said above.
+        ValueError: an argument is out of range.
     """
 
     available = dict(zip(LEVELS, ("middle layer", "late layer"), strict=True))

@@ -39,7 +39,7 @@ def smallest_of(input_size: int) -> int:
 
 
 def pool_after_conv7(input_size: int) -> int:
-    """The side of the pool after conv7: 5 at 80 pixels (CUB in the paper), so that all after it is as at 32; else 2."""
+    """The side of the pool after conv7: 5 at 80 pixels (CUB in the paper), which makes later grids as at 32; else 2."""
     return 5 if input_size == 80 else 2
 
 
@@ -49,10 +49,10 @@ class Trunk(LevelTrunk):
     Args:
         width: multiplies every channel count.
         dropout: multiplies every dropout rate.
-        input_size: 80 (CUB in the paper) makes the pool after conv7 5 x 5, so that all after it is as at 32.
+        input_size: 80 (CUB in the paper) makes the pool after conv7 5 x 5, so that later grids are as at 32.
 
     Raises:
-        ValueError: ``input_size``, or the side of an image given, is too small.
+        ValueError: ``input_size``, or the side of an image, is too small.
     """
 
     def __init__(self, width: float, dropout: float, input_size: int):
@@ -121,7 +121,7 @@ class AttentionVGG(AttendingNetwork):
         class_questions: keep one g for each class, [K, C], as a buffer; see ``with_class_questions``.
 
     Raises:
-        ValueError: an argument outside of what is said above.
+        ValueError: an argument is out of range.
     """
 
     available = dict(zip(LEVELS, ("early layer", "middle layer", "late layer"), strict=True))

@@ -61,7 +61,7 @@ def build(
         ValueError: there is no network called 'vgg-att4'; did you mean vgg-pan?
 
     Raises:
-        ValueError: no network has that name, it takes no such argument, or an argument's value does not suit it.
+        ValueError: no network has that name, it takes no such argument, or a value is not allowed.
     """
     if name not in NETWORKS:
         near = difflib.get_close_matches(name, NETWORKS, n=1)

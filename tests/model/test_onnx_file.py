@@ -101,5 +101,5 @@ def test_an_onnx_file_in_half_precision_is_refused(tmp_path):
 def test_one_sentence_says_which_packages_are_needed(absent, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, absent, None)
     result = CliRunner().invoke(app, ["export", "vgg-att3-dp-cifar10-s", str(tmp_path / "net.onnx"), "--onnx"])
-    assert str(result.exception) == "ONNX files need two packages more: pip install onnx onnxscript"
+    assert str(result.exception) == "ONNX files need two more packages: pip install onnx onnxscript"
     assert not any(tmp_path.iterdir())

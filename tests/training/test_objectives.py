@@ -63,7 +63,7 @@ def test_a_scene_is_read_like_a_text():
 
 def test_a_blank_map_lies_evenly_and_cells_must_divide_it():
     assert cell_shares(torch.zeros(1, 4, 4), (2, 2)).tolist() == [[0.25] * 4]
-    with pytest.raises(ValueError, match="a map of 4 x 4 positions has no cells of 3 x 3"):
+    with pytest.raises(ValueError, match="a map of 4 x 4 positions does not divide into 3 x 3"):
         cell_shares(torch.ones(1, 4, 4), (3, 3))
 
 
