@@ -9,7 +9,7 @@ from PIL import Image
 
 from app.images import PictureError
 from app.networks import Networks
-from model.ask import Asked, ClassAsked, Scene, ask_scene, ask_scene_every_class, read_scene
+from model.ask import ClassAnswer, Scene, SceneAnswer, ask_scene, ask_scene_every_class, read_scene
 from model.composed import Grid
 from model.explanation import SIDE
 from model.networks.attending import AttendingNetwork
@@ -28,7 +28,7 @@ class Look:
     """
 
     scene: Scene
-    every: tuple[ClassAsked, ...]
+    every: tuple[ClassAnswer, ...]
     moves: bool = True
 
 
@@ -42,7 +42,7 @@ class Answer:
         of: the scene and the network that looked, to tell whether ``look`` can be used again.
     """
 
-    explanations: Asked
+    explanations: SceneAnswer
     look: Look
     of: tuple
 
@@ -84,7 +84,9 @@ def look(
         return Look(scene, tuple(ask_scene_every_class(net, scene)) if takes_names(net) else (), net.uses_global)
 
 
-def ask(networks: Networks, scene: Scene, question: str | Image.Image, checkpoint: str, compatibility: str) -> Asked:
+def ask(
+    networks: Networks, scene: Scene, question: str | Image.Image, checkpoint: str, compatibility: str
+) -> SceneAnswer:
     """What a network that has read a scene answers to a question: a class by name, or a picture.
 
     Raises:

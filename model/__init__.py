@@ -6,14 +6,14 @@ net = model.build("vgg-att2-indep-pc")                                # a networ
 net = model.Network.from_pretrained("vgg-att3-dp-cifar10-s-long")
 """
 
-from model.ask import Asked, ClassAsked, ask, ask_every_class
+from model.ask import ClassAnswer, SceneAnswer, ask, ask_every_class
 from model.checkpoints import list_checkpoints
 from model.compare import Comparison
 from model.explain import explain
 from model.explanation import Explanation, Level
 from model.format import CheckpointError, Info
 from model.network import Network
-from model.networks.attending import AttendingNetwork, Explained
+from model.networks.attending import AttendingNetwork, LevelSplit
 from model.networks.baselines import VGG, VGGGAP, VGGPAN, VGGGlobal
 from model.networks.resnet import ResNet164, ResNet164Attention
 from model.networks.vgg import LEVELS, AttentionVGG
@@ -26,19 +26,19 @@ __all__ = [
     "VGG",
     "VGGGAP",
     "VGGPAN",
-    "Asked",
     "AttendingNetwork",
     "AttentionVGG",
     "CheckpointError",
-    "ClassAsked",
+    "ClassAnswer",
     "Comparison",
-    "Explained",
     "Explanation",
     "Info",
     "Level",
+    "LevelSplit",
     "Network",
     "ResNet164",
     "ResNet164Attention",
+    "SceneAnswer",
     "VGGGlobal",
     "ask",
     "ask_every_class",

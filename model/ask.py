@@ -66,7 +66,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SceneAnswer:
     """A scene's answer under a question, beside its own.
 
     Attributes:
@@ -129,7 +129,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class ClassAsked:
+class ClassAnswer:
     """The answer when one class is asked for by name.
 
     Attributes:
@@ -149,7 +149,7 @@ def ask(
     checkpoint: str | Path | Network,
     side: int = 0,
     grid: Grid | None = None,
-) -> Asked:
+) -> SceneAnswer:
     """Asks a question about a scene.
 
     Args:
@@ -179,7 +179,7 @@ def ask(
 
 def ask_every_class(
     scene: Picture | Sequence[Picture], checkpoint: str | Path | Network, side: int = 0, grid: Grid | None = None
-) -> list[ClassAsked]:
+) -> list[ClassAnswer]:
     """Asks about each class in turn; the scene is read once. For the arguments see ``ask``.
 
     Raises:
@@ -209,7 +209,7 @@ def read_scene(
     return Scene(pixels, grid, side, on_cpu, dataclasses.replace(own, square=square))
 
 
-def ask_scene(net: AttendingNetwork, scene: Scene, question: Picture) -> Asked:
+def ask_scene(net: AttendingNetwork, scene: Scene, question: Picture) -> SceneAnswer:
     """Asks ``net`` about a scene that it has read; for the question and errors see ``ask``."""
     by_name = False
     if isinstance(question, str) and question in net.info.class_names:
@@ -226,10 +226,10 @@ def ask_scene(net: AttendingNetwork, scene: Scene, question: Picture) -> Asked:
             out = net.explain_features(scene.features_on(net.device), g)
         (explanation,) = explanations_of(net, scene.pixels, out, began)
         explanation = dataclasses.replace(explanation, square=scene.own.square)
-    return Asked(explanation, scene.own, name, by_name, scene.grid, net.uses_global)
+    return SceneAnswer(explanation, scene.own, name, by_name, scene.grid, net.uses_global)
 
 
-def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAsked]:
+def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAnswer]:
     """Asks ``net`` for each of its classes about a scene that it has read.
 
     Raises:
@@ -237,7 +237,7 @@ def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAske
     """
     names = net.info.class_names
     if not net.uses_global:  # no question moves anything
-        return [ClassAsked(name, p, scene.own.maps[net.levels[-1]]) for name, p in scene.own.probabilities.items()]
+        return [ClassAnswer(name, p, scene.own.maps[net.levels[-1]]) for name, p in scene.own.probabilities.items()]
     answers, local_features = [], scene.features_on(net.device)
     for first in range(0, len(names), CLASSES_AT_ONCE):
         questions = class_questions(net)[first : first + CLASSES_AT_ONCE]
@@ -246,7 +246,7 @@ def ask_scene_every_class(net: AttendingNetwork, scene: Scene) -> list[ClassAske
             answer = net.explain_features(each, questions)
             probabilities = answer.logits.cpu().double().softmax(1)  # [k, K]
             maps = answer.attention[net.levels[-1]].cpu().double().numpy()  # [k, H, W]
-        answers += [ClassAsked(names[first + i], probabilities[i, first + i].item(), a) for i, a in enumerate(maps)]
+        answers += [ClassAnswer(names[first + i], probabilities[i, first + i].item(), a) for i, a in enumerate(maps)]
     return answers
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from model.explanation import SIDE, Explanation, Level
 from model.network import Network
-from model.networks.attending import AttendingNetwork, Explained
+from model.networks.attending import AttendingNetwork, LevelSplit
 from model.networks.layers import LARGEST_INPUT
 from model.pictures import BadPicture, read_picture, to_rgb
 from model.presets import crop_square, network_input, square_pixels
@@ -85,7 +85,7 @@ def explain_pixels(net: AttendingNetwork, pixels: Tensor, question: Tensor | Non
     return explanations_of(net, pixels, out, began)
 
 
-def explanations_of(net: AttendingNetwork, pixels: Tensor, out: Explained, began: float) -> list[Explanation]:
+def explanations_of(net: AttendingNetwork, pixels: Tensor, out: LevelSplit, began: float) -> list[Explanation]:
     """Explanations from a network's output for pixels, uint8 [B, 3, H, W]; ``began`` is the start by the clock."""
     with torch.inference_mode():
         bias = out.bias.cpu().double()  # in this order: not every device has float64

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from model.ask import Asked, ask
+from model.ask import SceneAnswer, ask
 from model.atomic import write_atomically
 from model.format import BUNDLED, CheckpointError
 from model.network import Network
@@ -34,7 +34,7 @@ FIGURES = REPO / "assets" / "figures"
 INK = {"light": "#18181b", "dark": "#f4f4f5"}
 
 
-def draw(answers: dict[str, dict[str, Asked]], scheme: str) -> bytes:
+def draw(answers: dict[str, dict[str, SceneAnswer]], scheme: str) -> bytes:
     """The figure as WebP, on a transparent ground: the scene, then for each checkpoint a map for each question."""
     with plt.rc_context({"text.color": INK[scheme], "axes.labelcolor": INK[scheme], "font.size": 11}):
         figure = plt.figure(figsize=(12.8, 3.4), layout="constrained")
@@ -75,7 +75,7 @@ def show(axes: Axes, picture: Image.Image, above: str, below: str) -> None:
         side.set_visible(False)
 
 
-def number_cells(axes: Axes, answer: Asked) -> None:
+def number_cells(axes: Axes, answer: SceneAnswer) -> None:
     """Writes each picture's share of the map into its lower left corner."""
     rows, columns = answer.grid
     width, height = answer.asked.canvas.size

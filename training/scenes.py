@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model import AttendingNetwork, Explained
+from model import AttendingNetwork, LevelSplit
 from model.composed import Grid, cell_shares, compose
 from model.presets import network_input
 from training.data import Split
@@ -97,7 +97,7 @@ def ask_scenes(
     Raises:
         ValueError: ``by_class`` is missing, and maps depend on it.
     """
-    answers: dict[str, list[Explained]] = {question: [] for question in questions}
+    answers: dict[str, list[LevelSplit]] = {question: [] for question in questions}
     parts = (scenes.pixels, scenes.questions, scenes.labels)
     for pixels, asking, labels in zip(*(part.split(BATCH) for part in parts), strict=True):
         local_features, own = net.features(network_input(net, pixels))
@@ -113,7 +113,7 @@ def ask_scenes(
     return {question: join(batches, scenes.grid) for question, batches in answers.items()}
 
 
-def join(parts: list[Explained], grid: Grid) -> Answers:
+def join(parts: list[LevelSplit], grid: Grid) -> Answers:
     """Answers to batches as one."""
     shares = {k: torch.cat([cell_shares(part.attention[k].cpu(), grid) for part in parts]) for k in parts[0].attention}
     return Answers(shares, torch.cat([part.logits.float().cpu() for part in parts]))

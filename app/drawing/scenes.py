@@ -12,7 +12,7 @@ from app.ask import Look
 from app.drawing import panels, words
 from app.examples import Example
 from model import render
-from model.ask import Asked, ClassAsked
+from model.ask import ClassAnswer, SceneAnswer
 from model.composed import Grid
 from model.explanation import Explanation, Level
 
@@ -86,7 +86,7 @@ def by_name(names: Iterable[str]) -> str:
 <div role="group" aria-label="Every class, by name">{buttons}</div></details>"""
 
 
-def one_class(each: ClassAsked, square: Image.Image, level: str, absent: bool) -> str:
+def one_class(each: ClassAnswer, square: Image.Image, level: str, absent: bool) -> str:
     picture = render.overlay(square, each.attention, own_scale(each.attention), PLAIN)
     name, place = words.label(each.name), words.highlights(Level(each.attention, 0.0)).partition(";")[0]
     return (
@@ -97,7 +97,7 @@ def one_class(each: ClassAsked, square: Image.Image, level: str, absent: bool) -
     )
 
 
-def answer(result: Asked, names: Sequence[str], asker: str, limit: str, announce: bool = True) -> str:
+def answer(result: SceneAnswer, names: Sequence[str], asker: str, limit: str, announce: bool = True) -> str:
     """One question's answer: in words, then the last level's map beside the scene's own, then the other levels.
 
     Args:
@@ -133,7 +133,7 @@ def bars(title: str, explanation: Explanation) -> str:
     return f"<section><h3>{title}</h3>{panels.probability_rows(explanation)}</section>"
 
 
-def verdict(result: Asked, level: str, names: Sequence[str]) -> str:
+def verdict(result: SceneAnswer, level: str, names: Sequence[str]) -> str:
     """Where the last level looks under the question, and where without."""
     if result.grid == (1, 1):
         return f"{level} {words.highlights(result.asked.levels[level]).partition(';')[0]}."
@@ -146,7 +146,7 @@ def verdict(result: Asked, level: str, names: Sequence[str]) -> str:
 
 
 def asked_and_own(
-    result: Asked, level: str, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
+    result: SceneAnswer, level: str, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
 ) -> str:
     """A level's map under the question and the scene's own, each with its share in each picture.
 
@@ -161,7 +161,12 @@ def asked_and_own(
 
 
 def figure(
-    result: Asked, level: str, own: bool, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
+    result: SceneAnswer,
+    level: str,
+    own: bool,
+    names: Sequence[str],
+    square: Image.Image,
+    number: Callable[[str, str], str],
 ) -> str:
     """One of the two; ``own`` is the one without the question."""
     explanation, shares = (result.own, result.own_shares) if own else (result.asked, result.shares)

@@ -22,7 +22,7 @@ from model.networks.attention import COMPATIBILITIES, Equation, attend, compatib
 from model.networks.layers import norm_relu_dropout
 
 
-class Explained(NamedTuple):
+class LevelSplit(NamedTuple):
     """An answer and its exact split by level: logits = bias + the sum of the terms, to rounding."""
 
     logits: Tensor  # [B, K]
@@ -240,7 +240,7 @@ class AttendingNetwork(Network):
             return torch.stack([self.classifier.get_parameter(f"{k}.bias") for k in self.levels]).sum(0)
         return self.classifier.bias
 
-    def explain_logits(self, images: Tensor, question: Tensor | None = None) -> Explained:
+    def explain_logits(self, images: Tensor, question: Tensor | None = None) -> LevelSplit:
         """Classifies ``images`` [B, 3, H, W] and splits every logit by level, exactly.
 
         Args:
@@ -255,11 +255,11 @@ class AttendingNetwork(Network):
             raise ValueError(f"question must be {list(g.shape)}, as the images' own g, not {list(question.shape)}")
         return self.explain_features(local_features, g if question is None else question)
 
-    def explain_features(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> Explained:
+    def explain_features(self, local_features: dict[str, Tensor], global_feature: Tensor | None) -> LevelSplit:
         """As ``explain_logits``, from the features that ``features`` returns, and any global feature."""
         attention = self.attention_maps(local_features, global_feature)
         terms = self.level_terms(local_features, attention)
-        return Explained(self.bias + sum(terms.values()), attention, terms, self.bias)
+        return LevelSplit(self.bias + sum(terms.values()), attention, terms, self.bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Logits [B, K] of normalised ``images`` [B, 3, H, W], and the map of each level, {level: [B, H', W']}.

@@ -12,7 +12,7 @@ from app.images import PictureError
 from app.networks import Networks
 from app.site import Site
 from app.tabs import ask as tab
-from model.ask import ClassAsked
+from model.ask import ClassAnswer
 from tests.app.serving import CIFAR10, EXAMPLES, FAMILY, make_checkpoints
 from tests.app.test_api import client  # noqa: F401 - a fixture
 
@@ -88,7 +88,7 @@ def test_classes_stand_by_probability_and_of_a_hundred_most_by_name(site):
     assert places == sorted(places) and len(places) == 10 and "<details>" not in html
     assert html.count('class="absent"') == sum(each.probability < 0.5 for each in seen.every)
     attention = seen.every[0].attention
-    many = tuple(ClassAsked(f"class <{i}>", i / 200, attention) for i in range(100))
+    many = tuple(ClassAnswer(f"class <{i}>", i / 200, attention) for i in range(100))
     html = scenes.every_class(Look(seen.scene, many))
     shown, folded = html.split("<details>")
     assert shown.count("<button") == scenes.FIRST and folded.count("<button") == 100
