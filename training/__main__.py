@@ -151,6 +151,10 @@ def evaluate(
     dataset: Annotated[str, typer.Option(help="The data set; default: the one it was trained on.")] = "",
     data_dir: DataDir = Path("data"),
     split_seed: SplitSeed = None,
+    side: Annotated[
+        list[int],
+        typer.Option(min=1, max=1024, help="Another side in pixels to read them at; may be given several times."),
+    ] = [],  # noqa: B006
     confusion: Annotated[Path | None, typer.Option(help="Draw the confusion matrix into this PNG file.")] = None,
     save: Annotated[bool, typer.Option("--save", help="Keep the result in the checkpoint's config and card.")] = False,
     device: Device = "auto",
@@ -161,7 +165,7 @@ def evaluate(
     from training.experiments import run
 
     nets, data = run.load([checkpoint], data_dir, split_seed, device, dataset)
-    measurement = measuring.evaluate(nets[checkpoint], data)
+    measurement = measuring.evaluate(nets[checkpoint], data, side)
     low, high = (100 * v for v in measurement.interval)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
     print(f"error {100 * measurement.error:.2f} % ({interval}) on {measurement.images:,} test pictures")
@@ -169,6 +173,8 @@ def evaluate(
         print(f"  {name:12} {100 * error:6.2f} %")
     sure = f"mean confidence {100 * measurement.confidence:.2f} %, {100 * (1 - measurement.error):.2f} % right"
     print(f"expected calibration error {100 * measurement.calibration:.2f} % ({sure})")
+    for at, error in measurement.sides.items():
+        print(f"error {100 * error:.2f} % at {at} px")
     for title, other in measurement.more.items():
         low, high = (100 * v for v in other.interval)
         interval = f"95 % interval {low:.2f} to {high:.2f}"

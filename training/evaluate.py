@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Measurement:
         confidence: mean probability of the answer; below 1 - error, the network is right more often than it expects.
         confusion: [K][K], how many pictures of the row's class were given the column's.
         more: {title: measurement} of the data's other test sets.
+        sides: {side in pixels: error} where the pictures were read at other sides too, the data's own among them.
     """
 
     error: float
@@ -42,6 +44,7 @@ class Measurement:
     confidence: float
     confusion: list[list[int]]
     more: dict[str, Measurement] = field(default_factory=dict)
+    sides: dict[int, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -50,7 +53,13 @@ class Measurement:
         """The part that a checkpoint's config and card keep."""
         main = {"error": self.error, "interval": self.interval, "test_images": self.images}
         more = {title: other.summary() for title, other in self.more.items()}
-        return {**main, "calibration": self.calibration, **({"more_tests": more} if more else {})}
+        sides = {"sides": {str(side): e for side, e in self.sides.items()}, "sides_images": self.images}
+        return {
+            **main,
+            "calibration": self.calibration,
+            **({"more_tests": more} if more else {}),
+            **(sides if self.sides else {}),
+        }
 
 
 @torch.inference_mode()
@@ -121,19 +130,29 @@ def check_classes(net: Network, data: Dataset) -> None:
         )
 
 
-def evaluate(net: Network, data: Dataset) -> Measurement:
+def evaluate(net: Network, data: Dataset, sides: Iterable[int] = ()) -> Measurement:
     """Measures a network on all test pictures of ``data``, normalised as the network was trained.
+
+    Args:
+        net: the network.
+        data: the data set.
+        sides: in pixels; also measure the error of the test pictures read at each.
 
     Raises:
         DataError: the classes of ``data`` are not those of the network.
+        ValueError: a side is too small for the network.
     """
     check_classes(net, data)
 
-    def measure_split(split: Split) -> Measurement:
-        return measure(predict(net, split), split.labels, data.class_names)
+    def measure_split(split: Split, side: int | None = None) -> Measurement:
+        return measure(predict(net, split, side=side), split.labels, data.class_names)
 
+    at_sides = {side: measure_split(data.test, side).error for side in sorted(set(sides) - {data.input_size})}
+    own = measure_split(data.test)
     return replace(
-        measure_split(data.test), more={title: measure_split(split) for title, split in data.more_tests.items()}
+        own,
+        more={title: measure_split(split) for title, split in data.more_tests.items()},
+        sides=dict(sorted({**at_sides, data.input_size: own.error}.items())) if at_sides else {},
     )
 
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from model import AttentionVGG, Info, Network
-from training.evaluate import draw_confusion, measure
+from training.data import Dataset, Split
+from training.evaluate import draw_confusion, evaluate, measure, predict
 
 NAMES = ("a", "b", "c")
 
@@ -72,15 +73,33 @@ def run(monkeypatch, capsys, *arguments, code=0):
 def test_evaluate_prints_one_json_object_last_and_keeps_it_where_asked(untrained, data_dir, monkeypatch, capsys):
     folder = untrained(data_dir)
     Network.from_pretrained(folder).add_results(folder, {"rounded_to": "float16"})
-    out = run(monkeypatch, capsys, "evaluate", folder, "--data-dir", data_dir, "--json", "--save")
+    out = run(monkeypatch, capsys, "evaluate", folder, "--data-dir", data_dir, "--side", 16, "--json", "--save")
     last = json.loads(out.splitlines()[-1])
     kept, card = Network.from_pretrained(folder).info.results, (folder / "README.md").read_text()
     assert kept["error"] == last["error"] and kept["interval"] == last["interval"]
     assert "rounded to float16 before the error was measured" in card
+    assert kept["sides"] == last["sides"] == {"16": kept["sides"]["16"], "32": last["error"]}
+    assert "Error of 10,000 test images by the side at which they are read" in card
     assert last["images"] == 10_000 and 0.8 < last["error"] < 0.95  # untrained: about 9 in 10 are wrong
     assert last["interval"][0] < last["error"] < last["interval"][1]
     assert sum(map(sum, last["confusion"])) == 10_000 and len(last["per_class"]) == 10
     assert last["error"] == pytest.approx(sum(last["per_class"].values()) / 10, abs=1e-4)  # 1,000 pictures each
+
+
+def test_pictures_read_at_other_sides():
+    generator = torch.Generator().manual_seed(0)
+    split = Split(torch.randint(0, 256, (40, 3, 32, 32), dtype=torch.uint8, generator=generator), torch.arange(40) % 3)
+    net = AttentionVGG(num_classes=3, width=0.03125)
+    net.info = Info(class_names=NAMES)
+    measured = evaluate(net, Dataset("some", split, split, NAMES, (0.5,) * 3, (0.25,) * 3), sides=(48, 16))
+    expected = {side: measure(predict(net, split, side=side), split.labels, NAMES).error for side in (16, 32, 48)}
+    assert measured.sides == expected and list(measured.sides) == [16, 32, 48] and measured.error == expected[32]
+    assert evaluate(net, Dataset("some", split, split, NAMES, (0.5,) * 3, (0.25,) * 3)).summary().keys() == {
+        "error",
+        "interval",
+        "test_images",
+        "calibration",
+    }
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "foreign"])
