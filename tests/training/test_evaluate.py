@@ -79,7 +79,7 @@ def test_evaluate_prints_one_json_object_last_and_keeps_it_where_asked(untrained
     assert kept["error"] == last["error"] and kept["interval"] == last["interval"]
     assert "rounded to float16 before the error was measured" in card
     assert kept["sides"] == last["sides"] == {"16": kept["sides"]["16"], "32": last["error"]}
-    assert "Error of 10,000 test images by the side at which they are read" in card
+    assert "Error on 10,000 test images by the side that the network reads" in card
     assert last["images"] == 10_000 and 0.8 < last["error"] < 0.95  # untrained: about 9 in 10 are wrong
     assert last["interval"][0] < last["error"] < last["interval"][1]
     assert sum(map(sum, last["confusion"])) == 10_000 and len(last["per_class"]) == 10
