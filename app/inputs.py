@@ -153,7 +153,7 @@ def begin_as_explain(
     """Fills a tab's inputs, when the tab is opened, with what was chosen on Explain since the last time.
 
     Args:
-        suits: whether the tab takes a checkpoint and compatibility over.
+        suits: whether the tab can use a checkpoint and compatibility.
     """
     last = gr.State((None, None, None))
     inputs = [part for part in (image, checkpoint, compatibility) if part is not None]

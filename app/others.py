@@ -36,7 +36,7 @@ class MapCheck:
         shares: the shares of blurred pixels, the highest in a map first; it begins with 0, the picture itself.
         falls: {map's name: the class's probability after each of ``shares``}.
         moved_falls: {map's name: the same for the map moved elsewhere, the mean of ``DRAWS`` moves}.
-        steeper: {map's name: how many moves lower it less than the map, on average over the shares above 0}.
+        steeper: {map's name: how many moves lower the probability less, on average over the shares above 0}.
         random: the same for random pixels, the mean of ``DRAWS`` draws.
         test_error: a fraction; None if it was not measured.
     """

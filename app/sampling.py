@@ -115,7 +115,7 @@ def split_in(folder: Path, dataset: str) -> CifarTest:
 
 
 def why_unread(folder: Path) -> str:
-    """The sentence for a ``folder`` that torchvision could not read, a template for its names."""
+    """The sentence for a ``folder`` that torchvision could not read, with places for names."""
     try:
         for name in os.listdir(folder):
             (folder / name).open("rb").close()

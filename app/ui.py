@@ -105,7 +105,7 @@ def launch(page: gr.Blocks, host: str, port: int, wait: bool = True) -> None:
         page: what ``build`` returned.
         host: the address to listen on; 0.0.0.0 is every address of this machine, :: every IPv6 address.
         port: the port to listen on.
-        wait: return when interrupted; False returns at once and serves in the background.
+        wait: return only when interrupted; False returns at once and serves in the background.
 
     Raises:
         OSError: the port is taken, or the host is not this machine.

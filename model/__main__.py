@@ -112,8 +112,8 @@ def explain(
     off = True if rank else None  # None: where there is no terminal
     with tqdm(total=len(files) // world, desc=of_all or None, unit=" pictures", disable=off) as bar:
         summary = explain_files(net, files, out, side, batch, pictures, resume, rank, world, bar.update)
-    before = f", {summary.skipped:,} files were done before" if summary.skipped else ""
-    print(f"{of_all}{summary.explained:,} pictures explained{before}, {len(summary.bad):,} bad files; see {out}")
+    before = f", {summary.skips:,} files were done before" if summary.skips else ""
+    print(f"{of_all}{summary.answers:,} pictures explained{before}, {len(summary.bad):,} bad files; see {out}")
     for file, why in summary.bad.items():
         print(f"{file} is {why}", file=sys.stderr)
 

@@ -50,14 +50,14 @@ class Summary:
     """The outcome for the files of one process.
 
     Attributes:
-        explained: pictures answered now.
+        answers: pictures answered now.
         bad: {file: what is wrong with it}, of all shards of this process, those of earlier runs included.
-        skipped: files whose shard an earlier run had written.
+        skips: files whose shard an earlier run had written.
     """
 
-    explained: int
+    answers: int
     bad: dict[str, str]
-    skipped: int
+    skips: int
 
 
 class FolderError(ValueError):
@@ -118,19 +118,19 @@ def explain_files(
     side = side_of(net, side)
     settings = describe(net, files, side, pictures)
     begin(out, settings, resume, rank)
-    explained, skipped, bad = 0, 0, {}
+    answers, skips, bad = 0, 0, {}
     with ThreadPoolExecutor(granted_cores()) as pool:
         for number in range(rank, -(-len(files) // SHARD), world):
             part, target = files[number * SHARD : (number + 1) * SHARD], out / f"{number:05d}.jsonl"
             if target.exists():
                 lines = [json.loads(line) for line in target.read_text("utf-8").splitlines()]
-                skipped += len(part)
+                skips += len(part)
                 progress(len(part))
             else:
                 lines = write_shard(net, part, target, side, batch, pictures, pool, progress)
-                explained += sum("error" not in line for line in lines)
+                answers += sum("error" not in line for line in lines)
             bad |= {line["file"]: line["error"] for line in lines if "error" in line}
-    return Summary(explained, bad, skipped)
+    return Summary(answers, bad, skips)
 
 
 def describe(net: Network, files: Sequence[Path], side: int, pictures: bool) -> dict:

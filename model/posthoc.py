@@ -199,7 +199,8 @@ def moved_deletion(
 
     A map is shifted as on a torus, by at least a quarter of the side in one direction. It stays as patchy as it was,
     and differs in place alone. If a map points nowhere, half of its moves cost more than the map and half less. Each
-    picture has its own moves, drawn by its number, so that pictures are independent; by default 0, 1, 2 ...
+    picture has its own moves, drawn by its number, so that pictures are independent; ``numbers`` are by default 0, 1,
+    2 ...
     """
     h, w = pictures.shape[2:]
     large_maps = to_side(maps, (h, w))

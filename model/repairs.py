@@ -71,7 +71,7 @@ def without_extras(file: BinaryIO) -> tuple[BinaryIO, int]:
 
 
 def pillow_takes(kind: bytes, content: bytes) -> bool:
-    """Whether Pillow reads a chunk of metadata; if not, say as it inflates to too much, it refuses the whole file."""
+    """Whether Pillow reads a chunk of metadata. If not, say because it inflates too far, it refuses the whole file."""
     try:
         with PngImagePlugin.PngStream(io.BytesIO(content)) as stream:
             getattr(stream, f"chunk_{kind.decode()}")(0, len(content))
@@ -109,8 +109,8 @@ def open_image(file: BinaryIO, formats: list[str] | tuple[str, ...]) -> ImageFil
         head = file.read(16)
         if head.startswith(PNG):  # it knows every kind of PNG
             raise ValueError("a damaged PNG") from None
-        known = any(begins(head) for kind in SIGNED if (begins := Image.OPEN[kind][1]))
-        if str(error).startswith("Unsupported") or (known and isinstance(error, UnidentifiedImageError)):
+        is_known = any(begins(head) for kind in SIGNED if (begins := Image.OPEN[kind][1]))
+        if str(error).startswith("Unsupported") or (is_known and isinstance(error, UnidentifiedImageError)):
             raise UnknownKind from None
         raise
     if isinstance(image, TiffImageFile) and is_preview(image):

@@ -25,7 +25,7 @@ ROUNDING = 1e-5  # x uniform: how far float32 may be from an even map
 
 
 def wide(x: Tensor) -> Tensor:
-    """``x`` in float32 or, if it is that, float64: scores of half precision overflow and lose their order."""
+    """``x`` in float32, or float64 if it is float64: scores of half precision overflow and lose their order."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
@@ -90,8 +90,8 @@ class Parametrised(nn.Module):
 class Additive(nn.Module):
     """additive (ours, after Bahdanau et al. 2015): c_i = <u, tanh(W l_i + V g + b)>; the tanh lets g move the map.
 
-    W and V bring l and g, which lie in different spaces, into a common one. It has C / 4 channels: with C, W and V
-    would cost 4 % of the network's multiply-adds.
+    W and V bring l and g, which lie in different spaces, into a common one. It has C / 4 channels: with C channels
+    W and V would cost 4 % of the network's multiply-adds.
     """
 
     def __init__(self, channels: int):

@@ -62,7 +62,7 @@ def test_each_line_and_map_is_what_explain_says(net, files, tmp_path):
     assert [line["file"] for line in lines] == [str(f) for f in files] and sum(seen) == len(files) == 9
     bad = {line["file"]: line["error"] for line in lines if "error" in line}
     assert {os.path.basename(f) for f in bad} == {"cut.png", "text.jpg"} and bad == summary.bad
-    assert summary.explained == 7 and set(maps) == {str(f) for f in files} - set(bad)
+    assert summary.answers == 7 and set(maps) == {str(f) for f in files} - set(bad)
     for line in lines:
         if "error" in line:
             continue
@@ -87,7 +87,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_stopped(net, files, tmp_path):
     with pytest.raises(FolderError, match="is not empty; go on with --resume"):
         explain_files.explain_files(net, files, tmp_path / "out")
     summary = explain_files.explain_files(net, files, tmp_path / "out", resume=True)
-    assert (summary.skipped, len(summary.bad)) == (4, 2)
+    assert (summary.skips, len(summary.bad)) == (4, 2)
     assert (tmp_path / "out" / "00000.jsonl").stat().st_mtime_ns == first
     assert read(tmp_path / "out")[0] == read(tmp_path / "whole")[0]
 
