@@ -28,7 +28,7 @@ def make_checkpoints(folder: Path, compatibilities=("dp", "pc"), sharpness: floa
         mean=(0.4914, 0.4822, 0.4465),
         std=(0.247, 0.2435, 0.2616),
         dataset="cifar10",
-        results={"error": 0.1, "test_images": 10000, "sides": {"32": 0.1, "48": 0.12, "64": 0.2}},
+        results={"error": 0.1, "test_images": 10000, "sides": {"32": 0.1, "48": 0.12, "64": 0.14}},
     )
     for seed, compatibility in enumerate(compatibilities):
         torch.manual_seed(seed)
