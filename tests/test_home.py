@@ -1,4 +1,4 @@
-"""A ``~`` that the shell left alone is the home folder, at every door."""
+"""A ``~`` that the shell leaves as it is means the home folder, in every place that takes a path."""
 
 from pathlib import Path
 
@@ -19,18 +19,18 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-def test_arguments(home):
-    for given, wanted in {
+def test_arguments_are_expanded(home):
+    for argument, expected in {
         "--out=~/r": f"--out={home}/r",
         "~/r": f"{home}/r",
         "~": str(home),
         "-o=~/r": f"-o={home}/r",
         "--out=a~b": "--out=a~b",
-        "folder:~/r": "folder:~/r",  # which data.load expands
+        "folder:~/r": "folder:~/r",  # data.load expands it
         "--lr=.1": "--lr=.1",
         "": "",
     }.items():
-        assert at_home(given) == wanted
+        assert at_home(argument) == expected
 
 
 @pytest.mark.parametrize("door", ["model", "training"])
@@ -42,7 +42,7 @@ def test_command_lines_expand_it(door, home):
     assert str(home) in str(CliRunner().invoke(app, command).exception)
 
 
-def test_in_python(home):
+def test_paths_in_python_are_expanded(home):
     net = model.build("vgg", num_classes=2, width=1 / 16)
     net.save_pretrained("~/net")
     assert (home / "net" / "config.json").is_file() and not Path("~").exists()
@@ -50,7 +50,7 @@ def test_in_python(home):
     assert RunFolder("~/runs").path == home / "runs"
 
 
-def test_in_the_environment(home, monkeypatch):
+def test_paths_in_the_environment_are_expanded(home, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", "~/uploads")
     monkeypatch.setattr(temporary, "sweep_on", lambda *folders: None)
     assert temporary.begin().parent == home / "uploads"

@@ -18,6 +18,6 @@ def test_a_checkpoint_and_an_architecture_load_by_name():
         torch.hub.load(str(REPO), "vgg-att3-concat-nothing", source="local")
 
 
-def test_what_is_offered_is_what_there_is():
+def test_every_checkpoint_and_architecture_is_offered():
     offered = {name for name in dir(hubconf) if callable(getattr(hubconf, name)) and not name.startswith("_")}
     assert offered == {*model.list_names(), *(entry.name for entry in model.list_checkpoints()), "explain"}

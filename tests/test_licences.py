@@ -8,9 +8,9 @@ REPO = Path(__file__).resolve().parents[1]
 
 
 def test_no_package_asks_for_our_code_and_each_names_its_licence():
-    found = licences(list_names(REPO / "requirements-dev.txt"))
-    assert {"torch", "gradio", "pillow", "numpy", "hypothesis"} <= found.keys()
-    said = {name: licence for name, (_, licence) in found.items()}
-    assert not [name for name, licence in said.items() if "GPL" in licence or "Affero" in licence]
-    unsaid = {name for name, licence in said.items() if not licence}
-    assert not {name for name in unsaid if not name.startswith(("cuda", "nvidia"))}  # torch's own, NVIDIA's
+    packages = licences(list_names(REPO / "requirements-dev.txt"))
+    assert {"torch", "gradio", "pillow", "numpy", "hypothesis"} <= packages.keys()
+    terms = {name: licence for name, (_, licence) in packages.items()}
+    assert not [name for name, licence in terms.items() if "GPL" in licence or "Affero" in licence]
+    silent = {name for name, licence in terms.items() if not licence}
+    assert not {name for name in silent if not name.startswith(("cuda", "nvidia"))}  # torch's own, NVIDIA's

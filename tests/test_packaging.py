@@ -1,4 +1,4 @@
-"""What a stranger's first minutes rest on: the dependency lists, who may import whom, and what make refuses."""
+"""What a newcomer's first minutes depend on: the dependency lists, the imports, and what make refuses."""
 
 import ast
 import os
@@ -16,25 +16,25 @@ from tests.conftest import REPO
 PACKAGES = ("app", "model", "training")
 
 
-def normalized(name: str) -> str:
+def normalize(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def names(text: str) -> set[str]:
-    """The distributions that lines in pip's format name."""
-    return {normalized(found) for found in re.findall(r"^([A-Za-z0-9][\w.-]*)", text, re.MULTILINE)}
+    """The distributions in a text of pip's format."""
+    return {normalize(name) for name in re.findall(r"^([A-Za-z0-9][\w.-]*)", text, re.MULTILINE)}
 
 
 def imports(package: str) -> set[str]:
-    """The top-level modules that a package's files import, wherever in the file they do."""
-    found = set()
+    """The top-level modules that a package's files import, anywhere in the file."""
+    modules = set()
     for path in (REPO / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
+                modules |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                found.add(node.module.split(".")[0])
-    return found
+                modules.add(node.module.split(".")[0])
+    return modules
 
 
 def requirements(file: str) -> set[str]:
@@ -44,18 +44,18 @@ def requirements(file: str) -> set[str]:
 def distributions(modules: set[str]) -> dict[str, set[str]]:
     """For each module, the distributions that may provide it."""
     provided_by = packages_distributions()
-    return {module: {normalized(d) for d in provided_by.get(module, [module])} for module in modules}
+    return {module: {normalize(d) for d in provided_by.get(module, [module])} for module in modules}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_requirements_name_what_a_package_imports(package):
     """Space and image install requirements.txt alone, so it has to be enough for the page."""
     optional = {"spaces", "skimage", "onnx", "onnxscript"}  # used where they happen to be installed
-    named = requirements("requirements.txt")
+    listed = requirements("requirements.txt")
     if package == "training":
-        named |= requirements("requirements-dev.txt")
+        listed |= requirements("requirements-dev.txt")
     foreign = imports(package) - sys.stdlib_module_names - {"tools", *PACKAGES} - optional
-    assert not {module for module, providers in distributions(foreign).items() if not named & providers}
+    assert not {module for module, providers in distributions(foreign).items() if not listed & providers}
 
 
 def test_the_page_needs_all_of_requirements_txt():
@@ -94,7 +94,7 @@ def test_no_module_imports_itself_by_way_of_others():
                     f"{node.module}.{alias.name}" for alias in node.names
                 }  # modules of a package, or its contents
                 imported[name] |= {each if each in files else node.module for each in within}
-    ours = {name: found & files.keys() for name, found in imported.items()}
+    ours = {name: modules & files.keys() for name, modules in imported.items()}
     tuple(TopologicalSorter(ours).static_order())  # a CycleError names the modules
 
 
@@ -121,7 +121,7 @@ def test_a_space_runs_the_gradio_that_is_tested():
     assert f"gradio=={version}" in (REPO / "constraints.txt").read_text().splitlines()
 
 
-def test_image_copies_what_is_there_and_let_in():
+def test_the_image_copies_files_that_exist_and_are_let_in():
     copied = {
         source
         for line in re.findall(r"^COPY (?:--\S+ )*(.+)$", (REPO / "Dockerfile").read_text(), re.MULTILINE)
@@ -150,7 +150,7 @@ def test_port_reaches_the_page():
 
 
 @pytest.mark.parametrize(
-    "script, said",
+    "script, sentence",
     [
         (None, "was not found: install Python 3.10"),
         ("exit 1", "3.10 or newer is needed"),
@@ -158,12 +158,12 @@ def test_port_reaches_the_page():
     ],
     ids=["absent", "old", "without venv"],
 )
-def test_an_unfit_python_gets_one_sentence(tmp_path, script, said):
+def test_an_unfit_python_gets_one_sentence(tmp_path, script, sentence):
     python = tmp_path / "python"
     if script:
         python.write_text(f"#!/bin/sh\n{script}\n")
         python.chmod(0o755)
     result = make("install", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}")
     assert result.returncode != 0
-    assert said in result.stdout and result.stdout.count("\n") == 1
+    assert sentence in result.stdout and result.stdout.count("\n") == 1
     assert not (tmp_path / "venv").exists()

@@ -1,4 +1,4 @@
-"""What holds for any input: hypothesis draws pictures, files, configs and maps, and shows the smallest that fails."""
+"""What holds for any input: hypothesis draws pictures, files, configs and maps, and shows the smallest failure."""
 
 import io
 import json
@@ -57,7 +57,7 @@ def test_any_bytes_are_read_or_refused(head, rest):
 
 
 @given(colours, st.sampled_from(["PNG", "BMP", "TIFF", "PPM", "WEBP"]))
-def test_what_keeps_every_pixel_is_read_with_every_pixel(pixels, kind):
+def test_a_lossless_file_is_read_with_every_pixel(pixels, kind):
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **({"lossless": True} if kind == "WEBP" else {}))
     assert np.array_equal(np.asarray(read_picture(buffer.getvalue())), pixels)
@@ -78,8 +78,8 @@ def test_a_file_cut_anywhere_is_refused_or_whole(pixels, data):
 
 
 @given(arrays(np.uint16, array_shapes(min_dims=2, max_dims=2, max_side=9)), st.integers(0, 65535))
-def test_16_bit_values_keep_their_order_and_use_8_bits(values, said):
-    shown = to_8_bit(values, said).astype(int)
+def test_16_bit_values_keep_their_order_and_use_8_bits(values, file_white):
+    shown = to_8_bit(values, file_white).astype(int)
     order = np.argsort(values, axis=None, kind="stable")
     assert (np.diff(shown.ravel()[order]) >= 0).all() and shown.min() >= 0 and shown.max() <= 255
 
@@ -116,7 +116,7 @@ def test_any_damage_to_the_weights_is_refused_in_one_sentence(data, checkpoint, 
         content[:at] + piece + (b"" if data.draw(st.booleans()) else content[at + len(piece) :])
     )
     try:
-        Network.from_pretrained(tmp_path)  # changed within a number, it is still one
+        Network.from_pretrained(tmp_path)  # a change inside a number leaves a number
     except CheckpointError as e:
         assert "\n" not in str(e)
 
@@ -153,7 +153,7 @@ def test_any_map_is_drawn_at_the_size_of_the_picture(values, view, size):
 
 
 @given(maps, st.floats(0.5, 100))
-def test_what_is_kept_holds_its_share_and_the_highest_values(values, keep):
+def test_the_highest_part_holds_its_share_and_the_highest_values(values, keep):
     mask = render.highest_share(values, keep)
     assert values[mask].sum(dtype=np.float64) >= values.sum(dtype=np.float64) * keep / 100 - 1e-6
     assert mask.all() or values[mask].min() > values[~mask].max()

@@ -6,7 +6,7 @@ import torch
 
 @pytest.fixture
 def lively():
-    """Returns a function: a network, in evaluation mode, whose BatchNorms are not the identity."""
+    """Returns a function that makes a network, in evaluation mode, whose BatchNorms are not the identity."""
 
     def change(net, seed=0):
         generator = torch.Generator().manual_seed(seed)

@@ -21,12 +21,12 @@ def picture(seed: int) -> Image.Image:
 @pytest.fixture(scope="module")
 def net() -> AttentionVGG:
     torch.manual_seed(0)
-    made = AttentionVGG(num_classes=5, width=1 / 16, dropout=0)
+    network = AttentionVGG(num_classes=5, width=1 / 16, dropout=0)
     with torch.no_grad():
-        made.global_branch.fc1.weight.mul_(30)  # peaks, as trained maps have
-    made = made.with_class_questions(torch.randn(5, 32) * 3).eval()
-    made.info = Info(class_names=NAMES)
-    return made
+        network.global_branch.fc1.weight.mul_(30)  # peaks, as trained maps have
+    network = network.with_class_questions(torch.randn(5, 32) * 3).eval()
+    network.info = Info(class_names=NAMES)
+    return network
 
 
 def by_hand(net, scene, g):
@@ -35,33 +35,33 @@ def by_hand(net, scene, g):
 
 
 def test_a_picture_asks_with_its_own_g(net):
-    found = ask(picture(0), picture(1), net)
+    result = ask(picture(0), picture(1), net)
     scene, question = (square_pixels(picture(seed), 32) for seed in (0, 1))
     expected, own = by_hand(net, scene, global_features(net, question[None])), by_hand(net, scene, None)
-    assert np.allclose(found.asked.maps["conv13"], expected.attention["conv13"][0], atol=1e-6)
-    assert np.allclose(found.own.maps["conv13"], own.attention["conv13"][0], atol=1e-6)
-    assert found.question == model.explain(picture(1), net).answer and not found.by_name
-    assert found.shares["conv13"] == pytest.approx((1.0,)) and found.uses_question
-    assert "The question moved the map of conv" in found.note
+    assert np.allclose(result.asked.maps["conv13"], expected.attention["conv13"][0], atol=1e-6)
+    assert np.allclose(result.own.maps["conv13"], own.attention["conv13"][0], atol=1e-6)
+    assert result.question == model.explain(picture(1), net).answer and not result.by_name
+    assert result.shares["conv13"] == pytest.approx((1.0,)) and result.uses_question
+    assert "The question moved the map of conv" in result.note
 
 
 @pytest.mark.parametrize(("count", "grid"), [(2, (1, 2)), (3, (1, 3)), (4, (2, 2)), (9, (3, 3))])
 def test_a_class_asks_by_name_in_a_composed_scene(net, count, grid):
-    found = ask([picture(i) for i in range(count)], "ship", net)
+    result = ask([picture(i) for i in range(count)], "ship", net)
     rows = [torch.cat([square_pixels(picture(r * grid[1] + c), 32) for c in range(grid[1])], 2) for r in range(grid[0])]
     expected = by_hand(net, torch.cat(rows, 1), net.class_questions[2][None])
-    assert found.grid == grid and found.by_name and found.question == "ship"
-    assert found.asked.probabilities["dog"] == pytest.approx(expected.logits.softmax(1)[0, 1].item(), abs=1e-5)
+    assert result.grid == grid and result.by_name and result.question == "ship"
+    assert result.asked.probabilities["dog"] == pytest.approx(expected.logits.softmax(1)[0, 1].item(), abs=1e-5)
     a = expected.attention["conv10"][0]
     h, w = a.shape[0] // grid[0], a.shape[1] // grid[1]
-    assert found.shares["conv10"][-1] == pytest.approx(a[-h:, -w:].sum().item(), abs=1e-5)
-    assert found.asked.square.size == (640 // max(grid) * grid[1], 640 // max(grid) * grid[0])
-    assert found.asked.overlays()["conv13"].size == found.asked.square.size
+    assert result.shares["conv10"][-1] == pytest.approx(a[-h:, -w:].sum().item(), abs=1e-5)
+    assert result.asked.square.size == (640 // max(grid) * grid[1], 640 // max(grid) * grid[0])
+    assert result.asked.overlays()["conv13"].size == result.asked.square.size
 
 
 def test_a_column_is_a_grid_too_and_a_side_may_be_chosen(net):
-    found = ask([picture(0), picture(1)], "ship", net, side=48, grid=(2, 1))
-    assert found.asked.seen.size == (48, 96) and found.asked.levels["conv13"].grid == (24, 12)
+    result = ask([picture(0), picture(1)], "ship", net, side=48, grid=(2, 1))
+    assert result.asked.seen.size == (48, 96) and result.asked.levels["conv13"].grid == (24, 12)
 
 
 def test_every_class_is_asked_as_one_by_one(net):
@@ -79,11 +79,11 @@ def test_under_pc_no_question_moves_anything():
     pc = AttentionVGG(num_classes=5, width=1 / 16, compatibility="pc").eval()
     pc.info = Info(class_names=NAMES)
     for question in ("ship", picture(3)):
-        found = ask(picture(0), question, pc)
-        assert found.asked.probabilities == found.own.probabilities and not found.uses_question
-        assert found.note.startswith("Under pc no map depends on the global feature g")
+        result = ask(picture(0), question, pc)
+        assert result.asked.probabilities == result.own.probabilities and not result.uses_question
+        assert result.note.startswith("Under pc no map depends on the global feature g")
     every = ask_every_class(picture(0), pc)
-    assert [each.probability for each in every] == pytest.approx([*found.own.probabilities.values()], abs=1e-6)
+    assert [each.probability for each in every] == pytest.approx([*result.own.probabilities.values()], abs=1e-6)
 
 
 def test_what_cannot_be_asked_gets_a_sentence(net, tmp_path):

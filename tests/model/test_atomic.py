@@ -1,4 +1,4 @@
-"""Mounts that refuse a nicety are written to all the same; a disk's real faults leave the file as it was."""
+"""A mount that refuses modes or flushing is still written to; a real fault of the disk leaves the file as it was."""
 
 import errno
 import os

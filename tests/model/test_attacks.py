@@ -1,4 +1,4 @@
-"""Attacks move pixels exactly as far as they say, in the direction that hurts, and never out of a pixel's range."""
+"""Attacks move pixels exactly as far as they say, in the direction of a higher loss, and never out of range."""
 
 import dataclasses
 
@@ -110,13 +110,13 @@ def test_one_picture_is_attacked_as_in_a_batch(trained):
 @pytest.mark.parametrize("attack", [fgsm, pgd])
 def test_attacks_leave_inputs_and_network_alone_in_any_mode(trained, attack):
     net, pictures, classes = trained
-    kept, weights = pictures.clone(), {k: v.clone() for k, v in net.state_dict().items()}
+    before, weights = pictures.clone(), {k: v.clone() for k, v in net.state_dict().items()}
     expected = attack(net, pictures, classes, 2)
     with torch.inference_mode():
         assert torch.equal(attack(net, pictures.clone(), classes.clone(), 2), expected)
     with torch.no_grad():
         assert torch.equal(attack(net, pictures, classes, 2), expected)
-    assert torch.equal(pictures, kept)
+    assert torch.equal(pictures, before)
     assert all(torch.equal(v, weights[k]) for k, v in net.state_dict().items())
     assert all(p.requires_grad for p in net.parameters())
 

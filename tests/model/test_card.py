@@ -1,4 +1,4 @@
-"""The model card, read as the Hub reads it, and its usage lines, run."""
+"""The model card is read as the Hub reads it, and its usage lines are run."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ def read(name: str, config: dict) -> ModelCard:
     return ModelCard(text)
 
 
-def test_the_head_has_what_the_hub_lists_by(config):
+def test_the_head_has_the_fields_that_the_hub_reads(config):
     read_card = read("user/net", config)
     data, (result,) = read_card.data, read_card.data.eval_results
     assert data.library_name == "pytorch" and data.pipeline_tag == "image-classification" and data.license == "mit"
@@ -45,7 +45,7 @@ def test_the_head_has_what_the_hub_lists_by(config):
 
 
 @pytest.mark.parametrize("dataset, name", [("folder:/home/someone/my: birds/", "birds"), ("", "unknown data")])
-def test_a_data_set_of_ones_own_is_valid_and_shows_no_path(config, dataset, name):
+def test_the_card_of_a_users_own_data_set_is_valid_and_shows_no_path(config, dataset, name):
     read_card = read("net", {**config, "dataset": dataset})
     (result,) = read_card.data.eval_results
     assert name in result.dataset_name and read_card.data.datasets is None
@@ -66,7 +66,7 @@ def test_only_the_test_split_makes_a_model_index(config):
     assert "Error" not in card("net", {**config, "results": {}})
 
 
-def test_command_environment_and_start_are_told(config):
+def test_the_card_states_command_environment_and_start(config):
     recipe = {"command": "python -m training fit --seed 0", "hardware": "one GPU", "seed": 0, "commit": "", "lr": 0.1}
     text = card("net", {**config, "recipe": {**recipe, "start": "runs/other"}})
     assert "    python -m training fit --seed 0\n" in text
@@ -77,7 +77,7 @@ def test_command_environment_and_start_are_told(config):
 @pytest.mark.parametrize(
     "scale, words", [(True, "/ √d"), (False, "as in the paper"), ("learnt", "times a factor τ learnt")]
 )
-def test_the_score_is_told(config, scale, words):
+def test_the_card_states_the_score(config, scale, words):
     text = card("net", {**config, "arguments": {**config["arguments"], "scale_scores": scale}})
     assert words in text.split("The score of position i is ")[1].splitlines()[0]
 

@@ -36,7 +36,7 @@ def network(**arguments):
 
 
 @pytest.fixture
-def saved(tmp_path):
+def checkpoint(tmp_path):
     """A good checkpoint in a folder of its own."""
     network().save_pretrained(tmp_path / "net", INFO)
     return tmp_path / "net"
@@ -86,10 +86,10 @@ def test_half_precision_halves_the_file_and_loads_as_float32(tmp_path):
     assert next(net.parameters()).dtype == torch.float32  # saving leaves the network as it was
 
 
-def test_saving_again_replaces_and_leaves_no_temporary_file(saved):
-    network(num_classes=5).save_pretrained(saved)
-    assert AttentionVGG.from_pretrained(saved).arguments["num_classes"] == 5
-    assert sorted(p.name for p in saved.iterdir()) == sorted([CONFIG, WEIGHTS, CARD])
+def test_saving_again_replaces_and_leaves_no_temporary_file(checkpoint):
+    network(num_classes=5).save_pretrained(checkpoint)
+    assert AttentionVGG.from_pretrained(checkpoint).arguments["num_classes"] == 5
+    assert sorted(p.name for p in checkpoint.iterdir()) == sorted([CONFIG, WEIGHTS, CARD])
 
 
 def test_a_folder_that_cannot_be_written_gets_one_sentence(tmp_path):
@@ -98,35 +98,35 @@ def test_a_folder_that_cannot_be_written_gets_one_sentence(tmp_path):
         network().save_pretrained(tmp_path / "file" / "net")
 
 
-def test_missing_things_are_named(saved, tmp_path):
+def test_missing_things_are_named(checkpoint, tmp_path):
     assert "there is no checkpoint folder" in refusal(tmp_path / "absent")
     assert refusal("x" * 5000).endswith("cannot be opened: File name too long")
-    (saved / WEIGHTS).rename(tmp_path / "weights")
-    assert f"has no {WEIGHTS}" in refusal(saved)
-    (saved / CONFIG).unlink()
-    assert f"it has no {CONFIG}" in refusal(saved)
+    (checkpoint / WEIGHTS).rename(tmp_path / "weights")
+    assert f"has no {WEIGHTS}" in refusal(checkpoint)
+    (checkpoint / CONFIG).unlink()
+    assert f"it has no {CONFIG}" in refusal(checkpoint)
 
 
-@pytest.mark.parametrize("left", [0, 1, 7, 8, 100, 0.5, 0.999])
-def test_a_truncated_weights_file_is_refused(saved, left):
-    content = (saved / WEIGHTS).read_bytes()
-    (saved / WEIGHTS).write_bytes(content[: left if isinstance(left, int) else int(left * len(content))])
-    assert "is truncated or not a safetensors file" in refusal(saved)
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 100, 0.5, 0.999])
+def test_a_truncated_weights_file_is_refused(checkpoint, length):
+    content = (checkpoint / WEIGHTS).read_bytes()
+    (checkpoint / WEIGHTS).write_bytes(content[: length if isinstance(length, int) else int(length * len(content))])
+    assert "is truncated or not a safetensors file" in refusal(checkpoint)
 
 
 @pytest.mark.parametrize("content", [b"\x80\x04pickle", b"<html>not found</html>", b"\xff" * 64])
-def test_a_foreign_weights_file_is_refused(saved, content):
-    (saved / WEIGHTS).write_bytes(content)
-    assert "is truncated or not a safetensors file" in refusal(saved)
+def test_a_foreign_weights_file_is_refused(checkpoint, content):
+    (checkpoint / WEIGHTS).write_bytes(content)
+    assert "is truncated or not a safetensors file" in refusal(checkpoint)
 
 
-def test_tensors_missing_foreign_or_of_another_shape_are_counted(saved):
-    state = load_file(saved / WEIGHTS)
+def test_tensors_missing_foreign_or_of_another_shape_are_counted(checkpoint):
+    state = load_file(checkpoint / WEIGHTS)
     state["extra"] = torch.zeros(1)
     del state["classifier.bias"]
     state["classifier.weight"] = torch.zeros(3, 1)
-    save_file(state, saved / WEIGHTS)
-    assert "(1 tensors missing, 1 foreign, 1 of another shape or kind; for one, classifier.bias)" in refusal(saved)
+    save_file(state, checkpoint / WEIGHTS)
+    assert "(1 tensors missing, 1 foreign, 1 of another shape or kind; for one, classifier.bias)" in refusal(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -137,17 +137,17 @@ def test_tensors_missing_foreign_or_of_another_shape_are_counted(saved):
         (lambda w: w.fill_(math.nan), "not finite (for one, in classifier.weight)"),
     ],
 )
-def test_weights_that_are_no_weights_are_refused(saved, spoil, says):
-    state = load_file(saved / WEIGHTS)
-    save_file(state | {"classifier.weight": spoil(state["classifier.weight"])}, saved / WEIGHTS)
-    assert says in refusal(saved)
+def test_weights_of_another_type_or_not_finite_are_refused(checkpoint, spoil, says):
+    state = load_file(checkpoint / WEIGHTS)
+    save_file(state | {"classifier.weight": spoil(state["classifier.weight"])}, checkpoint / WEIGHTS)
+    assert says in refusal(checkpoint)
 
 
-def test_a_network_is_not_allocated_before_its_weights_are_known_to_fit(saved):
-    config = json.loads((saved / CONFIG).read_text())
+def test_a_network_is_not_allocated_before_its_weights_are_known_to_fit(checkpoint):
+    config = json.loads((checkpoint / CONFIG).read_text())
     config["arguments"]["num_classes"] = 10**10  # more than any memory holds
-    (saved / CONFIG).write_text(json.dumps(config))
-    assert "2 of another shape" in refusal(saved)
+    (checkpoint / CONFIG).write_text(json.dumps(config))
+    assert "2 of another shape" in refusal(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_a_network_is_not_allocated_before_its_weights_are_known_to_fit(saved):
         b'{"architecture": "\xff"}',
     ],
 )
-def test_a_config_that_is_no_config_is_refused(saved, content):
-    (saved / CONFIG).write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert CONFIG in refusal(saved, Network)
+def test_a_config_that_is_no_config_is_refused(checkpoint, content):
+    (checkpoint / CONFIG).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert CONFIG in refusal(checkpoint, Network)
 
 
 @pytest.mark.parametrize(
@@ -190,43 +190,43 @@ def test_a_config_that_is_no_config_is_refused(saved, content):
         ({"class_names": ["cat"]}, "does not name each of its classes"),
     ],
 )
-def test_what_is_told_beside_the_weights_must_be_of_its_kind(saved, change, says):
-    config = json.loads((saved / CONFIG).read_text())
-    (saved / CONFIG).write_text(json.dumps(config | change))
-    assert says in refusal(saved)
+def test_each_field_of_the_config_must_be_valid(checkpoint, change, says):
+    config = json.loads((checkpoint / CONFIG).read_text())
+    (checkpoint / CONFIG).write_text(json.dumps(config | change))
+    assert says in refusal(checkpoint)
 
 
-def test_the_folder_here_is_named_by_its_own_name(saved, monkeypatch):
-    (saved / CONFIG).unlink()
-    monkeypatch.chdir(saved)
-    assert f"{saved.name} is not a checkpoint" in refusal(".")
+def test_the_folder_here_is_named_by_its_own_name(checkpoint, monkeypatch):
+    (checkpoint / CONFIG).unlink()
+    monkeypatch.chdir(checkpoint)
+    assert f"{checkpoint.name} is not a checkpoint" in refusal(".")
 
 
 @pytest.mark.parametrize(
     "arguments",
     [{"width": -1}, {"width": 1e9}, {"num_classes": "ten"}, {"levels": 3}, {"colour": "red"}, {"compatibility": None}],
 )
-def test_arguments_no_network_takes_are_refused(saved, arguments):
-    config = json.loads((saved / CONFIG).read_text())
+def test_arguments_no_network_takes_are_refused(checkpoint, arguments):
+    config = json.loads((checkpoint / CONFIG).read_text())
     config["arguments"] |= arguments
-    (saved / CONFIG).write_text(json.dumps(config))
-    assert f"the arguments in {CONFIG} do not fit AttentionVGG" in refusal(saved)
+    (checkpoint / CONFIG).write_text(json.dumps(config))
+    assert f"the arguments in {CONFIG} do not fit AttentionVGG" in refusal(checkpoint)
 
 
-def test_weights_of_another_width_are_refused(saved, tmp_path):
+def test_weights_of_another_width_are_refused(checkpoint, tmp_path):
     network(width=0.125).save_pretrained(tmp_path / "wider")
-    (tmp_path / "wider" / WEIGHTS).replace(saved / WEIGHTS)
-    assert "of another shape" in refusal(saved)
+    (tmp_path / "wider" / WEIGHTS).replace(checkpoint / WEIGHTS)
+    assert "of another shape" in refusal(checkpoint)
 
 
-def test_another_class_of_network_is_refused(saved, tmp_path):
+def test_another_class_of_network_is_refused(checkpoint, tmp_path):
     OtherNetwork().save_pretrained(tmp_path / "other")
     assert "holds the network 'OtherNetwork', not AttentionVGG" in refusal(tmp_path / "other")
-    assert "holds the network 'AttentionVGG', not OtherNetwork" in refusal(saved, OtherNetwork)
-    config = json.loads((saved / CONFIG).read_text())
-    for name in ("Sequential", "Network"):  # foreign; the base of all, which is none
-        (saved / CONFIG).write_text(json.dumps(config | {"architecture": name}))
-        assert f"holds the network '{name}', not Network" in refusal(saved, Network)
+    assert "holds the network 'AttentionVGG', not OtherNetwork" in refusal(checkpoint, OtherNetwork)
+    config = json.loads((checkpoint / CONFIG).read_text())
+    for name in ("Sequential", "Network"):  # a foreign class; the base of all classes
+        (checkpoint / CONFIG).write_text(json.dumps(config | {"architecture": name}))
+        assert f"holds the network '{name}', not Network" in refusal(checkpoint, Network)
 
 
 def test_the_registry_reads_what_is_saved_and_refuses_what_is_broken(tmp_path):
@@ -249,15 +249,15 @@ def test_the_registry_reads_what_is_saved_and_refuses_what_is_broken(tmp_path):
     ("names", "family"),
     [(("run-dp", "run-pc"), "run"), (("dp-run", "pc-run"), "run"), (("dp", "pc"), "runs"), (("dp-a", "pc-a"), "a")],
 )
-def test_a_family_is_the_name_without_the_compatibility_wherever_it_stands(tmp_path, names, family):
+def test_a_family_is_the_name_without_its_compatibility(tmp_path, names, family):
     for name, compatibility in zip(names, ("dp", "pc"), strict=True):
         network(compatibility=compatibility).save_pretrained(tmp_path / "runs" / name, INFO)
     entries = list_checkpoints(tmp_path / "runs")
     assert [(e.family, e.compatibility) for e in entries] == [(family, "dp"), (family, "pc")]
 
 
-def test_the_card_states_the_measured_error_and_no_other(saved, tmp_path):
-    text = (saved / CARD).read_text()
+def test_the_card_states_the_measured_error_and_no_other(checkpoint, tmp_path):
+    text = (checkpoint / CARD).read_text()
     assert "12.50 %" in text and "value: 0.875" in text
     network().save_pretrained(tmp_path / "unmeasured")
     text = (tmp_path / "unmeasured" / CARD).read_text()

@@ -22,11 +22,11 @@ def test_correlation_is_pearsons():
 def test_difference_is_in_multiples_of_uniform():
     nets = {c: model.build(f"vgg-att3-concat-{c}", width=1 / 16).eval() for c in ("dp", "pc")}
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
-    found = Comparison({c: model.explain(picture, net) for c, net in nets.items()})
-    assert found.levels == list(LEVELS) and found.pairs == [("dp", "pc")]
+    comparison = Comparison({c: model.explain(picture, net) for c, net in nets.items()})
+    assert comparison.levels == list(LEVELS) and comparison.pairs == [("dp", "pc")]
     for level, (h, w) in {"conv7": (32, 32), "conv10": (16, 16), "conv13": (8, 8)}.items():
-        dp, pc = (found.explanations[name].maps[level] for name in ("dp", "pc"))
-        values = found.difference(("dp", "pc"), level)
+        dp, pc = (comparison.explanations[name].maps[level] for name in ("dp", "pc"))
+        values = comparison.difference(("dp", "pc"), level)
         assert values.shape == (h, w) and np.allclose(values, (dp - pc) * h * w)
-        assert np.allclose(found.difference(("pc", "dp"), level), -values)
+        assert np.allclose(comparison.difference(("pc", "dp"), level), -values)
         assert abs(values.sum()) < 1e-3  # both maps sum to 1

@@ -13,5 +13,5 @@ WITH_EXAMPLES = [file for file in sorted((REPO / "model").rglob("*.py")) if ">>>
 @pytest.mark.parametrize("file", WITH_EXAMPLES, ids=lambda file: file.stem)
 def test_the_examples_run(file, monkeypatch):
     monkeypatch.chdir(REPO)
-    found = doctest.testmod(importlib.import_module(".".join(file.relative_to(REPO).with_suffix("").parts)))
-    assert found.attempted and not found.failed
+    results = doctest.testmod(importlib.import_module(".".join(file.relative_to(REPO).with_suffix("").parts)))
+    assert results.attempted and not results.failed

@@ -1,4 +1,4 @@
-"""The numbers that page, API and command line stand on, against the network itself and against each other."""
+"""The numbers behind page, API and command line, against the network itself and against each other."""
 
 import json
 
@@ -20,14 +20,14 @@ INFO = Info(class_names=tuple("abcdefghij"), mean=(0.5, 0.4, 0.3), std=(0.2, 0.3
 
 @pytest.fixture(scope="module")
 def picture() -> Image.Image:
-    """Wider than high, and unlike itself under any flip."""
+    """Wider than high, and different after any flip."""
     y, x = np.mgrid[:120, :200]
     return Image.fromarray(np.stack([x, 2 * y, 255 - x], -1).astype(np.uint8))
 
 
 @pytest.fixture
 def network(lively):
-    """Returns a function: a network whose scores are large enough for maps with peaks."""
+    """Returns a function that makes a network whose scores are large enough for maps with peaks."""
 
     def build(compatibility="dp", **arguments):
         torch.manual_seed(0)
@@ -44,8 +44,8 @@ def network(lively):
 
 
 def test_a_result_without_a_picture_cannot_be_drawn(network, picture, tmp_path):
-    (found,) = explain_pixels(network(), square_pixels(picture, 32)[None])
-    for draw in (found.overlays, lambda: found.save(tmp_path)):
+    (result,) = explain_pixels(network(), square_pixels(picture, 32)[None])
+    for draw in (result.overlays, lambda: result.save(tmp_path)):
         with pytest.raises(ValueError, match="this result was made without a picture to draw on"):
             draw()
 
@@ -53,28 +53,28 @@ def test_a_result_without_a_picture_cannot_be_drawn(network, picture, tmp_path):
 @pytest.mark.parametrize("compatibility", ["dp", "pc", "additive", "uniform"])
 def test_the_answer_is_the_networks_own(network, picture, compatibility):
     net = network(compatibility)
-    found = model.explain(picture, net)
-    seen = crop_square(picture, 32)
+    result = model.explain(picture, net)
+    square = crop_square(picture, 32)
     with torch.no_grad():
-        logits, attention = net(normalise(to_pixels(seen)[None], net.info.mean, net.info.std))
-    assert list(found.probabilities) == list(INFO.class_names)
-    assert list(found.probabilities.values()) == pytest.approx(logits[0].softmax(0).tolist(), abs=1e-6)
-    assert found.logit == pytest.approx(logits.max().item(), abs=1e-5)
-    assert found.logit == pytest.approx(found.logit_bias + sum(v.logit for v in found.levels.values()), abs=1e-9)
+        logits, attention = net(normalise(to_pixels(square)[None], net.info.mean, net.info.std))
+    assert list(result.probabilities) == list(INFO.class_names)
+    assert list(result.probabilities.values()) == pytest.approx(logits[0].softmax(0).tolist(), abs=1e-6)
+    assert result.logit == pytest.approx(logits.max().item(), abs=1e-5)
+    assert result.logit == pytest.approx(result.logit_bias + sum(v.logit for v in result.levels.values()), abs=1e-9)
     for level, a in attention.items():
-        assert np.allclose(found.levels[level].attention, a[0].numpy(), atol=1e-7)
-    assert np.array_equal(found.seen, seen) and found.square.size == (SIDE, SIDE)
-    assert (found.compatibility, found.dataset) == (compatibility, "cifar10")
+        assert np.allclose(result.levels[level].attention, a[0].numpy(), atol=1e-7)
+    assert np.array_equal(result.seen, square) and result.square.size == (SIDE, SIDE)
+    assert (result.compatibility, result.dataset) == (compatibility, "cifar10")
 
 
 @pytest.mark.parametrize("side", [0, 32, 48, 64])
 def test_a_larger_side_gives_finer_maps_of_the_same_centre(network, picture, side):
-    found = model.explain(picture, network(), side)
+    result = model.explain(picture, network(), side)
     read = side or 32
-    assert [level.grid for level in found.levels.values()] == [(read, read), (read // 2,) * 2, (read // 4,) * 2]
+    assert [level.grid for level in result.levels.values()] == [(read, read), (read // 2,) * 2, (read // 4,) * 2]
     centre = picture.crop((40, 0, 160, 120)).resize((read, read), Image.Resampling.BICUBIC)
-    assert np.abs(np.asarray(found.seen, int) - np.asarray(centre, int)).max() <= 1
-    assert all(a.sum() == pytest.approx(1, abs=1e-5) for a in found.maps.values())
+    assert np.abs(np.asarray(result.seen, int) - np.asarray(centre, int)).max() <= 1
+    assert all(a.sum() == pytest.approx(1, abs=1e-5) for a in result.maps.values())
 
 
 @pytest.mark.parametrize("side", [-1, 4, 2000, 32.5, True])
@@ -95,11 +95,11 @@ def test_a_picture_is_a_file_its_content_or_an_image_of_any_mode(network, pictur
 def test_a_checkpoint_is_a_name_a_folder_or_a_network(network, picture, tmp_path, monkeypatch):
     monkeypatch.setattr(format, "BUNDLED", tmp_path)
     network().save_pretrained(tmp_path / "mine-dp")
-    named, by_folder = model.explain(picture, "mine-dp"), model.explain(picture, tmp_path / "mine-dp")
-    unnamed = model.explain(picture, network())
-    assert named.probabilities == by_folder.probabilities == unnamed.probabilities
-    assert [found.name for found in (named, by_folder, unnamed)] == ["mine-dp", "mine-dp", "AttentionVGG"]
-    assert named.to_json()["checkpoint"] == "mine-dp"
+    by_name, by_folder = model.explain(picture, "mine-dp"), model.explain(picture, tmp_path / "mine-dp")
+    by_network = model.explain(picture, network())
+    assert by_name.probabilities == by_folder.probabilities == by_network.probabilities
+    assert [result.name for result in (by_name, by_folder, by_network)] == ["mine-dp", "mine-dp", "AttentionVGG"]
+    assert by_name.to_json()["checkpoint"] == "mine-dp"
     with pytest.raises(CheckpointError, match="no checkpoint folder theirs-dp"):
         model.explain(picture, "theirs-dp")
 
@@ -113,14 +113,14 @@ def test_classes_without_names_are_numbered(network, picture):
 @pytest.mark.parametrize(("compatibility", "moves"), [("dp", True), ("additive", True), ("pc", False)])
 def test_a_question_is_another_pictures_global_feature(network, picture, compatibility, moves):
     net, other = network(compatibility), picture.rotate(90, expand=True)
-    found, own = model.explain(picture, net, question=other), model.explain(picture, net)
+    result, own = model.explain(picture, net, question=other), model.explain(picture, net)
     with torch.inference_mode():
         inputs = [normalise(square_pixels(p, 32)[None], net.info.mean, net.info.std) for p in (picture, other)]
         (local_features, _), (_, g) = map(net.features, inputs)
         expected = net.attention_maps(local_features, g)
     for level, a in expected.items():
-        assert np.allclose(found.maps[level], a[0].numpy(), atol=1e-7)
-    moved = max(np.abs(found.levels[k].times_uniform - own.levels[k].times_uniform).max() for k in found.levels)
+        assert np.allclose(result.maps[level], a[0].numpy(), atol=1e-7)
+    moved = max(np.abs(result.levels[k].times_uniform - own.levels[k].times_uniform).max() for k in result.levels)
     assert moved > 0.01 if moves else moved == 0
 
 
@@ -132,11 +132,11 @@ def test_a_batch_answers_as_each_picture_alone(network, picture):
     for i, (own, asked) in enumerate(
         zip(explain_pixels(net, pixels), explain_pixels(net, pixels, questions), strict=True)
     ):
-        for found, question in ((own, None), (asked, pictures[2 - i])):
+        for result, question in ((own, None), (asked, pictures[2 - i])):
             alone = model.explain(pictures[i], net, question=question)
-            assert found.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
-            assert all(np.allclose(found.maps[k], alone.maps[k], atol=1e-5) for k in alone.maps)
-            assert np.array_equal(found.seen, alone.seen) and found.square is None
+            assert result.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+            assert all(np.allclose(result.maps[k], alone.maps[k], atol=1e-5) for k in alone.maps)
+            assert np.array_equal(result.seen, alone.seen) and result.square is None
 
 
 def test_entropy_and_peak_against_their_definitions():
@@ -150,7 +150,7 @@ def test_entropy_and_peak_against_their_definitions():
     assert Level(half, 0.0).entropy == pytest.approx(np.log(2) / np.log(16))
 
 
-def test_frozen(network, picture):
+def test_a_result_cannot_be_changed(network, picture):
     with pytest.raises(AttributeError):
         model.explain(picture, network()).logit = 0.0
 
@@ -167,20 +167,20 @@ def test_what_cannot_be_explained_gets_one_sentence(network, picture, tmp_path):
         model.explain(b"hello", network())
 
 
-def test_what_is_saved_is_what_was_found(network, picture, tmp_path):
-    found, view, folder = model.explain(picture, network()), View(opacity=0.4, shared=True), tmp_path / "new" / "out"
-    found.save(folder, view)
+def test_save_writes_the_results_numbers_and_pictures(network, picture, tmp_path):
+    result, view, folder = model.explain(picture, network()), View(opacity=0.4, shared=True), tmp_path / "new" / "out"
+    result.save(folder, view)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert sorted(p.name for p in folder.iterdir()) == sorted([*manifest["files"], "manifest.json"])
-    assert manifest["class"] == found.answer and manifest["view"]["opacity"] == 0.4
-    for level, a in found.maps.items():
+    assert manifest["class"] == result.answer and manifest["view"]["opacity"] == 0.4
+    for level, a in result.maps.items():
         assert np.array_equal(np.load(folder / f"{level}.npy"), a)
-        drawn = overlay(found.square, a, limits(found.maps, view)[level], view)
+        drawn = overlay(result.square, a, limits(result.maps, view)[level], view)
         assert np.array_equal(Image.open(folder / f"{level}.png"), drawn)
-    assert np.array_equal(Image.open(folder / "seen.png"), found.seen)
+    assert np.array_equal(Image.open(folder / "seen.png"), result.seen)
 
 
-def test_where_a_manifest_is_all_else_is_of_the_same_picture(network, picture, tmp_path):
+def test_a_folder_with_a_manifest_holds_one_pictures_files_only(network, picture, tmp_path):
     net = network()
     model.explain(picture, net).save(tmp_path)
     (tmp_path / "conv13.npy").unlink()
@@ -199,6 +199,6 @@ def test_even_pictures_give_numbers_and_drawings(network, compatibility):
     net = network(compatibility)
     with np.errstate(all="raise", under="ignore"):
         for even in (checks, *plain):
-            found = model.explain(even, net)
-            assert json.loads(json.dumps(found.to_json(), allow_nan=False))
-            assert len(found.overlays()) == len(found.maps)
+            result = model.explain(even, net)
+            assert json.loads(json.dumps(result.to_json(), allow_nan=False))
+            assert len(result.overlays()) == len(result.maps)

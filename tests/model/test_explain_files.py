@@ -1,4 +1,4 @@
-"""Many pictures: the same answers as one by one, whole shards, resumed and split among processes."""
+"""Many pictures: the same answers as one by one, complete shards, resumed runs and several processes."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def net(tmp_path_factory):
 
 @pytest.fixture
 def files(tmp_path):
-    """Seven pictures at two depths, one cut short, one that is text; and a note, which is no picture's name."""
+    """Seven pictures in two folders, one that is cut short, one that is text, and a note without a picture's name."""
     random = np.random.default_rng(0)
     for i in range(7):
         path = tmp_path / "in" / ("deep" if i % 2 else "") / f"{i}.png"
@@ -49,17 +49,17 @@ def read(out):
     lines, maps = [], {}
     for shard in sorted(out.glob("*.jsonl")):
         lines += [json.loads(line) for line in shard.read_text().splitlines()]
-        with np.load(shard.with_suffix(".npz")) as held:
-            levels = [k for k in held.files if k != "files"]
-            maps |= {str(f): {k: held[k][i] for k in levels} for i, f in enumerate(held["files"])}
+        with np.load(shard.with_suffix(".npz")) as shards:
+            levels = [k for k in shards.files if k != "files"]
+            maps |= {str(f): {k: shards[k][i] for k in levels} for i, f in enumerate(shards["files"])}
     return lines, maps
 
 
 def test_each_line_and_map_is_what_explain_says(net, files, tmp_path):
-    seen = []
-    summary = explain_files.explain_files(net, files, tmp_path / "out", batch=3, pictures=True, progress=seen.append)
+    counts = []
+    summary = explain_files.explain_files(net, files, tmp_path / "out", batch=3, pictures=True, progress=counts.append)
     lines, maps = read(tmp_path / "out")
-    assert [line["file"] for line in lines] == [str(f) for f in files] and sum(seen) == len(files) == 9
+    assert [line["file"] for line in lines] == [str(f) for f in files] and sum(counts) == len(files) == 9
     bad = {line["file"]: line["error"] for line in lines if "error" in line}
     assert {os.path.basename(f) for f in bad} == {"cut.png", "text.jpg"} and bad == summary.bad
     assert summary.answers == 7 and set(maps) == {str(f) for f in files} - set(bad)
@@ -92,7 +92,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_stopped(net, files, tmp_path):
     assert read(tmp_path / "out")[0] == read(tmp_path / "whole")[0]
 
 
-def test_only_the_same_run_goes_on(net, files, tmp_path):
+def test_only_the_same_run_can_be_resumed(net, files, tmp_path):
     explain_files.explain_files(net, files, tmp_path / "out")
     with pytest.raises(FolderError, match="holds a run with other side;"):
         explain_files.explain_files(net, files, tmp_path / "out", side=48, resume=True)
@@ -104,8 +104,8 @@ def test_only_the_same_run_goes_on(net, files, tmp_path):
         explain_files.explain_files(net, files, tmp_path / "mine", resume=True)
 
 
-def test_processes_share_the_files_and_make_what_one_makes(net, files, tmp_path):
-    """As torchrun starts them: each is told its rank and how many there are; the second begins first here."""
+def test_several_processes_share_the_files_and_write_the_same_results_as_one(net, files, tmp_path):
+    """As torchrun starts them: each gets its rank and the number of processes. Here the second starts first."""
     folder = tmp_path / "net" / "small-dp"
     net.save_pretrained(folder)
     command = [
@@ -126,22 +126,22 @@ def test_processes_share_the_files_and_make_what_one_makes(net, files, tmp_path)
         )
         for rank in ("1", "0")
     ]
-    said = [process.communicate(timeout=240) for process in running]
-    assert [process.returncode for process in running] == [0, 0], said
+    outputs = [process.communicate(timeout=240) for process in running]
+    assert [process.returncode for process in running] == [0, 0], outputs
     explain_files.explain_files(net, files, tmp_path / "alone")
     assert sorted(p.name for p in (tmp_path / "out").glob("*.jsonl")) == ["00000.jsonl", "00001.jsonl", "00002.jsonl"]
     both, alone = read(tmp_path / "out"), read(tmp_path / "alone")
     assert [(line["file"], line.get("class")) for line in both[0]] == [(o["file"], o.get("class")) for o in alone[0]]
-    assert "process 1 of 2: " in said[1][0] and "bad files" in said[0][0]
-    assert "is not a picture that can be read" in said[0][1] + said[1][1]
+    assert "process 1 of 2: " in outputs[1][0] and "bad files" in outputs[0][0]
+    assert "is not a picture that can be read" in outputs[0][1] + outputs[1][1]
 
 
-def test_what_is_named_must_be_there(tmp_path):
+def test_a_file_or_folder_that_is_missing_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file or folder"):
         list_pictures([tmp_path / "nowhere"])
 
 
-def test_what_systems_leave_behind_is_no_picture(tmp_path, files):
+def test_files_that_systems_leave_behind_are_no_pictures(tmp_path, files):
     for name in ("@eaDir/0.jpg", "__MACOSX/in/._0.png", ".Trash-1000/files/0.png", "$RECYCLE.BIN/$R1.png", "._0.png"):
         place = tmp_path / "in" / "deep" / name
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -150,8 +150,8 @@ def test_what_systems_leave_behind_is_no_picture(tmp_path, files):
     assert list_pictures([place]) == [place]  # it was asked for by name
 
 
-def test_a_phones_pictures_are_not_passed_over_in_silence(net, tmp_path):
+def test_a_phones_pictures_are_listed_as_bad_and_not_ignored(net, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
-    found = explain_files.explain_files(net, list_pictures([tmp_path / "in"]), tmp_path / "out")
-    assert list(found.bad.values()) == ["not a picture that can be read"]
+    summary = explain_files.explain_files(net, list_pictures([tmp_path / "in"]), tmp_path / "out")
+    assert list(summary.bad.values()) == ["not a picture that can be read"]

@@ -51,7 +51,7 @@ def refusal(*args, **kwargs) -> str:
     return message
 
 
-def test_what_is_read_is_what_was_published(server, tmp_path):
+def test_a_checkpoint_is_read_as_it_was_published(server, tmp_path):
     net = network(0)
     publish(server, net, tmp_path / "net")
     read = AttentionVGG.from_pretrained("user/net")
@@ -109,7 +109,7 @@ def test_half_a_copy_in_the_cache_is_completed(server, tmp_path):
     assert equal(AttentionVGG.from_pretrained("user/net", revision=commit), net)
 
 
-def test_what_is_not_to_be_had_gets_one_sentence(server, tmp_path, monkeypatch):
+def test_a_checkpoint_that_cannot_be_fetched_gets_one_sentence(server, tmp_path, monkeypatch):
     publish(server, network(6), tmp_path / "net", private=True)
     assert "has no revision v9" in refusal("user/net", revision="v9")
     assert "nor such a repository on the Hub" in refusal("user/absent")
@@ -153,12 +153,12 @@ def test_a_full_disk_is_not_the_hubs_fault(server, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("proxy", ["socks5://u:secret@127.0.0.1:9", "socks://127.0.0.1:9/", "http://127.0.0.1:9"])
-def test_a_proxy_that_does_not_lead_to_the_hub_is_told_by_its_variable(monkeypatch, proxy):
+def test_a_proxy_that_does_not_reach_the_hub_is_named_by_its_variable(monkeypatch, proxy):
     monkeypatch.setenv("ALL_PROXY", proxy)
     monkeypatch.setenv("NO_PROXY", "")
     huggingface_hub.close_session()
-    said = refusal("user/net")
-    assert "the Hub cannot be reached through the proxy that ALL_PROXY sets" in said and "secret" not in said
+    message = refusal("user/net")
+    assert "the Hub cannot be reached through the proxy that ALL_PROXY sets" in message and "secret" not in message
 
 
 def test_a_stale_token_is_named(server, tmp_path, monkeypatch):

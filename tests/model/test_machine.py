@@ -1,4 +1,4 @@
-"""What the machine grants and can do, with files as Linux writes them; no GPU is needed."""
+"""The cores and abilities of a machine, from files as Linux writes them; no GPU is needed."""
 
 import os
 

@@ -101,7 +101,7 @@ def test_weights_beyond_half_precision_are_not_turned_into_infinity(tmp_path):
     assert run("export", tmp_path / "net", tmp_path / "half", "--dtype", "bfloat16").exit_code == 0
 
 
-def test_export_writes_over_nothing(saved):
+def test_export_overwrites_nothing(saved):
     folder = saved("vgg-gap")
     before = (folder / WEIGHTS).read_bytes()
     result = run("export", folder, folder, "--dtype", "float16")
@@ -135,7 +135,7 @@ def test_multiply_adds_equal_the_count_by_hand():
     assert counted == trunk + sums + 512 * 512 + 512 * 10
 
 
-def test_the_table_has_a_line_a_network():
+def test_the_table_has_a_line_for_each_network():
     result = run("table", "--match", "vgg-gap", "--rounds", 1, "--batch", 1)
     assert result.exit_code == 0, result.output
     assert re.search(
@@ -150,7 +150,7 @@ def test_the_table_has_a_line_a_network():
     assert "no network's name contains 'x'" in str(run("table", "--match", "x").exception)
 
 
-def test_a_full_disk_is_told_without_the_systems_number(monkeypatch, capsys):
+def test_a_full_disk_is_reported_without_the_systems_number(monkeypatch, capsys):
     def full() -> None:
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""A network answers for itself: what its maps are, whether they say anything, and how positions are scored."""
+"""A network describes itself: its kind of map, whether it is a control, and how positions are scored."""
 
 import re
 
@@ -15,7 +15,7 @@ NAMES += [f"{trunk}-concat-{c}" for trunk in ("vgg-att3", "resnet164-att2") for 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_a_network_says_of_itself_holds(name, pictures, lively):
+def test_a_networks_description_of_itself_is_true(name, pictures, lively):
     net = lively(model.build(name, width=1 / 8))
     with torch.no_grad():
         logits, maps = net(pictures())
@@ -38,7 +38,7 @@ def test_what_a_network_says_of_itself_holds(name, pictures, lively):
 
 
 @pytest.mark.parametrize("name", COMPATIBILITIES)
-def test_a_compatibility_has_a_formula_for_whatever_it_can_be_built_with(name):
+def test_a_compatibility_has_a_formula_for_each_of_its_arguments(name):
     for scale in (True, False, "learnt") if name == "dp" else (True,):
         for branch in (True, False) if not COMPATIBILITIES[name].uses_global else (True,):
             net = model.build(f"vgg-att1-concat-{name}", width=1 / 16, scale_scores=scale, global_branch=branch)
@@ -51,5 +51,5 @@ def test_nothing_outside_model_asks_for_the_class_of_a_network():
     )
     asks = re.compile(rf"isinstance\([^)]*\b({classes})\b|__name__ [!=]=|\[.architecture.\] [!=]=")
     files = [f for folder in ("app", "training", "tools") for f in (REPO / folder).rglob("*.py")]
-    found = [f"{f.name}: {line.strip()}" for f in files for line in f.read_text().splitlines() if asks.search(line)]
-    assert not [line for line in found if '__name__ == "__main__"' not in line]
+    lines = [f"{f.name}: {line.strip()}" for f in files for line in f.read_text().splitlines() if asks.search(line)]
+    assert not [line for line in lines if '__name__ == "__main__"' not in line]

@@ -26,19 +26,19 @@ def session(name: str, file) -> tuple[Network, onnxruntime.InferenceSession]:
 
 
 def run(graph: onnxruntime.InferenceSession, **inputs) -> dict[str, np.ndarray]:
-    said = graph.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
-    return dict(zip([output.name for output in graph.get_outputs()], said, strict=True))
+    outputs = graph.run(None, {name: tensor.numpy() for name, tensor in inputs.items()})
+    return dict(zip([output.name for output in graph.get_outputs()], outputs, strict=True))
 
 
-def assert_same(said: dict, net: Network, pixels: torch.Tensor, question: torch.Tensor | None = None) -> None:
-    for i, found in enumerate(explain_pixels(net, pixels, question)):
-        k = int(said["logits"][i].argmax())
-        assert net.info.class_names[k] == found.answer
-        assert said["logits"][i, k] == pytest.approx(found.logit, abs=1e-4)
-        assert said["bias"][k] == pytest.approx(found.logit_bias, abs=1e-6)
-        for level, part in found.levels.items():
-            assert np.allclose(said[f"map_{level}"][i], part.attention, atol=1e-6)
-            assert said[f"terms_{level}"][i, k] == pytest.approx(part.logit, abs=1e-4)
+def assert_same(outputs: dict, net: Network, pixels: torch.Tensor, question: torch.Tensor | None = None) -> None:
+    for i, explanation in enumerate(explain_pixels(net, pixels, question)):
+        k = int(outputs["logits"][i].argmax())
+        assert net.info.class_names[k] == explanation.answer
+        assert outputs["logits"][i, k] == pytest.approx(explanation.logit, abs=1e-4)
+        assert outputs["bias"][k] == pytest.approx(explanation.logit_bias, abs=1e-6)
+        for level, part in explanation.levels.items():
+            assert np.allclose(outputs[f"map_{level}"][i], part.attention, atol=1e-6)
+            assert outputs[f"terms_{level}"][i, k] == pytest.approx(part.logit, abs=1e-4)
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "additive"])
@@ -47,18 +47,18 @@ def test_with_and_without_a_question_of_any_batch_and_side(compatibility, tmp_pa
     torch.manual_seed(0)
     for shape in ((1, 3, 32, 32), (3, 3, 48, 33), (2, 3, 64, 64)):
         pixels = torch.randint(0, 256, shape, dtype=torch.uint8)
-        said = run(graph, picture=pixels)
-        assert_same(said, net, pixels)
+        outputs = run(graph, picture=pixels)
+        assert_same(outputs, net, pixels)
         g = global_features(net, pixels)
-        assert np.allclose(said["own_g"], g, atol=1e-4)
+        assert np.allclose(outputs["own_g"], g, atol=1e-4)
         asked = g.flip(0) + 1
         assert_same(run(graph, picture=pixels, g=asked), net, pixels, asked)
         assert_same(run(graph, picture=pixels, g=asked[:1]), net, pixels, asked[:1].expand(len(pixels), -1))
     asked[0] = torch.nan  # keeps its own question
     mixed = run(graph, picture=pixels, g=asked)
     assert_same(mixed, net, pixels, torch.where(asked.isnan(), g, asked))
-    told = graph.get_modelmeta().custom_metadata_map
-    assert told["name"] == net.name and tuple(json.loads(told["class_names"])) == net.info.class_names
+    metadata = graph.get_modelmeta().custom_metadata_map
+    assert metadata["name"] == net.name and tuple(json.loads(metadata["class_names"])) == net.info.class_names
 
     section = (REPO / "docs/library.md").read_text().partition("## ONNX\n")[2].partition("\n## ")[0]
     (tmp_path / "new" / "assets").symlink_to(REPO / "assets")
@@ -74,9 +74,9 @@ def test_pc_takes_a_picture_alone(tmp_path):
     net, graph = session("vgg-att3-pc-cifar10-s-long", tmp_path / "pc.onnx")
     assert [x.name for x in graph.get_inputs()] == ["picture"]
     pixels = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
-    said = run(graph, picture=pixels)
-    assert_same(said, net, pixels)
-    assert "own_g" not in said
+    outputs = run(graph, picture=pixels)
+    assert_same(outputs, net, pixels)
+    assert "own_g" not in outputs
 
 
 def test_a_network_without_attention_is_refused(tmp_path):
@@ -85,7 +85,7 @@ def test_a_network_without_attention_is_refused(tmp_path):
     assert result.exit_code and "no trained attention" in str(result.exception) and not (tmp_path / "gap.onnx").exists()
 
 
-def test_no_file_is_written_over(tmp_path):
+def test_no_file_is_overwritten(tmp_path):
     (tmp_path / "net.onnx").write_text("mine")
     result = CliRunner().invoke(app, ["export", "vgg-att3-dp-cifar10-s", str(tmp_path / "net.onnx"), "--onnx"])
     assert "exists; name a new file" in str(result.exception) and (tmp_path / "net.onnx").read_text() == "mine"

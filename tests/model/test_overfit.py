@@ -1,4 +1,4 @@
-"""Each network learns 64 real photographs by heart, so nothing in it is wired wrong."""
+"""Each network learns 64 real photographs by heart, so its parts are connected correctly."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch.nn.functional import avg_pool2d, cross_entropy
 
 import model
 
-STEPS = {"vgg": 80, "resnet164": 200}  # by a factor of 1.5 at least more than two seeds took
+STEPS = {"vgg": 80, "resnet164": 200}  # at least 1.5 times as many as two seeds needed
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Every odd or hostile file is read rightly or refused, with the reason."""
+"""Every odd or hostile file is read correctly, or refused with the reason."""
 
 import contextlib
 import io
@@ -45,7 +45,7 @@ def png_bomb(width: int, height: int) -> bytes:
 
 
 def reason(content: bytes | Path) -> str:
-    """Why it is refused, by name."""
+    """The name of the reason for which a file is refused."""
     with pytest.raises(BadPicture) as error:
         read_picture(content)
     assert error.value.__suppress_context__ or error.value.__context__ is None
@@ -68,7 +68,7 @@ def test_jpeg_is_decoded_at_a_fraction_of_its_size(picture):
     assert np.abs(shrunk - np.asarray(large.resize((50, 30)), int)).mean() < 3
 
 
-def test_where_rows_and_columns_count_a_jpeg_keeps_them_all(picture):
+def test_a_jpeg_keeps_all_rows_and_columns_if_they_count(picture):
     assert read_picture(encoded(picture.resize((3000, 2600)), "JPEG"), turn=False).size == (3000, 2600)
 
 
@@ -82,10 +82,10 @@ def test_large_pictures_are_averaged_before_they_are_converted(picture, mode):
     read = read_picture(encoded(large, "TIFF" if mode == "F" else "PNG", exif=exif))
     assert read.size == (1350, 2250)
     small = np.asarray(read.resize((60, 100)), int)
-    wanted = np.asarray(shown.convert("RGB").resize((100, 60)).transpose(Image.Transpose.ROTATE_270), int)
-    assert np.abs(small - wanted).mean() < (8 if mode == "P" else 3)  # 256 colours
-    kept = read_picture(encoded(large, "TIFF" if mode == "F" else "PNG"), turn=False)
-    assert kept.size == large.size  # as boxes count them
+    expected = np.asarray(shown.convert("RGB").resize((100, 60)).transpose(Image.Transpose.ROTATE_270), int)
+    assert np.abs(small - expected).mean() < (8 if mode == "P" else 3)  # 256 colours
+    whole = read_picture(encoded(large, "TIFF" if mode == "F" else "PNG"), turn=False)
+    assert whole.size == large.size  # as boxes count them
 
 
 @pytest.mark.parametrize(("size", "taken"), [((2001, 2000), 1), ((2000, 2000), 0)])
@@ -126,9 +126,9 @@ def test_every_orientation_of_every_format(picture, kind, orientation):
         "ROTATE_90",
     ]
     upright = turned[orientation - 1]
-    wanted = picture.transpose(Image.Transpose[upright]) if upright else picture
+    expected = picture.transpose(Image.Transpose[upright]) if upright else picture
     read = read_picture(encoded(picture, kind, exif=exif, **lossless(kind)))
-    assert np.abs(np.asarray(read, int) - np.asarray(wanted, int)).mean() < 4
+    assert np.abs(np.asarray(read, int) - np.asarray(expected, int)).mean() < 4
 
 
 def test_broken_exif_is_no_reason_to_refuse(picture):
@@ -238,7 +238,7 @@ def test_too_many_pixels_are_refused_undecoded(size, monkeypatch):
     with warnings.catch_warnings(record=True) as logged:
         warnings.simplefilter("always")
         assert reason(content) == "large"
-    assert not logged  # Pillow's own would name its file
+    assert not logged  # Pillow's own message would name its file
 
 
 def test_as_many_pixels_as_allowed_are_read():

@@ -20,7 +20,7 @@ MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 @pytest.fixture
 def tiny(lively):
-    """Returns a function: a small random network by name."""
+    """Returns a function that makes a small random network by name."""
 
     def build(name):
         torch.manual_seed(1)
@@ -219,7 +219,7 @@ def test_deletion_falls_as_a_linear_model_says(photos):
     difference = normalised(clean) - normalised(blur(clean))
     weight = 4 * difference / (difference**2).sum()
     net = Linear(weight, 2 - (weight * normalised(clean)).sum())  # the logit goes from 2 to -2
-    loss = (weight * difference).sum(1)  # [1, 16, 16]: by what each pixel's deletion lowers it
+    loss = (weight * difference).sum(1)  # [1, 16, 16]: how much each pixel's deletion lowers it
     shares, yes = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0), torch.tensor([0])
     best = deletion(net, photos[:1], yes, loss, shares)[0]
     chance = random_deletion(net, photos[:1], yes, shares, seeds=5)[0]
@@ -245,7 +245,7 @@ def test_a_moved_maps_deletion_is_that_of_the_shifted_maps(tiny, photos):
         assert torch.isclose(torch.stack(shifted), one, atol=1e-6).all(2).any(0).all()
     second = moved_deletion(
         net, photos[1:], CLASSES[1:], maps[1:], shares, seeds=4, numbers=[1]
-    )  # whatever comes with it
+    )  # whatever else is in the batch
     assert torch.allclose(second, falls[:, 1:], atol=1e-6)
     same = [tensor[:1].expand(2, *tensor.shape[1:]) for tensor in (photos, CLASSES, maps)]
     twice = moved_deletion(net, *same, shares, seeds=4)
@@ -259,7 +259,9 @@ def test_random_pixels_are_each_pictures_own(tiny, photos):
     net = tiny("vgg-att1-concat-pc")
     shares = (0.0, 0.2, 1.0)
     together = random_deletion(net, photos, CLASSES, shares, seeds=3)
-    second = random_deletion(net, photos[1:], CLASSES[1:], shares, seeds=3, numbers=[1])  # whatever comes with it
+    second = random_deletion(
+        net, photos[1:], CLASSES[1:], shares, seeds=3, numbers=[1]
+    )  # whatever else is in the batch
     assert together.shape == (2, 3) and torch.allclose(second, together[1:], atol=1e-6)
     same = [tensor[:1].expand(2, *tensor.shape[1:]) for tensor in (photos, CLASSES)]
     twice = random_deletion(net, *same, shares, seeds=3)

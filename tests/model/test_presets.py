@@ -1,4 +1,4 @@
-"""What a network is shown: the same numbers whichever way a picture comes, and a sentence for what is no picture."""
+"""A network's input: the same numbers for each form of a picture, and one sentence for anything else."""
 
 import dataclasses
 
@@ -21,8 +21,8 @@ def net():
 def test_bytes_and_fractions_are_normalised_alike_by_the_networks_own_numbers(net):
     pictures = torch.randint(0, 256, (2, 3, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     expected = (pictures.double() / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
-    for given in (pictures, unit_pixels(pictures)):
-        assert torch.allclose(network_input(net, given).double(), expected, atol=1e-5)
+    for pixels in (pictures, unit_pixels(pictures)):
+        assert torch.allclose(network_input(net, pixels).double(), expected, atol=1e-5)
 
 
 def test_gradients_pass(net):

@@ -1,4 +1,4 @@
-"""Files that viewers show are read with every pixel; nothing else is taken for one of them."""
+"""Files that viewers can show are read with every pixel; no other file is taken for one of them."""
 
 import contextlib
 import struct
@@ -91,12 +91,12 @@ def odd_files(picture: Image.Image) -> dict[str, tuple[bytes, bytes]]:
 
 
 def raw_file() -> bytes:
-    """As a camera writes it: only its preview can be read."""
+    """A raw file as a camera writes it: only its preview can be read."""
     return tiff([page(_50706=1)], ramp.tobytes())
 
 
 def grey(content: bytes) -> np.ndarray:
-    """As class folders read it."""
+    """The picture as class folders read it."""
     return np.asarray(read_picture(content, guess_range=False), int)[..., 0]
 
 
@@ -163,11 +163,11 @@ def test_a_jpeg_that_lacks_pixels(picture, options):
     assert all(np.array_equal(np.asarray(image), whole) for image in accepted)  # the end held no pixel
 
 
-def test_a_bitmap_whose_alpha_nobody_filled_in(picture):
+def test_a_bitmap_with_an_empty_alpha_channel_is_opaque(picture):
     rows = np.dstack([np.asarray(picture)[::-1, :, ::-1], np.zeros((60, 100), np.uint8)])
 
     assert np.array_equal(np.asarray(read_picture(bitmap(rows))), np.asarray(picture))
-    rows[0, 0, 3] = 255  # somebody did
+    rows[0, 0, 3] = 255  # now one pixel is opaque
     assert read_picture(bitmap(rows)).getpixel((5, 5)) == (255, 255, 255)
 
 
@@ -224,7 +224,7 @@ def test_text_pictures_are_read_in_order():
         assert reason(wrong) == "damaged"
 
 
-def test_comments_are_passed_over_at_once():
+def test_long_comments_are_skipped_quickly():
     assert reason(b"P3 1000 1000 255\n" + b"#\n" * 1_000_000) == "damaged"
 
 
@@ -233,7 +233,7 @@ def test_a_cameras_raw_file_is_not_its_preview(tags):
     assert reason(tiff([page(**tags)], ramp.tobytes())) == "raw"
 
 
-def test_canons_raw_file_is_told_by_its_head():
+def test_canons_raw_file_is_recognised_by_its_head():
     content = tiff([page()], b"CR\2\0" + ramp.tobytes())
     assert reason(content) == "raw"
 

@@ -1,4 +1,4 @@
-"""Data sets for these tests: small ones of the true format, and the real birds where they lie."""
+"""Data sets for these tests: small ones of the true format, and the real birds if they are there."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ def md5(file):
 
 @pytest.fixture
 def cifar100(tmp_path, monkeypatch):
-    """A folder with a CIFAR-100 of 6 + 4 pictures, whose sums torchvision is told to expect."""
+    """A folder with a CIFAR-100 of 6 + 4 pictures, whose check sums torchvision is told to expect."""
     folder = tmp_path / CIFAR100.base_folder
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def cifar100(tmp_path, monkeypatch):
 
 @pytest.fixture
 def svhn(tmp_path, monkeypatch):
-    """A folder with an SVHN of 12 + 5 pictures, whose sums torchvision is told to expect."""
+    """A folder with an SVHN of 12 + 5 pictures, whose check sums torchvision is told to expect."""
     rng = np.random.default_rng(0)
     sums = {}
     for part, count in (("train", 12), ("test", 5)):
@@ -54,7 +54,7 @@ def svhn(tmp_path, monkeypatch):
 
 
 def find_data(path: str) -> Path:
-    """The folder in which real data lie at ``path``; skips where there is none."""
+    """The folder that has real data at ``path``; skips the test if there is none."""
     for root in (Path(os.environ.get("DATA_DIR") or REPO / "data"), REPO / "data", REPO / "../shared/data"):
         if (root / path).exists():
             return root

@@ -1,7 +1,7 @@
-"""A small Hugging Face Hub on 127.0.0.1, speaking the calls that the real client makes for models.
+"""A small Hugging Face Hub on 127.0.0.1 that answers the calls of the real client for models.
 
 Create, info, tree, preupload, LFS batch and upload, commit, validate-yaml and resolve, with the status codes and
-headers that the client acts on. One user, "user"; the namespace "taken" is another's. Nothing is written to disk.
+headers that the client acts on. One user, "user"; the namespace "taken" is someone else's. Nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class LocalHub:
         repos, blobs: what was pushed: repositories by id, LFS contents by their sha256.
         requests: (method, path) of every call, in order.
         may_create: whether the tokens may create repositories; a fine-grained one may only write to some.
-        cut: so many of the next LFS uploads are cut off, by a reset in the middle of the body.
+        cut: how many of the next LFS uploads are cut off, by a reset in the middle of the body.
         broken: answers every call with this status; 0 serves.
     """
 
@@ -107,28 +107,28 @@ def faults(card: object) -> list[str]:
     if card.get("license", "mit") not in ("mit", "apache-2.0", "cc-by-4.0", "other"):
         wrong.append('"license" must be one of the known ones')
     for entry in card.get("model-index", []):
-        if not filled(entry.get("name")):
+        if not is_filled(entry.get("name")):
             wrong.append('"model-index[0].name" must be a string')
         for result in entry["results"]:
             kind = result["dataset"].get("type")
-            if not filled(kind) or not re.fullmatch("(?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.-]+", kind):
+            if not is_filled(kind) or not re.fullmatch("(?:[A-Za-z0-9_-]+/)?[A-Za-z0-9_.-]+", kind):
                 wrong.append(f'"model-index[0].results[0].dataset.type" with value {kind!r} fails to match the pattern')
-            if not filled(result["dataset"].get("name")):
+            if not is_filled(result["dataset"].get("name")):
                 wrong.append('"model-index[0].results[0].dataset.name" must be a string')
             wrong += [
                 '"metrics" lack a type or a value'
                 for m in result["metrics"]
-                if not filled(m.get("type")) or "value" not in m
+                if not is_filled(m.get("type")) or "value" not in m
             ]
     return wrong
 
 
-def filled(value: object) -> bool:
+def is_filled(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
 def strings(values: object) -> bool:
-    return isinstance(values, list) and all(map(filled, values))
+    return isinstance(values, list) and all(map(is_filled, values))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -189,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.headers.get("Authorization", "").removeprefix("Bearer ")
 
     def authorise(self, repo: str) -> None:
-        """Refuses whoever may not write to ``repo``, as the Hub does."""
+        """Refuses a token that may not write to ``repo``, as the Hub does."""
         if self.token() not in (WRITER, READER):
             raise Refusal(401, "Invalid credentials in Authorization header")
         if self.token() == READER or not repo.startswith("user/"):

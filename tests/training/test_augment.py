@@ -60,7 +60,7 @@ def test_a_part_is_of_the_area_asked_for_and_inside_the_picture():
     assert ((centres - 8).abs() <= free + 1e-3).all() and ((centres - 8).abs() > 0.9 * free).any(0).all()
 
 
-def test_the_whole_picture_is_no_part(images):
+def test_a_part_of_the_whole_area_is_the_picture_itself(images):
     assert random_part(images, 1, generator()) is images
 
 
@@ -82,10 +82,10 @@ def test_cutout_blanks_one_square_and_nothing_else(images, size):
         assert torch.equal(after, before.masked_fill(blank, 0.0))
         rows, columns = (blank.any(d).nonzero().flatten() for d in (1, 0))
         assert blank.sum() == len(rows) * len(columns)  # a rectangle
-        for found, side in ((rows, 12), (columns, 9)):
-            assert len(found) == size or {0, side - 1} & set(found.tolist())  # smaller only at an edge
-            assert 1 <= len(found) <= size
-            assert found[-1] - found[0] + 1 == len(found)
+        for lines, side in ((rows, 12), (columns, 9)):
+            assert len(lines) == size or {0, side - 1} & set(lines.tolist())  # smaller only at an edge
+            assert 1 <= len(lines) <= size
+            assert lines[-1] - lines[0] + 1 == len(lines)
         centres.add((rows[0].item(), columns[0].item()))
     assert len(centres) > 15
 

@@ -1,4 +1,4 @@
-"""The benchmark's command, run for real on a tiny network: its numbers are made of each other as they say."""
+"""The benchmark's command, run for real on a tiny network: its numbers agree with each other."""
 
 import os
 import re
@@ -27,9 +27,9 @@ def printed(data_dir) -> str:
     command = [sys.executable, "-m", "training", "bench", "--data-dir", str(data_dir), "--device", "cpu"]
     command += ["--width", str(WIDTH), "--steps", "1", "--rounds", "2", "--workers", "1", "--compiled"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCH_COMPILE_DISABLE": "1"}  # compiling takes a minute
-    done = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    result = subprocess.run(command, cwd=REPO, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def cells(text: str) -> list[dict[str, str]]:
@@ -52,7 +52,7 @@ def test_every_step_is_there_once(printed):
     assert f"width {WIDTH}" in title and "2 rounds of 1 steps" in title and torch.__version__ in title
 
 
-def test_ratios_are_the_quotients_of_what_stands_beside_them(printed):
+def test_each_ratio_is_the_quotient_of_numbers_in_the_table(printed):
     rows = cells(printed)
     textbook = next(float(row["images/s"]) for row in rows if row["step"] == "textbook")
     for row in rows:
@@ -65,7 +65,7 @@ def test_ratios_are_the_quotients_of_what_stands_beside_them(printed):
 
 
 def test_the_arithmetic_is_the_networks(printed):
-    """A backward pass multiplies twice what the forward pass does, but for the first layer's input."""
+    """A backward pass does twice the multiplications of a forward pass, except for the first layer's input."""
     net = model.build("vgg-att3-concat-dp", width=WIDTH)
     first = 9 * 3 * net.trunk.conv1[0].out_channels * 32 * 32
     gflop = 2 * (3 * multiply_adds(net) - first) / 1e9
@@ -97,7 +97,7 @@ def test_the_textbooks_pictures_are_normalised_and_whole():
     assert torch.allclose(x, torch.tensor((128 / 255 - 0.5) / 0.25), atol=1e-6)
 
 
-def test_what_is_called_compiled_is_compiled(data_dir, monkeypatch):
+def test_the_compiled_step_is_compiled(data_dir, monkeypatch):
     compiled = []
     monkeypatch.setattr(torch, "compile", lambda net: compiled.append(net) or net)
     recipe = find_recipe("fast", "cifar10", "vgg-gap")

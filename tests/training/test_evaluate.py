@@ -16,10 +16,10 @@ NAMES = ("a", "b", "c")
 def test_error_per_class_and_confusion_by_hand():
     labels = torch.tensor([0, 0, 0, 0, 1, 1])
     answers = torch.tensor([0, 0, 0, 2, 1, 0])
-    measured = measure(10.0 * torch.eye(3)[answers], labels, NAMES)
-    assert measured.error == pytest.approx(2 / 6, abs=1e-6) and measured.images == 6
-    assert measured.per_class == {"a": 0.25, "b": 0.5}  # no picture of class c
-    assert measured.confusion == [[3, 0, 1], [1, 1, 0], [0, 0, 0]]
+    measurement = measure(10.0 * torch.eye(3)[answers], labels, NAMES)
+    assert measurement.error == pytest.approx(2 / 6, abs=1e-6) and measurement.images == 6
+    assert measurement.per_class == {"a": 0.25, "b": 0.5}  # no picture of class c
+    assert measurement.confusion == [[3, 0, 1], [1, 1, 0], [0, 0, 0]]
 
 
 def test_calibration_is_the_gap_between_confidence_and_accuracy():
@@ -28,19 +28,19 @@ def test_calibration_is_the_gap_between_confidence_and_accuracy():
     assert measure(logits, torch.tensor([0, 0, 0, 1]), NAMES).calibration == pytest.approx(0.05, abs=1e-6)
 
 
-def test_calibration_counts_doubt_as_it_counts_certainty_bin_by_bin():
+def test_calibration_counts_too_little_confidence_like_too_much_in_each_bin():
     # Four answers at .83, three of them right: .08 too sure. Four at .62, all of them right: .38 too unsure.
     logits = torch.log(torch.tensor([[0.83, 0.085, 0.085]] * 4 + [[0.62, 0.19, 0.19]] * 4))
-    measured = measure(logits, torch.tensor([0, 0, 0, 1, 0, 0, 0, 0]), NAMES)
-    assert measured.calibration == pytest.approx((0.08 + 0.38) / 2, abs=1e-5)
-    assert measured.confidence == pytest.approx((0.83 + 0.62) / 2, abs=1e-5)
+    measurement = measure(logits, torch.tensor([0, 0, 0, 1, 0, 0, 0, 0]), NAMES)
+    assert measurement.calibration == pytest.approx((0.08 + 0.38) / 2, abs=1e-5)
+    assert measurement.confidence == pytest.approx((0.83 + 0.62) / 2, abs=1e-5)
 
 
 def test_the_confusion_picture(tmp_path):
     from PIL import Image
 
-    measured = measure(torch.eye(3), torch.arange(3), NAMES)
-    draw_confusion(measured, tmp_path / "new" / "confusion.png")
+    measurement = measure(torch.eye(3), torch.arange(3), NAMES)
+    draw_confusion(measurement, tmp_path / "new" / "confusion.png")
     with Image.open(tmp_path / "new" / "confusion.png") as picture:
         assert picture.format == "PNG" and picture.width > 100
 
@@ -70,13 +70,13 @@ def run(monkeypatch, capsys, *arguments, code=0):
     return captured.out if code == 0 else captured.err
 
 
-def test_evaluate_prints_one_json_object_last_and_keeps_it_where_asked(untrained, data_dir, monkeypatch, capsys):
+def test_evaluate_prints_one_json_object_last_and_saves_it_if_asked(untrained, data_dir, monkeypatch, capsys):
     folder = untrained(data_dir)
     Network.from_pretrained(folder).add_results(folder, {"rounded_to": "float16"})
     out = run(monkeypatch, capsys, "evaluate", folder, "--data-dir", data_dir, "--side", 16, "--json", "--save")
     last = json.loads(out.splitlines()[-1])
-    kept, card = Network.from_pretrained(folder).info.results, (folder / "README.md").read_text()
-    assert kept["error"] == last["error"] and kept["interval"] == last["interval"]
+    results, card = Network.from_pretrained(folder).info.results, (folder / "README.md").read_text()
+    assert results["error"] == last["error"] and results["interval"] == last["interval"]
     assert "rounded to float16 before the error was measured" in card
     assert kept["sides"] == last["sides"] == {"16": kept["sides"]["16"], "32": last["error"]}
     assert "Error on 10,000 test images by the side that the network reads" in card

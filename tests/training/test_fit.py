@@ -100,8 +100,8 @@ def test_tensorboard_reads_what_metrics_say(uninterrupted):
 
     events = EventAccumulator(str(uninterrupted)).Reload()
     for key in ("train_loss", "train_error", "held_out_error", "lr"):
-        seen = [(event.step, event.value) for event in events.Scalars(key)]
-        assert seen == [(row["epoch"], pytest.approx(row[key], rel=1e-6)) for row in rows(uninterrupted)]
+        points = [(event.step, event.value) for event in events.Scalars(key)]
+        assert points == [(row["epoch"], pytest.approx(row[key], rel=1e-6)) for row in rows(uninterrupted)]
 
 
 def test_the_progress_bar_on_a_terminal(data_dir, tmp_path):
@@ -109,13 +109,13 @@ def test_the_progress_bar_on_a_terminal(data_dir, tmp_path):
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 40, 160, 0, 0))  # rows, columns
     process = start("--stages", "16x1", data_dir=data_dir, out=tmp_path / "run", stderr=theirs)
     os.close(theirs)
-    shown = ""
+    text = ""
     with contextlib.suppress(OSError):  # the end of a terminal
         while part := os.read(ours, 4096):
-            shown += part.decode()
+            text += part.decode()
     assert finish(process)
     os.close(ours)
-    bar = shown.replace("\r", "\n")
+    bar = text.replace("\r", "\n")
     assert re.search(r"epoch 1/1 at 16 px: 100%\|.*384/384 \[[\d:]+<[\d:]+, .*img/s, error=[\d.]+ %, loss=\d\.\d+", bar)
 
 
@@ -124,7 +124,7 @@ def test_held_out_pictures_choose_and_the_test_split_is_not_touched(uninterrupte
     assert results == {"held_out_error": rows(uninterrupted)[-1]["held_out_error"], "held_out_images": 100}
 
 
-def test_the_raw_weights_error_stands_beside_that_of_the_averaged(uninterrupted, data_dir):
+def test_the_error_of_the_raw_weights_is_recorded_too(uninterrupted, data_dir):
     from model import Network
     from training.data import hold_out, load
     from training.evaluate import predict
@@ -140,7 +140,7 @@ def test_the_raw_weights_error_stands_beside_that_of_the_averaged(uninterrupted,
 
 
 @pytest.mark.parametrize("save_every", ["0", "5"])
-def test_killed_in_mid_epoch_and_resumed_equals_uninterrupted(uninterrupted, data_dir, tmp_path, save_every):
+def test_a_run_killed_in_mid_epoch_and_resumed_loses_nothing(uninterrupted, data_dir, tmp_path, save_every):
     out = tmp_path / "killed"
     arguments = ["--stages", "16x2,32x1", "--save-every", save_every]
     process = start(*arguments, data_dir=data_dir, out=out)
@@ -148,10 +148,10 @@ def test_killed_in_mid_epoch_and_resumed_equals_uninterrupted(uninterrupted, dat
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL and len(rows(out) if (out / "metrics.jsonl").exists() else []) < 3
-    said, _ = finish(start(*arguments, "--resume", data_dir=data_dir, out=out))
+    output, _ = finish(start(*arguments, "--resume", data_dir=data_dir, out=out))
     assert same(weights(out), weights(uninterrupted))
     assert rows(out) == rows(uninterrupted)
-    assert save_every != "0" or "epoch 1/3" not in said  # what was done was not done again
+    assert save_every != "0" or "epoch 1/3" not in output  # what was done was not done again
 
 
 def test_a_run_that_asks_goes_on_where_it_was_and_keeps_a_question_for_each_class(data_dir, tmp_path):
@@ -176,14 +176,14 @@ def test_a_signal_saves_and_exits_as_shells_expect_and_resume_goes_on(number, un
     process = start("--stages", "16x2,32x1", data_dir=data_dir, out=out)
     wait_for(out / "state.pt", process)
     process.send_signal(number)
-    said, _ = finish(process, code=128 + number)
-    assert "--resume goes on from here" in said and len(rows(out)) < 3
-    told = recipe(out)["command"] if (out / "config.json").exists() else None
-    resumed = ["--stages", "16x2,32x1", "--resume", "--precision", "auto"]  # which is the run's, whatever suits here
-    said, _ = finish(start(*resumed, data_dir=data_dir, out=out))
-    assert "epoch 1/3" not in said
+    output, _ = finish(process, code=128 + number)
+    assert "--resume goes on from here" in output and len(rows(out)) < 3
+    command = recipe(out)["command"] if (out / "config.json").exists() else None
+    resumed = ["--stages", "16x2,32x1", "--resume", "--precision", "auto"]  # auto is that of the run
+    output, _ = finish(start(*resumed, data_dir=data_dir, out=out))
+    assert "epoch 1/3" not in output
     assert same(weights(out), weights(uninterrupted))
-    assert "--resume" not in recipe(out)["command"] and told in (None, recipe(out)["command"])
+    assert "--resume" not in recipe(out)["command"] and command in (None, recipe(out)["command"])
 
 
 def test_a_second_ctrl_c_ends_at_once(data_dir, tmp_path):
@@ -192,13 +192,13 @@ def test_a_second_ctrl_c_ends_at_once(data_dir, tmp_path):
     os.kill(process.pid, signal.SIGSTOP)  # so that both come within one step
     process.send_signal(signal.SIGINT)
     os.kill(process.pid, signal.SIGCONT)
-    said = process.stderr.readline() + process.stderr.readline()
+    message = process.stderr.readline() + process.stderr.readline()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert "press Ctrl-C again to stop at once" in said and process.returncode is not None
+    assert "press Ctrl-C again to stop at once" in message and process.returncode is not None
 
 
-def test_a_signal_that_is_ignored_stays_so(data_dir, tmp_path):
+def test_a_signal_that_is_ignored_stays_ignored(data_dir, tmp_path):
     before = partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)  # nohup
     process = start("--stages", "16x2,32x1", data_dir=data_dir, out=tmp_path, before=before)
     wait_for(tmp_path / "state.pt", process)
@@ -232,7 +232,7 @@ TWO = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "
 
 @pytest.mark.parametrize("objective", ["class", "ask"])
 def test_two_processes_take_the_same_steps_as_one(data_dir, objective):
-    """In float64, in which rounding does not grow into a difference that might be a mistake."""
+    """In float64, where rounding stays far smaller than any mistake."""
 
     def losses(*launcher):
         command = [
@@ -242,11 +242,11 @@ def test_two_processes_take_the_same_steps_as_one(data_dir, objective):
             str(data_dir),
             objective,
         ]
-        done = subprocess.run(
+        result = subprocess.run(
             command, capture_output=True, text=True, timeout=300, env=os.environ | {"PYTHONPATH": "."}
         )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout.splitlines()[-1])
 
     one, two = losses(), losses(*TWO[:-2])
     assert (one["processes"], two["processes"]) == (1, 2)
@@ -255,17 +255,17 @@ def test_two_processes_take_the_same_steps_as_one(data_dir, objective):
 
 @pytest.mark.parametrize("hour", [3600, 0.25])
 def test_the_others_wait_while_the_first_process_reads(hour):
-    """Six seconds are less than 12 hours; were an hour a quarter of a second, the others would give up."""
+    """The first reads for six seconds. The others wait for 12 hours; if an hour has 0.25 seconds, they give up."""
     program = Path(__file__).with_name("slow_first_process.py")
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *TWO[:-2], program, str(hour)],
         capture_output=True,
         text=True,
         timeout=300,
         env=os.environ | {"PYTHONPATH": "."},
     )
-    went_on = done.returncode == 0 and done.stdout.split() == ["read", "read"]
-    assert went_on == (hour == 3600), done.stderr
+    went_on = result.returncode == 0 and result.stdout.split() == ["read", "read"]
+    assert went_on == (hour == 3600), result.stderr
 
 
 def test_two_processes_train_like_one(data_dir, tmp_path):
@@ -281,8 +281,8 @@ def test_two_processes_train_like_one(data_dir, tmp_path):
 
 
 def test_two_processes_go_on_in_mid_epoch_where_they_were(data_dir, tmp_path):
-    """With dropout, of which each process draws its own, and sums that each keeps its part of."""
-    arguments = ["--stages", "16x1", "--save-every", "5", "--limit", "1920"]  # time to copy a state in mid epoch
+    """Each process draws its own dropout, and keeps its own part of the sums."""
+    arguments = ["--stages", "16x1", "--save-every", "5", "--limit", "1920"]  # long enough to copy a state in mid epoch
     whole, again = tmp_path / "whole", tmp_path / "again"
     process = start(*arguments, data_dir=data_dir, out=whole, launcher=TWO)
     wait_for(whole / "state.pt", process)
@@ -302,11 +302,11 @@ def test_a_signal_to_one_of_two_processes_stops_both(data_dir, tmp_path):
     wait_for(tmp_path / "state.pt", process)
     *_, second = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(second), signal.SIGTERM)
-    said, err = process.communicate(timeout=300)
-    assert process.returncode != 0 and "--resume goes on from here" in said and "exitcode  : 143" in err
+    output, err = process.communicate(timeout=300)
+    assert process.returncode != 0 and "--resume goes on from here" in output and "exitcode  : 143" in err
 
 
-def refused(monkeypatch, capsys, *arguments, data_dir, out):
+def refusal(monkeypatch, capsys, *arguments, data_dir, out):
     """Runs the command line in this process; returns the one sentence it ends with."""
     from training.__main__ import main
 
@@ -339,9 +339,9 @@ def refused(monkeypatch, capsys, *arguments, data_dir, out):
 )
 def test_a_mistake_gets_one_sentence_and_exit_code_2(arguments, says, data_dir, tmp_path, monkeypatch, capsys):
     out = tmp_path / "run"
-    assert says in refused(monkeypatch, capsys, *arguments, data_dir=data_dir, out=out)
+    assert says in refusal(monkeypatch, capsys, *arguments, data_dir=data_dir, out=out)
     assert not (out / "state.pt").exists()
-    assert says in refused(monkeypatch, capsys, *arguments, data_dir=data_dir, out=out)  # no run is in the way
+    assert says in refusal(monkeypatch, capsys, *arguments, data_dir=data_dir, out=out)  # no run is in the way
 
 
 def test_pictures_that_get_too_small_get_one_sentence(tmp_path, monkeypatch, capsys):
@@ -352,13 +352,13 @@ def test_pictures_that_get_too_small_get_one_sentence(tmp_path, monkeypatch, cap
         for number in range(3):
             Image.effect_noise((12, 12), 50).convert("RGB").save(tmp_path / "own" / name / f"{number}.png")
     command = ["--dataset", "folder:own", "--input-size", "12", "--limit", "0", "--holdout", "0", "--batch-size", "2"]
-    said = refused(monkeypatch, capsys, *command, "--stages", "0x1,16x1", data_dir=tmp_path, out=tmp_path / "run")
-    assert "pictures of 6 pixels a side" in said and "--stages" in said and not (tmp_path / "run").exists()
+    message = refusal(monkeypatch, capsys, *command, "--stages", "0x1,16x1", data_dir=tmp_path, out=tmp_path / "run")
+    assert "pictures of 6 pixels a side" in message and "--stages" in message and not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_not_finite_is_never_saved(data_dir, tmp_path, monkeypatch, capsys):
     arguments = ["--lr", "1e20", "--stages", "16x1", "--save-every", "1"]
-    assert "not finite" in refused(monkeypatch, capsys, *arguments, data_dir=data_dir, out=tmp_path)
+    assert "not finite" in refusal(monkeypatch, capsys, *arguments, data_dir=data_dir, out=tmp_path)
     net = torch.load(tmp_path / "state.pt", weights_only=True)["net"]
     assert all(v.isfinite().all() for v in net.values())
 
@@ -368,7 +368,7 @@ def test_a_loss_that_is_not_finite_is_noticed_within_ten_steps(data_dir, tmp_pat
 
     steps, step = [], Run.step
     monkeypatch.setattr(Run, "step", lambda *arguments: steps.append(0) or step(*arguments))
-    refused(monkeypatch, capsys, "--lr", "1e20", "--stages", "16x1", data_dir=data_dir, out=tmp_path)
+    refusal(monkeypatch, capsys, "--lr", "1e20", "--stages", "16x1", data_dir=data_dir, out=tmp_path)
     assert len(steps) == 10 < 384 // 32
 
 
@@ -376,22 +376,22 @@ def test_too_little_memory_gets_one_sentence(data_dir, tmp_path, monkeypatch, ca
     from training.fit import Run
 
     monkeypatch.setattr(Run, "step", lambda *_: torch.empty(2**50))
-    assert "not enough memory" in refused(monkeypatch, capsys, "--stages", "16x1", data_dir=data_dir, out=tmp_path)
+    assert "not enough memory" in refusal(monkeypatch, capsys, "--stages", "16x1", data_dir=data_dir, out=tmp_path)
 
 
-def test_a_last_stage_at_another_side_than_the_pictures_is_told(data_dir, tmp_path):
-    said = [
+def test_a_note_says_that_the_last_stage_has_another_side_than_the_pictures(data_dir, tmp_path):
+    messages = [
         finish(start("--stages", f"{side}x1", "--limit", "32", data_dir=data_dir, out=tmp_path / side))[1]
         for side in ("16", "32", "0")
     ]
-    assert "the last epochs are at 16 pixels a side, the result is measured at 32" in said[0]
-    assert not any("note:" in other for other in said[1:])
+    assert "the last epochs are at 16 pixels a side, the result is measured at 32" in messages[0]
+    assert not any("note:" in other for other in messages[1:])
 
 
 def test_a_checkpoint_that_is_no_run_is_never_overwritten(uninterrupted, data_dir, tmp_path, monkeypatch, capsys):
     shutil.copytree(uninterrupted / "best", tmp_path / "kept")
-    said = refused(monkeypatch, capsys, "--stages", "16x1", data_dir=data_dir, out=tmp_path / "kept")
-    assert "holds a checkpoint, which a run would overwrite" in said
+    message = refusal(monkeypatch, capsys, "--stages", "16x1", data_dir=data_dir, out=tmp_path / "kept")
+    assert "holds a checkpoint, which a run would overwrite" in message
     assert sorted(file.name for file in (tmp_path / "kept").iterdir()) == [
         "README.md",
         "config.json",
@@ -406,8 +406,8 @@ def test_a_finished_run_is_never_overwritten_though_its_state_is_gone(
     (tmp_path / "kept" / "state.pt").unlink()  # as of a run that was published and fetched
     before = weights(tmp_path / "kept")
     for more in ([], ["--resume"]):
-        said = refused(monkeypatch, capsys, "--stages", "16x1", *more, data_dir=data_dir, out=tmp_path / "kept")
-        assert "holds a checkpoint, which a run would overwrite" in said
+        message = refusal(monkeypatch, capsys, "--stages", "16x1", *more, data_dir=data_dir, out=tmp_path / "kept")
+        assert "holds a checkpoint, which a run would overwrite" in message
     assert same(before, weights(tmp_path / "kept"))
 
 
@@ -421,7 +421,7 @@ def test_accelerates_own_precision_changes_nothing(monkeypatch):
     assert accelerator("cpu").mixed_precision == "no"
 
 
-def test_a_run_that_has_begun_needs_not_what_it_started_from(data_dir, tmp_path, monkeypatch):
+def test_a_resumed_run_does_not_need_the_checkpoint_it_started_from(data_dir, tmp_path, monkeypatch):
     import model
     from training import fit, start
     from training.data import load
@@ -453,32 +453,32 @@ def test_a_run_may_start_from_a_pruned_checkpoint(tmp_path):
 
 def test_damaged_data_gets_one_sentence(tmp_path, monkeypatch, capsys):
     (tmp_path / "cifar-10-batches-py").mkdir()
-    assert "cifar10" in refused(monkeypatch, capsys, data_dir=tmp_path, out=tmp_path / "run").lower().replace("-", "")
+    assert "cifar10" in refusal(monkeypatch, capsys, data_dir=tmp_path, out=tmp_path / "run").lower().replace("-", "")
 
 
 def test_an_unwritable_folder_gets_one_sentence(data_dir, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("not a folder")
-    said = refused(monkeypatch, capsys, data_dir=data_dir, out=tmp_path / "file" / "run")
-    assert "cannot be written" in said
+    message = refusal(monkeypatch, capsys, data_dir=data_dir, out=tmp_path / "file" / "run")
+    assert "cannot be written" in message
 
 
 def test_a_run_is_never_overwritten_by_accident(uninterrupted, data_dir, monkeypatch, capsys):
     before, stages = weights(uninterrupted), ["--stages", "16x2,32x1"]
-    said = refused(monkeypatch, capsys, *stages, data_dir=data_dir, out=uninterrupted)
-    assert "already holds a run" in said
-    said = refused(monkeypatch, capsys, "--stages", "16x9", "--resume", data_dir=data_dir, out=uninterrupted)
-    assert "other settings (recipe" in said
+    message = refusal(monkeypatch, capsys, *stages, data_dir=data_dir, out=uninterrupted)
+    assert "already holds a run" in message
+    message = refusal(monkeypatch, capsys, "--stages", "16x9", "--resume", data_dir=data_dir, out=uninterrupted)
+    assert "other settings (recipe" in message
     assert same(before, weights(uninterrupted))
 
 
-def test_one_run_a_folder_and_what_a_killed_one_left_goes(uninterrupted, data_dir, tmp_path, monkeypatch, capsys):
+def test_a_folder_takes_one_run_at_a_time_and_loses_leftovers(uninterrupted, data_dir, tmp_path, monkeypatch, capsys):
     out, stages = tmp_path / "run", ["--stages", "16x2,32x1"]
     process = start(*stages, data_dir=data_dir, out=out)
     wait_for(out / "state.pt", process)
     process.send_signal(signal.SIGSTOP)  # or it might end meanwhile
     for more in ([], ["--resume"]):
-        said = refused(monkeypatch, capsys, *stages, *more, data_dir=data_dir, out=out)
-        assert "is in use: another run is training in it" in said
+        message = refusal(monkeypatch, capsys, *stages, *more, data_dir=data_dir, out=out)
+        assert "is in use: another run is training in it" in message
     process.send_signal(signal.SIGKILL)
     process.communicate()
     (out / "best").mkdir(exist_ok=True)
@@ -491,7 +491,7 @@ def test_one_run_a_folder_and_what_a_killed_one_left_goes(uninterrupted, data_di
 
 
 def test_a_run_does_not_go_on_with_other_pictures(tmp_path, monkeypatch, capsys):
-    """A folder of pictures, to which one is added."""
+    """One picture is added to the folder."""
     from PIL import Image
 
     rng = np.random.default_rng(0)
@@ -510,13 +510,13 @@ def test_a_run_does_not_go_on_with_other_pictures(tmp_path, monkeypatch, capsys)
     before = weights(out)
     finish(start(*command, "--resume", data_dir=tmp_path, out=out))  # nothing is left to do
     add("red", 20)
-    said = refused(monkeypatch, capsys, *command, "--resume", data_dir=tmp_path, out=out)
-    assert "folder:own has changed since the run in" in said and same(before, weights(out))
+    message = refusal(monkeypatch, capsys, *command, "--resume", data_dir=tmp_path, out=out)
+    assert "folder:own has changed since the run in" in message and same(before, weights(out))
     (tmp_path / "own" / "red" / "20.png").unlink()
     add("green", 0)
     add("green", 1)
-    said = refused(monkeypatch, capsys, *command, "--resume", data_dir=tmp_path, out=out)
-    assert "folder:own has changed since the run in" in said and same(before, weights(out))
+    message = refusal(monkeypatch, capsys, *command, "--resume", data_dir=tmp_path, out=out)
+    assert "folder:own has changed since the run in" in message and same(before, weights(out))
 
 
 def test_a_damaged_state_gets_one_sentence(data_dir, tmp_path, monkeypatch, capsys):
@@ -525,20 +525,20 @@ def test_a_damaged_state_gets_one_sentence(data_dir, tmp_path, monkeypatch, caps
     finish(start("--stages", "16x1", data_dir=data_dir, out=tmp_path / "run"))
     state = tmp_path / "run" / "state.pt"
     state.write_bytes(state.read_bytes()[:1000])
-    said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
-    assert "state.pt is damaged" in said
+    message = refusal(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
+    assert "state.pt is damaged" in message
     data = load("cifar10", data_dir).fingerprint
     for foreign in ([1, 2], {"net": 1}, {"data": data, "net": 1}):
         torch.save(foreign, state)
-        said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
-        assert "is of another version" in said
+        message = refusal(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
+        assert "is of another version" in message
     (tmp_path / "run" / "settings.json").write_text("[]")
-    said = refused(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
-    assert "settings.json is missing or damaged" in said
+    message = refusal(monkeypatch, capsys, "--stages", "16x1", "--resume", data_dir=data_dir, out=tmp_path / "run")
+    assert "settings.json is missing or damaged" in message
 
 
-def test_a_run_that_can_write_no_more_says_so_and_goes_on_later(uninterrupted, data_dir, tmp_path):
-    """As on a full disk: the system refuses files beyond a size, which here is less than the state's."""
+def test_a_run_that_cannot_write_says_so_and_can_go_on_later(uninterrupted, data_dir, tmp_path):
+    """As on a full disk: here the system refuses files of more than half of the state's size."""
     out, stages = tmp_path / "run", ["--stages", "16x2,32x1"]
     process = start(*stages, data_dir=data_dir, out=out)
     wait_for(out / "state.pt", process)
@@ -553,9 +553,9 @@ def test_a_run_that_can_write_no_more_says_so_and_goes_on_later(uninterrupted, d
         out=out,
         before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
-    _, said = finish(tight, code=2)
-    assert said.splitlines()[-1].startswith("error: ") and "cannot be written (File too large)" in said
-    assert "Traceback" not in said and (out / "state.pt").read_bytes() == saved
+    _, message = finish(tight, code=2)
+    assert message.splitlines()[-1].startswith("error: ") and "cannot be written (File too large)" in message
+    assert "Traceback" not in message and (out / "state.pt").read_bytes() == saved
     assert not [file.name for file in out.iterdir() if file.name.startswith(".")]  # nothing half written
     finish(start(*stages, "--resume", data_dir=data_dir, out=out))
     assert same(weights(out), weights(uninterrupted)) and rows(out) == rows(uninterrupted)

@@ -1,4 +1,4 @@
-"""Intervals: what defines them, put back into the formulas that they solve."""
+"""Intervals, put back into the formulas that define them."""
 
 import pytest
 import torch

@@ -21,8 +21,8 @@ def documented() -> list[str]:
     """Every command of the training module that a page of documentation or a module's own text shows."""
     files = [REPO / "README.md", *(REPO / "docs").glob("*.md"), *(REPO / "training").rglob("*.py")]
     texts = [f.read_text().replace(" \\\n", " ") for f in files]  # a command may go on in the next line
-    shown = [re.findall(r"^    (?:accelerate launch.* )?(?:python )?-m training (\w.*)$", t, re.M) for t in texts]
-    return sorted({line.split("  #")[0].strip() for lines in shown for line in lines if "..." not in line})
+    commands = [re.findall(r"^    (?:accelerate launch.* )?(?:python )?-m training (\w.*)$", t, re.M) for t in texts]
+    return sorted({line.split("  #")[0].strip() for lines in commands for line in lines if "..." not in line})
 
 
 def test_commands_are_documented():
@@ -46,6 +46,6 @@ def test_every_field_of_a_recipe_is_an_option():
 
 
 def test_a_scale_that_does_not_exist_is_refused(tmp_path):
-    done = CliRunner().invoke(app, ["fit", "--out", str(tmp_path / "run"), "--scale-scores", "maybe"])
-    assert isinstance(done.exception, ValueError) and "must be yes, no, learnt, not 'maybe'" in str(done.exception)
+    result = CliRunner().invoke(app, ["fit", "--out", str(tmp_path / "run"), "--scale-scores", "maybe"])
+    assert isinstance(result.exception, ValueError) and "must be yes, no, learnt, not 'maybe'" in str(result.exception)
     assert not (tmp_path / "run").exists()

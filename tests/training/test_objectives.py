@@ -19,30 +19,30 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 @pytest.mark.parametrize("cells", [2, 4])
-def test_a_scene_shows_different_classes_and_the_asking_pictures_where_it_says_so(cells):
+def test_a_scene_shows_different_classes_and_has_the_class_asked_for_in_its_cell(cells):
     asking = torch.randperm(70, generator=generator())[:40]
-    drawn = ByClass(LABELS, 7).draw(asking, LABELS[asking], cells, 0.25, generator(1))
-    assert torch.equal(LABELS[drawn.pictures], drawn.classes)
+    choice = ByClass(LABELS, 7).draw(asking, LABELS[asking], cells, 0.25, generator(1))
+    assert torch.equal(LABELS[choice.pictures], choice.classes)
     places = set()
-    for number, pictures, classes, asked in zip(asking, drawn.pictures, drawn.classes, drawn.cell, strict=True):
+    for number, pictures, classes, asked in zip(asking, choice.pictures, choice.classes, choice.cell, strict=True):
         assert len(set(classes.tolist())) == cells and number not in pictures
         if asked < 0:
             assert LABELS[number] not in classes
         else:
             assert classes[asked] == LABELS[number]
             places.add(int(asked))
-    assert (drawn.cell < 0).sum() == 10 and places == set(range(cells))
+    assert (choice.cell < 0).sum() == 10 and places == set(range(cells))
 
 
 def test_pictures_shown_more_often_are_drawn_more_often_and_never_twice_in_a_row():
     shown = torch.cat([torch.arange(70), *[torch.arange(35, 70)] * 4])  # the second half five times
     asking = torch.arange(70).repeat(30)
-    drawn = ByClass(LABELS, 7, shown).draw(asking, LABELS[asking], 2, 0.25, generator(1))
-    assert torch.equal(LABELS[drawn.pictures], drawn.classes) and not (drawn.pictures == asking[:, None]).any()
-    assert (drawn.pictures >= 35).float().mean() == pytest.approx(5 / 6, abs=0.02)
+    choice = ByClass(LABELS, 7, shown).draw(asking, LABELS[asking], 2, 0.25, generator(1))
+    assert torch.equal(LABELS[choice.pictures], choice.classes) and not (choice.pictures == asking[:, None]).any()
+    assert (choice.pictures >= 35).float().mean() == pytest.approx(5 / 6, abs=0.02)
 
 
-def test_what_is_drawn_follows_the_generator_alone():
+def test_scenes_depend_on_the_generator_alone():
     first, again, other = (
         ByClass(LABELS, 7).draw(torch.arange(8), LABELS[:8], 2, 0.5, generator(s)) for s in (3, 3, 4)
     )
@@ -61,7 +61,7 @@ def test_a_scene_is_read_like_a_text():
     assert shares[0].tolist() == pytest.approx([i / 15 for i in range(6)])
 
 
-def test_a_blank_map_lies_evenly_and_cells_must_divide_it():
+def test_a_blank_map_is_shared_equally_and_cells_must_divide_it():
     assert cell_shares(torch.zeros(1, 4, 4), (2, 2)).tolist() == [[0.25] * 4]
     with pytest.raises(ValueError, match="a map of 4 x 4 positions does not divide into 3 x 3"):
         cell_shares(torch.ones(1, 4, 4), (3, 3))
@@ -83,29 +83,29 @@ def test_the_loss_of_ask_by_a_loop(compatibility):
     cells = torch.randn(3, 2, 3, 32, 32)
     classes, asked = torch.tensor([[0, 3], [4, 1], [5, 6]]), torch.tensor([0, 1, -1])
     with torch.no_grad():
-        loss, reported = AskObjective(net, recipe, 10)(images, labels, compose(cells, (1, 2)), classes, asked, (1, 2))
-        total, missed, on_asked = 0.0, 0, 0.0
+        loss, sums = AskObjective(net, recipe, 10)(images, labels, compose(cells, (1, 2)), classes, asked, (1, 2))
+        total, errors, shares = 0.0, 0, 0.0
         for i in range(3):
             local_features, g = net.features(images[i : i + 1])
             single = net.explain_features(local_features, g).logits[0]
             scene = torch.cat([cells[i, 0], cells[i, 1]], dim=2)[None]
             answer = net.explain_logits(scene, g)
-            wanted = [labels[i].item()] if asked[i] >= 0 else classes[i].tolist()
-            for weight, logits, right in ((1.5, single, [labels[i].item()]), (1.0, answer.logits[0], wanted)):
+            target = [labels[i].item()] if asked[i] >= 0 else classes[i].tolist()
+            for weight, logits, right in ((1.5, single, [labels[i].item()]), (1.0, answer.logits[0], target)):
                 logs = log_softmax(logits, 0)
                 total -= weight * sum(
                     (0.1 / 7 + (0.9 / len(right) if k in right else 0)) * logs[k].item() for k in range(7)
                 )
             if asked[i] < 0:
                 continue
-            missed += answer.logits.argmax().item() != labels[i]
+            errors += answer.logits.argmax().item() != labels[i]
             for level, weight in (("conv13", 0.3), ("conv10", 0.1)):
                 half = answer.attention[level][0].chunk(2, dim=1)[asked[i]]
                 total -= weight * math.log(half.sum().item())
-                on_asked += half.sum().item() if level == "conv13" else 0
+                shares += half.sum().item() if level == "conv13" else 0
     assert loss.item() == pytest.approx(total / 3, rel=1e-4)
-    assert [float(v) for v in reported["asked_error"]] == [missed, 2]
-    assert [float(v) for v in reported["asked_share"]] == pytest.approx([on_asked, 2], rel=1e-4)
+    assert [float(v) for v in sums["asked_error"]] == [errors, 2]
+    assert [float(v) for v in sums["asked_share"]] == pytest.approx([shares, 2], rel=1e-4)
 
 
 def test_ask_says_what_it_needs():

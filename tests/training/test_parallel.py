@@ -11,7 +11,7 @@ from training.parallel import accelerator
 
 @pytest.fixture
 def card(monkeypatch):
-    """A card that torch counts and cannot compute with, as one that is too old for it; here it is not even there."""
+    """A card that torch counts but cannot compute with, like one that is too old. In truth there is none."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
 
@@ -36,7 +36,7 @@ def test_a_saved_configuration_of_other_work_changes_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["DEEPSPEED", "FSDP", "MEGATRON_LM"])
-def test_ways_to_share_the_network_that_we_do_not_have(kind, monkeypatch):
+def test_unsupported_ways_to_share_the_network_are_refused(kind, monkeypatch):
     monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true")
     with pytest.raises(ValueError, match=f"asks for {kind}, which this training does not use"):
         parallel.shield_from_config()

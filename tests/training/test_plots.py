@@ -42,7 +42,7 @@ def confusion(names, file):
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_any_name_is_drawn_in_silence(name, tmp_path):
+def test_any_name_is_drawn_without_a_warning(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         drawn = confusion([name, "dog"], tmp_path / "confusion.png")
@@ -61,20 +61,20 @@ def test_names_that_no_font_has_are_numbers_with_a_legend_in_words(capsys):
 def test_a_font_that_has_the_letters_is_found(monkeypatch):
     families, lacking = plots.fonts(set("aé"))
     assert families == ["DejaVu Sans"] and not lacking
-    known = plots.characters
+    original = plots.characters
 
-    def some(file):  # a machine on which a second font has what DejaVu lacks
-        return known(file) | ({ord("猫")} if "STIXGeneral.ttf" in file else set())
+    def some(file):  # as if a second font had what DejaVu lacks
+        return original(file) | ({ord("猫")} if "STIXGeneral.ttf" in file else set())
 
     monkeypatch.setattr(plots, "characters", some)
     assert plots.fonts(set("a猫")) == (["DejaVu Sans", "STIXGeneral"], False)
 
 
-def test_a_persons_own_settings_of_matplotlib_change_nothing(tmp_path):
+def test_a_users_matplotlib_settings_change_nothing(tmp_path):
     plain = confusion(["a", "b"], tmp_path / "plain.png")
     with matplotlib.rc_context({"text.usetex": True, "figure.facecolor": "black", "font.family": "fantasy"}):
         assert np.array_equal(confusion(["a", "b"], tmp_path / "own.png"), plain)
-        assert matplotlib.rcParams["text.usetex"]  # theirs still
+        assert matplotlib.rcParams["text.usetex"]  # still as the user set it
 
 
 def test_maps_of_classes_with_any_name():
@@ -94,8 +94,8 @@ def test_a_drawing_that_fails_costs_no_numbers(fault, tmp_path, monkeypatch, cap
     monkeypatch.setattr("training.run_folder.add_events", fail)
     RunFolder(tmp_path).save_history([ROW])
     assert (tmp_path / "metrics.jsonl").read_text().count("\n") == 1
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 2 and all(line.startswith("note: ") and "left out" in line for line in said)
+    notes = capsys.readouterr().err.splitlines()
+    assert len(notes) == 2 and all(line.startswith("note: ") and "left out" in line for line in notes)
 
 
 def steps(file):

@@ -77,10 +77,10 @@ def refusal(*args, **kwargs) -> str:
 
 
 def test_one_commit_holds_the_run(hub, run):
-    pushed = push(run, "user/tiny")
+    result = push(run, "user/tiny")
     there = hub.repos["user/tiny"]
     assert len(there.commits) == 2 and not there.private  # the Hub's own first commit, and ours
-    assert pushed.url == f"{hub.url}/user/tiny/commit/{there.commits[-1][0]}" and not pushed.kept_card
+    assert result.url == f"{hub.url}/user/tiny/commit/{there.commits[-1][0]}" and not result.kept_card
     assert there.messages[-1] == "AttentionVGG on cifar10, test error 12.50 %"
     files = hub.files("user/tiny")
     copied = {WEIGHTS, CONFIG, "settings.json", "metrics.jsonl", "curves.png", EVENTS}
@@ -90,16 +90,16 @@ def test_one_commit_holds_the_run(hub, run):
     assert width > 1000 and height > 300  # ten columns; the picture and three levels
 
 
-def test_where_things_lie_is_not_published(hub, run):
-    chosen = {"seed": 0, "dataset": "folder:/home/somebody/birds", "start": "../somebody/run"}
-    (run / "settings.json").write_text(json.dumps(chosen))
+def test_paths_are_not_published(hub, run):
+    settings = {"seed": 0, "dataset": "folder:/home/somebody/birds", "start": "../somebody/run"}
+    (run / "settings.json").write_text(json.dumps(settings))
     push(run, "user/tiny")
     published = json.loads(hub.files("user/tiny")["settings.json"])
     assert published == {"seed": 0, "dataset": "folder:birds", "start": "run"}
 
 
 @pytest.mark.parametrize(
-    "typed, told",
+    "argument, published",
     [
         ("folder:/home/somebody/birds/", "folder:birds/"),
         ("folder:birds/of/ours", "folder:birds/of/ours"),
@@ -111,9 +111,9 @@ def test_where_things_lie_is_not_published(hub, run):
         ("16x6,24x4,32x5", "16x6,24x4,32x5"),
     ],
 )
-def test_a_command_is_told_without_the_folders_around(typed, told, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["training", "fit", typed])
-    assert command_line() == f"python -m training fit {told}"
+def test_a_command_is_published_without_its_folders(argument, published, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["training", "fit", argument])
+    assert command_line() == f"python -m training fit {published}"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"dataset": 7}'])
@@ -122,7 +122,7 @@ def test_damaged_settings_are_not_published(hub, run, content):
     assert refusal(run, "user/tiny") == "settings.json of the run is damaged"
 
 
-def test_what_a_config_leaves_to_the_constructor_stands_in_the_card(hub, run):
+def test_the_card_states_what_a_config_leaves_to_the_constructor(hub, run):
     config = json.loads((run / CONFIG).read_text())
     for name in ("levels", "head"):
         del config["arguments"][name]
@@ -182,8 +182,8 @@ def test_private_is_private(hub, run, monkeypatch):
 
 def test_a_readme_is_kept_unless_told(hub, run):
     hub.put("user/tiny", {CARD: b"# written by hand"})
-    pushed = push(run, "user/tiny")
-    assert pushed.kept_card and "was kept" in str(pushed)
+    result = push(run, "user/tiny")
+    assert result.kept_card and "was kept" in str(result)
     files = hub.files("user/tiny")
     assert files[CARD] == b"# written by hand" and files[WEIGHTS] == (run / WEIGHTS).read_bytes()
     assert not push(run, "user/tiny", overwrite_card=True).kept_card
@@ -261,7 +261,7 @@ def test_no_picture_that_was_put_beside_the_scenes_is_published(hub, run, tmp_pa
 
 
 @pytest.mark.parametrize("arch, rows", [("vgg-att2-concat-dp", 3), ("vgg-gap", 2), ("vgg-pan", 3), ("vgg", 0)])
-def test_whatever_has_maps_is_drawn(arch, rows, tmp_path):
+def test_every_network_with_maps_is_drawn(arch, rows, tmp_path):
     Image.new("RGB", (40, 40), "green").save(tmp_path / "a.png")
     net = model.build(arch, width=1 / 16).eval()
     drawn = draw_maps(net, read_scenes(net, [tmp_path / "a.png"]))
@@ -285,17 +285,17 @@ def test_the_command(hub, run, tmp_path):
     hub.put("user/tiny", {CARD: b"# written by hand"})
     line = [sys.executable, "-m", "training", "push", str(run), "user/tiny"]
     call = {"cwd": REPO, "env": environment, "capture_output": True, "text": True}
-    done = subprocess.run([*line, "--overwrite-readme"], **call)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{hub.url}/user/tiny/commit/{hub.repos['user/tiny'].commits[-1][0]}\n"
+    result = subprocess.run([*line, "--overwrite-readme"], **call)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{hub.url}/user/tiny/commit/{hub.repos['user/tiny'].commits[-1][0]}\n"
     files = hub.files("user/tiny")
     assert files[WEIGHTS] == (run / WEIGHTS).read_bytes() and b"model-index" in files[CARD]
-    done = subprocess.run([*line, "--private"], **call)
-    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith("error: user/tiny already exists")
-    assert "Traceback" not in done.stderr
+    result = subprocess.run([*line, "--private"], **call)
+    assert result.returncode == 2 and result.stderr.splitlines()[-1].startswith("error: user/tiny already exists")
+    assert "Traceback" not in result.stderr
     behind = {**environment, "ALL_PROXY": "socks://127.0.0.1:9/", "NO_PROXY": ""}
-    done = subprocess.run(line, **{**call, "env": behind})
-    assert done.returncode == 2 and "the proxy that ALL_PROXY sets" in done.stderr.splitlines()[-1]
+    result = subprocess.run(line, **{**call, "env": behind})
+    assert result.returncode == 2 and "the proxy that ALL_PROXY sets" in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("name", ["Blumen-für-alle", "猫と犬", "my flowers (2)", "---", "a #b", "x" * 200, "…", "'\""])

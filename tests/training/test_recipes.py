@@ -105,14 +105,14 @@ def test_the_authors_first_weights():
 @pytest.mark.parametrize("arch", model.list_names())
 def test_every_network_starts_under_every_recipe(arch, recipe, tmp_path, monkeypatch):
     """The command line's settings, up to the built network."""
-    started = []
+    nets = []
 
     class Started(Exception):
         pass
 
     def start(settings, pictures, *_, **__):
         with torch.device("meta"):
-            started.append(build(settings, pictures))
+            nets.append(build(settings, pictures))
         raise Started
 
     pixels = Split(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
@@ -120,7 +120,7 @@ def test_every_network_starts_under_every_recipe(arch, recipe, tmp_path, monkeyp
     monkeypatch.setattr("training.data.load", lambda *_: ten)
     monkeypatch.setattr("training.fit.Run", start)
     command = ["fit", "--arch", arch, "--recipe", recipe, "--width", "0.1", "--out", str(tmp_path), "--device", "cpu"]
-    done = CliRunner().invoke(app, command)
-    assert isinstance(done.exception, Started), done.exception
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, Started), result.exception
     plain = arch.endswith("-dp") and recipe == "paper"
-    assert started[0].arguments.get("scale_scores", True) is not plain
+    assert nets[0].arguments.get("scale_scores", True) is not plain

@@ -33,7 +33,7 @@ def generator() -> torch.Generator:
 
 @pytest.fixture
 def run(tmp_path):
-    """Returns a function: a run of the fast recipe, with changes, on 64 pictures of noise."""
+    """Returns a function that makes a run of the fast recipe, with changes, on 64 pictures of noise."""
     pixels = torch.randint(0, 256, (64, 3, 32, 32), generator=generator(), dtype=torch.uint8)
     split = Split(pixels, torch.arange(64) % 10)
     noise = Dataset("cifar10", split, split, tuple("abcdefghij"), (0.5,) * 3, (0.25,) * 3)
@@ -49,15 +49,15 @@ def run(tmp_path):
 
 
 @pytest.mark.parametrize(("step", "decay"), [(10_000, 0.9), (0, 0.1)])
-def test_the_average_keeps_the_decays_share_and_a_young_one_less(step, decay):
+def test_the_average_forgets_by_the_decay_and_a_young_one_faster(step, decay):
     net = nn.BatchNorm1d(1)
     average = Average(net)
     nn.init.constant_(net.weight, 3.0)
     net.running_mean.fill_(2.0), net.num_batches_tracked.fill_(5)
     average.update(0.9, step)
-    kept = average.tensors
-    assert kept["weight"].item() == pytest.approx(decay * 1 + (1 - decay) * 3)
-    assert kept["running_mean"].item() == pytest.approx((1 - decay) * 2) and kept["num_batches_tracked"] == 5
+    tensors = average.tensors
+    assert tensors["weight"].item() == pytest.approx(decay * 1 + (1 - decay) * 3)
+    assert tensors["running_mean"].item() == pytest.approx((1 - decay) * 2) and tensors["num_batches_tracked"] == 5
 
 
 @pytest.mark.parametrize("decay_all", [False, True])
@@ -75,14 +75,14 @@ def test_a_step_has_the_recipes_loss_and_rate(run):
     x, y = one.batches.draw(torch.arange(16), 32, generator())
     expected = cross_entropy(copy.deepcopy(one.net).train()(x)[0], y, label_smoothing=0.2).item()
     one.net.train()
-    (loss, seen), _ = one.step(3, x, y).tolist()
-    assert loss / seen == pytest.approx(expected, rel=1e-4) and seen == 16
+    (loss, count), _ = one.step(3, x, y).tolist()
+    assert loss / count == pytest.approx(expected, rel=1e-4) and count == 16
     assert {g["lr"] for g in one.optimiser.param_groups} == {one.recipe.rate(3, 8)} != {one.recipe.lr}
 
 
 @pytest.mark.parametrize("objective", ["class", "ask"])
 def test_no_step_waits_for_the_device(run, objective):
-    """A number that Python reads is a wait on a GPU; so is a tensor made on the CPU that is copied blockingly."""
+    """With a GPU, Python waits when it reads a number, and when it copies a tensor from the CPU in blocking mode."""
     one = run(objective=objective, ema=0.9)
     one.net.train()
     with torch.profiler.profile() as steps:
@@ -183,8 +183,8 @@ def test_only_networks_with_trained_attention_can_be_asked(run, arch):
         run(arch=arch, objective="ask")
 
 
-def test_shared_batch_statistics_are_batchnorms_own(monkeypatch):
-    """Of one process, whose sum over all is its own."""
+def test_shared_batch_statistics_are_those_of_batchnorm(monkeypatch):
+    """With one process, whose own sum is the sum over all."""
     monkeypatch.setattr(dist, "get_world_size", lambda: 1)
     monkeypatch.setattr(dist, "all_reduce", lambda total: None)
     theirs, ours = nn.BatchNorm2d(3, eps=1e-3), SharedBatchNorm(3, eps=1e-3)

@@ -1,4 +1,4 @@
-"""The baselines against the same networks written out from the paper's table, and what is known of them."""
+"""The baselines against the same networks written out from the paper's table, and their known properties."""
 
 import pytest
 import torch
@@ -96,7 +96,7 @@ def test_the_mean_of_cam_and_the_bias_make_the_logit(lively, pictures):
 
 
 def test_a_sigmoid_gate_sees_the_global_feature_under_pc(lively, pictures):
-    """Finding 1 is the softmax's alone: the gate of VGG-PAN moves with g, and its branch is trained."""
+    """Finding 1 holds for the softmax only: the gate of VGG-PAN moves with g, and its branch is trained."""
     net = lively(model.build("vgg-pan", width=0.125))
     logits, maps = net(pictures())
     assert maps["conv10"].min() >= 0 and maps["conv10"].max() <= 1

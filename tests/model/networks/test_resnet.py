@@ -73,7 +73,7 @@ def test_attention_equals_the_network_written_out(compatibility, narrow, lively,
 
 
 def test_164_layers_and_the_published_size():
-    """He et al. report 1.7 M parameters; 164 counts convolutions and the classifier, projections aside."""
+    """He et al. report 1.7 M parameters; 164 counts convolutions and the classifier, without projections."""
     with torch.device("meta"):
         net, attention = model.build("resnet164"), model.build("resnet164-att2-concat-pc")
     weighted = [name for name, m in net.named_modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
@@ -91,7 +91,7 @@ def test_164_layers_and_the_published_size():
 
 
 @pytest.mark.parametrize("compatibility", COMPATIBILITIES)
-def test_a_logit_is_the_bias_and_one_term_a_stage(compatibility, narrow, lively, pictures):
+def test_a_logit_is_the_bias_and_one_term_for_each_stage(compatibility, narrow, lively, pictures):
     net = lively(narrow[compatibility]).double()
     with torch.no_grad():
         logits, attention, terms, bias = net.explain_logits(pictures(dtype=torch.float64))

@@ -14,7 +14,7 @@ LEVELS_OF = {1: ("conv13",), 2: ("conv10", "conv13"), 3: LEVELS}
 
 @pytest.fixture
 def network(lively):
-    """Returns a function: a narrow network in evaluation mode whose BatchNorms are not the identity."""
+    """Returns a function that makes a narrow network in evaluation mode whose BatchNorms are not the identity."""
 
     def make(**arguments):
         torch.manual_seed(0)
@@ -102,7 +102,7 @@ def test_dropout_rates_are_the_papers():
 @pytest.mark.parametrize("levels", [1, 2, 3])
 @pytest.mark.parametrize("head", ["concat", "indep"])
 @pytest.mark.parametrize("compatibility", COMPATIBILITIES)
-def test_a_logit_is_the_bias_and_one_term_a_level(levels, head, compatibility, network, pictures):
+def test_a_logit_is_the_bias_and_one_term_for_each_level(levels, head, compatibility, network, pictures):
     net = network(levels=LEVELS_OF[levels], head=head, compatibility=compatibility)
     with torch.no_grad():
         logits, attention, terms, bias = net.explain_logits(pictures())
@@ -206,7 +206,7 @@ def test_images_that_do_not_fit_get_one_sentence(input_size, shape, network):
     assert "\n" not in str(e.value)
 
 
-def test_bytes_are_no_images(network):
+def test_images_of_bytes_are_refused(network):
     with pytest.raises(ValueError, match="must be normalised floating-point numbers, not torch.uint8"):
         network()(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
 

@@ -60,7 +60,7 @@ def test_half_precision_gives_finite_answers(name, pictures):
     for m in net.modules():
         if isinstance(m, torch.nn.BatchNorm2d):
             m.momentum = 1.0
-    net(pictures(batch=8))  # statistics that fit: else 54 residual blocks outgrow half precision by themselves
+    net(pictures(batch=8))  # with fitting statistics; without them 54 residual blocks overflow half precision
     net.eval()
     for dtype in (torch.float16, torch.bfloat16):
         with torch.no_grad(), torch.autocast("cpu", dtype=dtype):
@@ -118,6 +118,6 @@ def test_wrong_names_and_arguments_get_one_sentence(name, arguments, message):
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
-def test_too_small_a_picture_gets_one_sentence(name):
+def test_a_picture_that_is_too_small_gets_one_sentence(name):
     with pytest.raises(ValueError, match="sides of at least 8 pixels, not "):
         model.build(name, width=0.01)(torch.zeros(1, 3, 7, 32))

@@ -26,10 +26,10 @@ from training.data.birds import FOLDER, cub_records
 from training.data.folders import choose_test
 
 
-def refusal(*arguments, **named):
+def refusal(*arguments, **options):
     """The message with which loading is refused, which must be one sentence."""
     with pytest.raises(DataError) as e:
-        load(*arguments, **named)
+        load(*arguments, **options)
     assert "\n" not in str(e.value)
     return str(e.value)
 
@@ -200,7 +200,7 @@ def few_birds(tmp_path):
     return tmp_path
 
 
-def test_birds_are_cut_out_by_their_box_and_classes_renumbered(few_birds):
+def test_birds_are_cut_out_by_their_box_and_classes_are_renumbered(few_birds):
     data = load("cub", few_birds)
     assert data.class_names == ("Green Bird", "Grey Bird")
     assert data.train.labels.tolist() == [0, 0, 1, 1] and data.test.labels.tolist() == [0, 1]
@@ -214,7 +214,7 @@ def test_birds_are_cut_out_by_their_box_and_classes_renumbered(few_birds):
 
 
 @pytest.mark.parametrize(
-    "spoil, said",
+    "spoil, sentence",
     [
         (lambda root: (root / "bounding_boxes.txt").unlink(), "missing or incomplete"),
         (lambda root: (root / "bounding_boxes.txt").write_text("1 1.0 2.0\n"), "lists of CUB-200-2011"),
@@ -231,9 +231,9 @@ def test_birds_are_cut_out_by_their_box_and_classes_renumbered(few_birds):
     ],
     ids=["no list", "short line", "short list", "not text", "no photo", "bad photo", "box outside"],
 )
-def test_spoilt_birds_are_refused(few_birds, spoil, said):
+def test_spoilt_birds_are_refused(few_birds, spoil, sentence):
     spoil(few_birds / FOLDER)
-    assert said in refusal("cub", few_birds)
+    assert sentence in refusal("cub", few_birds)
 
 
 def test_missing_birds(tmp_path):
@@ -338,9 +338,9 @@ def test_the_network_sees_the_centred_square(tmp_path):
     Image.fromarray(ramp.T.copy()).save(tmp_path / "test" / "b" / "deeper" / "tall.png")
     data = load(f"folder:{tmp_path}", input_size=16)
     assert data.input_size == 16 and data.test.labels.tolist() == [1, 1]
-    seen = 5 * (10 + 30 * (torch.arange(16) + 0.5) / 16 - 0.5)
+    expected = 5 * (10 + 30 * (torch.arange(16) + 0.5) / 16 - 0.5)
     wide, tall = data.test.images
-    assert (wide - seen).abs().max() < 1.5 and (tall - seen[:, None]).abs().max() < 1.5
+    assert (wide - expected).abs().max() < 1.5 and (tall - expected[:, None]).abs().max() < 1.5
 
 
 def test_a_folder_that_cannot_be_looked_into_gets_one_sentence(tmp_path):
@@ -385,14 +385,14 @@ def test_bad_files_are_named_counted_and_skipped(flowers, capsys):
 
 
 def test_unusual_pictures_are_read_right(tmp_path):
-    """Each file of class b is alone in its split, so that what it became can be looked at."""
-    half_seen = np.zeros((8, 8, 4), dtype=np.uint8)
-    half_seen[:, :, 0] = 200
-    half_seen[:, :4, 3] = 255  # the right half is transparent over red
+    """The test split holds these files alone, in the order of their names."""
+    half_clear = np.zeros((8, 8, 4), dtype=np.uint8)
+    half_clear[:, :, 0] = 200
+    half_clear[:, :4, 3] = 255  # the right half is transparent over red
     deep = np.full((8, 8), 0x8000, dtype=np.uint16)
     grey = np.full((8, 8), 77, dtype=np.uint8)
-    turned = np.zeros((8, 8, 3), dtype=np.uint8)
-    turned[:4] = 255
+    upside_down = np.zeros((8, 8, 3), dtype=np.uint8)
+    upside_down[:4] = 255
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     palette = Image.fromarray(grey).convert("P")
@@ -400,12 +400,12 @@ def test_unusual_pictures_are_read_right(tmp_path):
     fill(tmp_path / "train" / "b", 1, 1)
     folder = tmp_path / "test" / "b"
     folder.mkdir(parents=True)
-    Image.fromarray(half_seen).save(folder / "1-alpha.png")
+    Image.fromarray(half_clear).save(folder / "1-alpha.png")
     Image.fromarray(deep).save(folder / "2-deep.png")
     Image.fromarray(grey).save(folder / "3-grey.png")
     palette.save(folder / "4-palette.gif")
     Image.fromarray(np.dstack([grey] * 4), "CMYK").save(folder / "5-cmyk.jpg", quality=100)
-    Image.fromarray(turned).save(folder / "6-turned.png", exif=exif)
+    Image.fromarray(upside_down).save(folder / "6-turned.png", exif=exif)
     images = load(f"folder:{tmp_path}", input_size=8).test.images
     assert images[0, :, 4, 1].tolist() == [200, 0, 0] and images[0, :, 4, 6].tolist() == [255, 255, 255]
     assert (images[1] == 128).all() and (images[2] == 77).all() and (images[3] == 77).all()
@@ -414,7 +414,7 @@ def test_unusual_pictures_are_read_right(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "make, said",
+    "make, sentence",
     [
         (lambda root: None, "at least two; it holds 0"),
         (lambda root: fill(root / "rose", 3), "at least two; it holds 1"),
@@ -429,9 +429,9 @@ def test_unusual_pictures_are_read_right(tmp_path):
     ],
     ids=["empty", "one class", "empty class", "one picture each", "no test", "foreign class", "bad files"],
 )
-def test_folders_that_cannot_be_learnt_from_are_refused(tmp_path, make, said):
+def test_folders_that_cannot_be_learnt_from_are_refused(tmp_path, make, sentence):
     make(tmp_path)
-    assert said in refusal(f"folder:{tmp_path}")
+    assert sentence in refusal(f"folder:{tmp_path}")
 
 
 def test_a_single_colour_cannot_be_normalised(tmp_path):
@@ -468,7 +468,7 @@ def test_statistics_are_those_of_the_pixels_over_many_parts():
     assert std == pytest.approx(pixels.std((0, 2, 3), correction=0).tolist(), abs=5.1e-5)
 
 
-def test_the_fingerprint_is_that_of_equal_data_alone():
+def test_only_equal_data_have_equal_fingerprints():
     def make(pixel=0, label=0, name="b", count=3):
         images = torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
         images[-1, -1, -1, -1] = pixel

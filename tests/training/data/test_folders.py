@@ -50,8 +50,8 @@ def test_a_validation_split_beside_a_test_split_is_left_alone(tmp_path):
 @pytest.mark.parametrize("name", ["val", "valid", "Validation", "dev", "eval", "holdout"])
 def test_without_a_test_split_the_validation_split_may_be_renamed(name, tmp_path):
     fill_parts(tmp_path, "Train", name)
-    said = refusal(f"folder:{tmp_path}")
-    assert f"class folders in Train but none in test: to test on {name}, rename it to test" in said
+    message = refusal(f"folder:{tmp_path}")
+    assert f"class folders in Train but none in test: to test on {name}, rename it to test" in message
 
 
 def test_two_spellings_of_one_part(tmp_path):
@@ -155,7 +155,7 @@ def test_a_checkpoint_from_a_mac_knows_the_same_classes(tmp_path):
     check_classes(net, data)
 
 
-def test_what_a_run_will_learn_is_told(tmp_path):
+def test_the_overview_counts_the_pictures_of_each_class(tmp_path):
     fill_parts(tmp_path, "train", classes=("dog", "cat"))
     fill_parts(tmp_path, "test", classes=("dog",))
     assert load(f"folder:{tmp_path}").overview == "2 classes (training + test pictures): cat 3 + 0, dog 3 + 3"

@@ -1,4 +1,4 @@
-"""STL-10 and the eleven classes of photos: the real files where they lie, small ones of the true form elsewhere."""
+"""STL-10 and the eleven classes of photos: the real files if they are there, and small ones of the same form."""
 
 import dataclasses
 import json
@@ -20,18 +20,19 @@ NAMES = ("airplane", "bird", "automobile", "cat", "deer", "dog", "horse", "monke
 
 
 def test_a_fold_trains_and_the_other_photographs_test(stl10_dir):
-    found = load("stl10", stl10_dir, seed=3)
-    assert found.train.images.shape == (1000, 3, 32, 32) and found.test.images.shape == (4000, 3, 32, 32)
-    assert found.class_names == NAMES and found.train.labels.bincount().tolist() == [100] * 10
+    dataset = load("stl10", stl10_dir, seed=3)
+    assert dataset.train.images.shape == (1000, 3, 32, 32) and dataset.test.images.shape == (4000, 3, 32, 32)
+    assert dataset.class_names == NAMES and dataset.train.labels.bincount().tolist() == [100] * 10
     raw = np.fromfile(stl10_dir / FOLDER / "train_X.bin", np.uint8).reshape(5000, 3, 96, 96)
     lines = (stl10_dir / FOLDER / "fold_indices.txt").read_text().splitlines()
     first = min(int(i) for i in lines[3].split())
-    seen = Image.fromarray(raw[first].transpose(2, 1, 0)).resize((32, 32), Image.Resampling.BICUBIC)  # as on the page
-    assert np.abs(found.train.images[0].permute(1, 2, 0).numpy().astype(int) - np.asarray(seen)).max() <= 1
+    picture = Image.fromarray(raw[first].transpose(2, 1, 0))
+    picture = picture.resize((32, 32), Image.Resampling.BICUBIC)  # as on the page
+    assert np.abs(dataset.train.images[0].permute(1, 2, 0).numpy().astype(int) - np.asarray(picture)).max() <= 1
     assert read_masks(stl10_dir).shape == (5000, 16, 16)
 
 
-def test_photos_are_both_in_eleven_classes(stl10_dir, data_dir, tmp_path):
+def test_photos_joins_both_data_sets_in_eleven_classes(stl10_dir, data_dir, tmp_path):
     for root, folder in ((stl10_dir, FOLDER), (data_dir, "cifar-10-batches-py")):
         (tmp_path / folder).symlink_to((root / folder).resolve())
     both = load("photos", tmp_path, input_size=32)
@@ -72,7 +73,7 @@ def small(tmp_path):
     return tmp_path
 
 
-def test_what_is_missing_or_damaged_is_said_in_one_sentence(small, tmp_path):
+def test_missing_or_damaged_files_get_one_sentence(small, tmp_path):
     with pytest.raises(DataError, match="has 2 folds, counted from 0; there is no fold 2"):
         load("stl10", small, seed=2)
     with pytest.raises(DataError, match="there are no object masks of STL-10"):
@@ -100,8 +101,8 @@ def test_evaluate_reports_every_test_set(monkeypatch, capsys, tmp_path):
         main()
     out = capsys.readouterr().out
     assert exit.value.code == 0 and "on 4 test pictures\n" in out and "on 8 test pictures of CIFAR-10\n" in out
-    said = json.loads(out.splitlines()[-1])
-    assert (said["images"], said["more"]["CIFAR-10"]["images"]) == (4, 8)
+    measurement = json.loads(out.splitlines()[-1])
+    assert (measurement["images"], measurement["more"]["CIFAR-10"]["images"]) == (4, 8)
     summary = evaluate(net.eval(), two).summary()
     assert summary["more_tests"]["CIFAR-10"]["test_images"] == 8
     net.save_pretrained(tmp_path, dataclasses.replace(net.info, results=summary))

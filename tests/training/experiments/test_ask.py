@@ -38,9 +38,9 @@ def test_a_split_that_lacks_a_class_is_asked_for_the_others():
 def test_answers_and_shares_by_a_loop(cifar10):
     net, scenes = Network.from_pretrained(DP), draw_scenes(cifar10.test, (2, 2), 6)
     means = class_questions(net, cifar10.train.draw(200))
-    found = ask_scenes(net, scenes, ("picture", "class", "own"), means)
-    for question in found:
-        answers = found[question]
+    by_question = ask_scenes(net, scenes, ("picture", "class", "own"), means)
+    for question in by_question:
+        answers = by_question[question]
         for i in range(6):
             x, asking = (
                 normalise(p[i : i + 1], net.info.mean, net.info.std) for p in (scenes.pixels, scenes.questions)
@@ -65,7 +65,7 @@ def test_class_questions_are_the_means_of_g(cifar10):
         assert torch.allclose(means[k], g[some.labels == k].mean(0), atol=1e-5)
 
 
-def test_pc_stays_where_it_is_and_rows_are_complete(cifar10):
+def test_no_question_moves_pc_and_rows_are_complete(cifar10):
     rows = ask_rows("pc", Network.from_pretrained(PC), cifar10, 20, 10)
     assert {row.grid for row in rows} == {(1, 2), (2, 2), (3, 3)} and all(
         row.pictures == (20 if row.named else 10) for row in rows
@@ -79,26 +79,26 @@ def test_pc_stays_where_it_is_and_rows_are_complete(cifar10):
 
 def test_the_command(data_dir):
     few = ["--scenes", "4", "--pictures", "8", "--data-dir", str(data_dir)]
-    said = CliRunner().invoke(app, ["ask", PC, GAP, *few, "--json"])
-    assert said.exit_code == 0, said.output
-    answer = json.loads(said.output.splitlines()[-1])
+    result = CliRunner().invoke(app, ["ask", PC, GAP, *few, "--json"])
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.output.splitlines()[-1])
     assert {r["method"] for r in answer["rows"]} == {"attention", "Grad-CAM", "saliency", "CAM"}
     expected = [(name, side, 8) for name in (PC, GAP) for side in (32, 48, 64)]
     assert [(r["checkpoint"], r["side"], r["pictures"]) for r in answer["singles"]] == expected
-    assert "Scenes of 3 x 3 test pictures, 4 of them; chance is 0.11" in said.output
+    assert "Scenes of 3 x 3 test pictures, 4 of them; chance is 0.11" in result.output
 
 
-def test_what_was_measured_is_kept_with_the_checkpoint(data_dir, tmp_path):
+def test_the_results_are_saved_with_the_checkpoint(data_dir, tmp_path):
     folder = tmp_path / "vgg-att3-pc-cifar10-s"
     shutil.copytree(BUNDLED / PC, folder)
     before = (folder / "model.safetensors").read_bytes()
     few = ["--scenes", "4", "--pictures", "8", "--data-dir", str(data_dir)]
-    said = CliRunner().invoke(app, ["ask", str(folder), *few, "--save"])
-    assert said.exit_code == 0, said.output
+    result = CliRunner().invoke(app, ["ask", str(folder), *few, "--save"])
+    assert result.exit_code == 0, result.output
     net = Network.from_pretrained(folder)
-    kept = net.info.results
-    assert kept["error"] and [*kept["sides"]] == ["32", "48", "64"] and len(kept["ask"]) == 9
-    assert kept["ask"][0].keys() == {"grid", "question", "pictures", "shares", "named", "absent_named", "auroc"}
+    results = net.info.results
+    assert results["error"] and [*results["sides"]] == ["32", "48", "64"] and len(results["ask"]) == 9
+    assert results["ask"][0].keys() == {"grid", "question", "pictures", "shares", "named", "absent_named", "auroc"}
     card = (folder / "README.md").read_text()
     assert "| 2 x 2 | 0.25 | class |" in card and "at 48 px" in card
     assert (folder / "model.safetensors").read_bytes() == before

@@ -21,9 +21,9 @@ from training.experiments.compare import Pair, pairs, table
 def test_counts_by_a_loop():
     generator = torch.Generator().manual_seed(0)
     wrongs = {name: torch.rand(500, generator=generator) < 0.2 for name in "abc"}
-    found = pairs(wrongs)
-    assert [(pair.first, pair.second) for pair in found] == [("a", "b"), ("a", "c"), ("b", "c")]
-    for pair in found:
+    rows = pairs(wrongs)
+    assert [(pair.first, pair.second) for pair in rows] == [("a", "b"), ("a", "c"), ("b", "c")]
+    for pair in rows:
         both = list(zip(wrongs[pair.first].tolist(), wrongs[pair.second].tolist(), strict=True))
         assert pair.only_first == both.count((True, False)) and pair.only_second == both.count((False, True))
         errors = [wrongs[name].double().mean().item() for name in (pair.first, pair.second)]
@@ -64,9 +64,9 @@ def test_the_command_on_real_pictures(data_dir, monkeypatch):
     few = dataclasses.replace(whole, test=data.Split(whole.test.images[:400], whole.test.labels[:400]))
     monkeypatch.setattr(data, "load", lambda *_: few)
     names = ["vgg-att3-dp-cifar10-s", "vgg-att3-pc-cifar10-s"]
-    done = CliRunner().invoke(app, ["compare", *names, "--data-dir", str(data_dir), "--json"])
-    assert done.exit_code == 0, done.output
-    (said,) = json.loads(done.output.splitlines()[-1])["pairs"]
+    result = CliRunner().invoke(app, ["compare", *names, "--data-dir", str(data_dir), "--json"])
+    assert result.exit_code == 0, result.output
+    (pair,) = json.loads(result.output.splitlines()[-1])["pairs"]
     wrong = []
     for name in names:
         net = Network.from_pretrained(name)
@@ -74,24 +74,24 @@ def test_the_command_on_real_pictures(data_dir, monkeypatch):
             answer = net(normalise(few.test.images, net.info.mean, net.info.std))[0].argmax(1)
         wrong.append(answer != few.test.labels)
     a, b = wrong
-    assert (said["first"], said["second"], said["pictures"]) == (*names, 400)
-    assert said["only_first"] == int((a & ~b).sum()) and said["only_second"] == int((b & ~a).sum())
-    assert said["only_first"] + said["only_second"] > 0
-    assert f"{100 * a.double().mean():.2f} %" in done.output
+    assert (pair["first"], pair["second"], pair["pictures"]) == (*names, 400)
+    assert pair["only_first"] == int((a & ~b).sum()) and pair["only_second"] == int((b & ~a).sum())
+    assert pair["only_first"] + pair["only_second"] > 0
+    assert f"{100 * a.double().mean():.2f} %" in result.output
 
 
 def test_one_network_is_refused():
     command = [sys.executable, "-m", "training", "compare", "vgg-att3-dp-cifar10-s"]
-    done = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 2 and "two checkpoints or more" in done.stderr and "Traceback" not in done.stderr
+    result = subprocess.run(command, cwd=REPO, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 2 and "two checkpoints or more" in result.stderr and "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("dataset", "given", "asked"),
+    ("dataset", "split_seed", "expected"),
     [("cifar10", None, 0), ("folder:own", None, None), ("folder:own", 5, 5)],
-    ids=["a built-in test split is the same for all", "a folder's is not", "unless told which"],
+    ids=["a built-in test split is fixed", "a folder's depends on the seed", "an option sets the seed"],
 )
-def test_networks_of_other_split_seeds(tmp_path, monkeypatch, dataset, given, asked):
+def test_networks_of_other_split_seeds(tmp_path, monkeypatch, dataset, split_seed, expected):
     from training.experiments.run import load
 
     names = []
@@ -100,11 +100,11 @@ def test_networks_of_other_split_seeds(tmp_path, monkeypatch, dataset, given, as
         net.info = model.Info(tuple("abcdefghij"), dataset=dataset, recipe={"split_seed": seed})
         net.save_pretrained(tmp_path / str(seed))
         names.append(str(tmp_path / str(seed)))
-    loaded = []
-    monkeypatch.setattr(data, "load", lambda *arguments: loaded.append(arguments))
-    if asked is None:
+    calls = []
+    monkeypatch.setattr(data, "load", lambda *arguments: calls.append(arguments))
+    if expected is None:
         with pytest.raises(ValueError, match="trained on different data"):
-            load(names, tmp_path, given, "cpu")
+            load(names, tmp_path, split_seed, "cpu")
     else:
-        nets, _ = load(names, tmp_path, given, "cpu")
-        assert list(nets) == names and loaded == [(dataset, tmp_path, asked, 32)]
+        nets, _ = load(names, tmp_path, split_seed, "cpu")
+        assert list(nets) == names and calls == [(dataset, tmp_path, expected, 32)]

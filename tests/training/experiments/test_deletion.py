@@ -34,13 +34,13 @@ def test_numbers_by_a_loop(cifar10):
     order = torch.randperm(10_000, generator=torch.Generator().manual_seed(0))[:COUNT].sort().indices
     for number, picture in zip(order.argsort().tolist(), pictures, strict=True):
         x = picture[None]
-        probability, named = logits_of(net, x).softmax(1).max(1)
+        probability, classes = logits_of(net, x).softmax(1).max(1)
         with torch.no_grad():
             a = net(normalise(x, net.info.mean, net.info.std))[1]["conv13"]
         sums["clean"] += probability.item()
-        sums["fall"] += deletion(net, x, named, a, SHARES[1:]).mean().item()
-        sums["moved"] += moved_deletion(net, x, named, a, SHARES[1:], DRAWS, [number]).mean().item()
-        sums["random"] += random_deletion(net, x, named, SHARES[1:], DRAWS, [number]).mean().item()
+        sums["fall"] += deletion(net, x, classes, a, SHARES[1:]).mean().item()
+        sums["moved"] += moved_deletion(net, x, classes, a, SHARES[1:], DRAWS, [number]).mean().item()
+        sums["random"] += random_deletion(net, x, classes, SHARES[1:], DRAWS, [number]).mean().item()
     row = rows["attention", "conv13"]
     assert (row.checkpoint, row.pictures) == ("dp", COUNT)
     for name, total in sums.items():
@@ -55,15 +55,15 @@ def test_numbers_by_a_loop(cifar10):
 
 def test_the_command(cifar10, monkeypatch):
     monkeypatch.setattr(data, "load", lambda *_: cifar10)
-    done = CliRunner().invoke(app, ["deletion", UNIFORM, "vgg-gap-cifar10-s", "--pictures", "6", "--json"])
-    assert done.exit_code == 0, done.output
-    rows = json.loads(done.output.splitlines()[-1])["rows"]
+    result = CliRunner().invoke(app, ["deletion", UNIFORM, "vgg-gap-cifar10-s", "--pictures", "6", "--json"])
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.output.splitlines()[-1])["rows"]
     assert [row["method"] for row in rows] == [
         *("Grad-CAM", "saliency", "Gaussian"),  # even maps name no pixel
         *("CAM", "saliency", "Gaussian"),
     ]
     assert all(0 < row[key] <= 1 for row in rows for key in ("clean", "fall", "moved", "random"))
-    assert "6 test pictures" in done.output
+    assert "6 test pictures" in result.output
 
 
 def test_table():

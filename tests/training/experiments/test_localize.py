@@ -1,4 +1,4 @@
-"""Localization is scored rightly on maps whose scores are known, and its command measures what it says it does."""
+"""Localization: maps with known scores get these scores, and the command measures what it says."""
 
 import dataclasses
 import json
@@ -82,10 +82,10 @@ def test_auc_is_scikit_learns():
     generator = torch.Generator().manual_seed(0)
     maps, coverage = torch.rand(3, 8, 8, generator=generator).mul(9).round(), torch.rand(3, 8, 8, generator=generator)
     coverage[2] = 1  # nothing beside the object
-    found = auc(maps, coverage)
+    areas = auc(maps, coverage)
     for i in range(2):
-        assert found[i].item() == pytest.approx(roc_auc_score(coverage[i].flatten() >= 0.5, maps[i].flatten()))
-    assert found[2].isnan()
+        assert areas[i].item() == pytest.approx(roc_auc_score(coverage[i].flatten() >= 0.5, maps[i].flatten()))
+    assert areas[2].isnan()
 
 
 def test_a_pixel_partly_on_the_object_counts_in_part():
@@ -119,10 +119,10 @@ def test_the_best_threshold_is_found_on_the_mean_of_all_pictures():
     inside = 0.3 * LEFT + at((0, 3), value=1.0)  # object at .3 of the peak, which is outside
     weak = 0.1 * (1 - LEFT) + LEFT - at((3, 3), value=0.1)  # at .1 all but one pixel
     maps, coverage = torch.cat([inside, weak]), LEFT.expand(2, -1, -1)
-    found = best_threshold(maps, coverage)
-    assert 0.1 < found <= 0.3
+    threshold = best_threshold(maps, coverage)
+    assert 0.1 < threshold <= 0.3
     means = [overlap(maps, coverage, t).mean().item() for t in THRESHOLDS]
-    assert overlap(maps, coverage, found).mean().item() == max(means) > means[0]
+    assert overlap(maps, coverage, threshold).mean().item() == max(means) > means[0]
 
 
 # Pictures
@@ -154,7 +154,7 @@ def test_a_box_covers_pixels_by_area():
 
 @pytest.fixture(scope="module")
 def cub(tmp_path_factory):
-    """A folder with CUB-200-2011's layout: six wide photographs of grey, the "bird" a red block filling its box."""
+    """A folder with CUB-200-2011's layout: six wide grey photographs; the "bird" is a red block that fills its box."""
     root = tmp_path_factory.mktemp("data")
     folder = root / "CUB_200_2011"
     (folder / "images/001.Red").mkdir(parents=True)
@@ -203,20 +203,20 @@ def test_scenes_have_their_masks(drawn):
     picture, mask = (Image.open(scenes.FOLDER / part / "frog.png") for part in ("", "masks"))  # 256 x 256
     exact = np.asarray(mask, np.float64).reshape(16, 16, 16, 16).mean((1, 3)) / 255
     assert np.allclose(drawn.coverage[6].numpy(), exact, atol=1e-6)
-    seen = np.asarray(picture.resize((16, 16), Image.Resampling.BICUBIC))
-    assert np.array_equal(drawn.images[6].permute(1, 2, 0).numpy(), seen)
+    pixels = np.asarray(picture.resize((16, 16), Image.Resampling.BICUBIC))
+    assert np.array_equal(drawn.images[6].permute(1, 2, 0).numpy(), pixels)
 
 
 def test_photographs_are_those_that_photos_tests_on(stl10_dir):
-    found = photographs(stl10_dir, 32)
+    objects = photographs(stl10_dir, 32)
     fold = read_photographs(stl10_dir).folds[TEST_FOLD].sort().values
     masks = read_masks(stl10_dir)[fold].float()
-    assert found.images.shape == (1000, 3, 32, 32)
-    assert torch.equal(found.coverage, masks.repeat_interleave(2, 1).repeat_interleave(2, 2))
-    cars = found.of_classes({"automobile", "giraffe"})
+    assert objects.images.shape == (1000, 3, 32, 32)
+    assert torch.equal(objects.coverage, masks.repeat_interleave(2, 1).repeat_interleave(2, 2))
+    cars = objects.of_classes({"automobile", "giraffe"})
     assert (set(cars.names), len(cars.images), cars.left_out) == ({"automobile"}, 100, 900)
     with pytest.raises(DataError, match="no class of these pictures is known to all networks"):
-        found.of_classes({"giraffe"})
+        objects.of_classes({"giraffe"})
 
 
 def test_photographs_with_pixel_masks_are_cut_with_them(tmp_path):
@@ -227,10 +227,10 @@ def test_photographs_with_pixel_masks_are_cut_with_them(tmp_path):
         pixels[10:30, left : left + 20], mask[10:30, left : left + 20] = (230, 20, 20), True
         Image.fromarray(pixels).save(tmp_path / f"coseg/images/Aero/{number}.jpg", quality=95)
         Image.fromarray(mask).save(tmp_path / f"coseg/masks/Aero/{number}.png")
-    found = masked_photographs(tmp_path, 20)
-    assert (found.names, found.left_out) == (("airplane", "airplane"), 1)
-    red = found.images[:, 0].float() - found.images[:, 1].float()
-    assert (red / 210 - found.coverage).abs().mean() < 0.04 and found.coverage.mean() == 0.25
+    objects = masked_photographs(tmp_path, 20)
+    assert (objects.names, objects.left_out) == (("airplane", "airplane"), 1)
+    red = objects.images[:, 0].float() - objects.images[:, 1].float()
+    assert (red / 210 - objects.coverage).abs().mean() < 0.04 and objects.coverage.mean() == 0.25
     Image.new("1", (4, 4)).save(tmp_path / "coseg/masks/Aero/0.png")
     with pytest.raises(DataError, match="1 of the 3 photographs of coseg are damaged, the first is 0.jpg"):
         masked_photographs(tmp_path, 20)
@@ -239,9 +239,9 @@ def test_photographs_with_pixel_masks_are_cut_with_them(tmp_path):
 
 
 def test_real_photographs_with_pixel_masks(coseg_dir):
-    found = masked_photographs(coseg_dir, 32)
-    assert len(found.images) + found.left_out == 498 and {"airplane", "horse", "bus"} <= set(found.names)
-    assert 0.05 < found.coverage.mean() < 0.6
+    objects = masked_photographs(coseg_dir, 32)
+    assert len(objects.images) + objects.left_out == 498 and {"airplane", "horse", "bus"} <= set(objects.names)
+    assert 0.05 < objects.coverage.mean() < 0.6
 
 
 # Maps and the command
@@ -305,7 +305,7 @@ def test_every_map_is_measured_on_both_kinds_of_pictures(rows):
     assert len(rows) == 2 * 11
 
 
-def test_what_a_map_has_beyond_the_gaussian_is_taken_picture_by_picture(rows, drawn):
+def test_beyond_is_the_difference_from_the_gaussian_picture_by_picture(rows, drawn):
     for kind in ("birds", "scenes"):
         (gaussian,) = (row for row in rows if row.dataset == kind and row.method == "Gaussian")
         for row in (row for row in rows if row.dataset == kind):
@@ -329,8 +329,8 @@ def test_numbers_agree_with_each_other(rows, drawn):
     for kind, area in (("birds", 0.25), ("scenes", drawn.coverage.mean().item())):
         even = next(row for row in rows if row.dataset == kind and row.method == "uniform")
         assert even.area == pytest.approx(area, abs=1e-4)
-        assert even.mass.mean == even.iou.mean == even.area  # what no map at all would score
-    for row in rows:  # one threshold a map, from the training birds, for birds and scenes alike
+        assert even.mass.mean == even.iou.mean == even.area  # the scores without any map
+    for row in rows:  # each map has one threshold, from the training birds, for birds and scenes
         twin = [r for r in rows if (r.checkpoint, r.method, r.level) == (row.checkpoint, row.method, row.level)]
         assert len(twin) == 2 and twin[0].threshold == twin[1].threshold
 
@@ -356,9 +356,9 @@ def test_photographs_at_two_sides_and_asked_by_class(checkpoints, stl10_dir, tmp
     asked = net.with_class_questions(torch.randn(10, net.global_branch.fc1.out_features))
     asked.save_pretrained(tmp_path / "asked", net.info)
     rows = localize([checkpoints[1], str(tmp_path / "asked")], stl10_dir, dataset="stl10", sides=(16, 32))
-    known = [name for name in few.names[:12] if name != "monkey"]  # CIFAR-10 has none
+    common = [name for name in few.names[:12] if name != "monkey"]  # CIFAR-10 has none
     assert {(row.dataset, row.side, row.pictures, row.left_out) for row in rows} == {
-        ("stl10", side, len(known), 12 - len(known)) for side in (16, 32)
+        ("stl10", side, len(common), 12 - len(common)) for side in (16, 32)
     }
     assert sum(row.method == ASKED for row in rows) == 4
     assert next(row.auc.mean for row in rows if row.method == "uniform") == 0.5
@@ -402,7 +402,7 @@ def test_what_cannot_be_measured_is_refused_in_one_sentence(checkpoints, cub, tm
 
 @pytest.fixture
 def command(monkeypatch, capsys):
-    """Returns a function: what ``python -m training localize`` with these arguments exits with, prints and says."""
+    """Returns a function that runs ``python -m training localize`` and returns its exit code, output and errors."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["training", "localize", *map(str, arguments)])

@@ -45,8 +45,8 @@ def test_numbers_by_a_loop(cifar10):
             asked.append(np.corrcoef(a.ravel(), b.ravel())[0, 1])
             changed += (own.logits.argmax() != other.logits.argmax()).item()
         common = [np.corrcoef(a.ravel(), np.mean(maps, 0).ravel())[0, 1] for a in maps]
-        found = (row.peak, row.entropy, row.common, row.asked)
-        for estimate, by_hand in zip(found, (peaks, entropies, common, asked), strict=True):
+        estimates = (row.peak, row.entropy, row.common, row.asked)
+        for estimate, by_hand in zip(estimates, (peaks, entropies, common, asked), strict=True):
             assert estimate.mean == pytest.approx(np.mean(by_hand), rel=1e-3, abs=1e-3)
             assert min(by_hand) <= estimate.low + 1e-3 and estimate.high <= max(by_hand) + 1e-3
         assert row.changed == changed / 8
@@ -62,15 +62,16 @@ def test_pc_is_not_asked_and_even_maps_are_even(cifar10):
 
 def test_the_command(cifar10, monkeypatch):
     monkeypatch.setattr(data, "load", lambda *_: cifar10)
-    done = CliRunner().invoke(app, ["maps", DP, "--pictures", "6", "--json"])
-    assert done.exit_code == 0, done.output
-    rows = json.loads(done.output.splitlines()[-1])["rows"]
+    result = CliRunner().invoke(app, ["maps", DP, "--pictures", "6", "--json"])
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.output.splitlines()[-1])["rows"]
     assert [row["level"] for row in rows] == ["conv7", "conv10", "conv13"]
     assert all(row["peak"]["mean"] > 1 > row["entropy"]["mean"] > 0 for row in rows)
-    assert "6 test pictures" in done.output
-    assert re.search(r"^Measured on .+ CPU, \d+ threads; Python 3\.\d+\.\d+, torch [\w.+]+; commit ", done.output, re.M)
-    refused = CliRunner().invoke(app, ["maps", "vgg-gap-cifar10-s"])
-    assert "is a VGGGAP, and this command measures the paper's attention only" in str(refused.exception)
+    assert "6 test pictures" in result.output
+    place = r"^Measured on .+ CPU, \d+ threads; Python 3\.\d+\.\d+, torch [\w.+]+; commit "
+    assert re.search(place, result.output, re.MULTILINE)
+    refusal = CliRunner().invoke(app, ["maps", "vgg-gap-cifar10-s"])
+    assert "is a VGGGAP, and this command measures the paper's attention only" in str(refusal.exception)
 
 
 def test_table():

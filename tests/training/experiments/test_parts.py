@@ -42,7 +42,7 @@ def test_a_disc_is_round_and_where_it_should_be():
     assert disc.double().mean().item() == pytest.approx(3.1416 * RADIUS**2, rel=0.1)
 
 
-def test_known_maps(birds):
+def test_known_maps_get_their_scores(birds):
     assert times_uniform(torch.ones(3, SIDE, SIDE), birds, "eye").tolist() == pytest.approx([1, 1])
     on_one = discs(PLACES[:1, 1:], SIDE).float().expand(3, -1, -1)  # all on one of the first bird's two eyes
     share = on_one[0].double().mean().item()
@@ -66,11 +66,11 @@ def test_a_network_without_attention_is_refused():
 def test_real_parts_lie_on_the_birds(birds_dir):
     if not (birds_dir / "CUB_200_2011" / "parts").is_dir():
         pytest.skip("CUB_200_2011 has no folder parts here")
-    found = read_birds(birds_dir, 16)
-    assert set(found.places) == {*HEAD, *BODY}
-    assert all(0 <= places[:, 1:].min() and places[:, 1:].max() <= 1 for places in found.places.values())
-    assert len(found.places["eye"]) > len(found.places["eye"][:, 0].unique()) > 0.9 * len(found.images)  # some show two
-    eyes, tails = (found.places[part][:, 2].mean() for part in ("eye", "tail"))
+    birds = read_birds(birds_dir, 16)
+    assert set(birds.places) == {*HEAD, *BODY}
+    assert all(0 <= places[:, 1:].min() and places[:, 1:].max() <= 1 for places in birds.places.values())
+    assert len(birds.places["eye"]) > len(birds.places["eye"][:, 0].unique()) > 0.9 * len(birds.images)  # some show two
+    eyes, tails = (birds.places[part][:, 2].mean() for part in ("eye", "tail"))
     assert eyes < 0.4 < tails  # heads are up
 
 
@@ -86,6 +86,6 @@ def test_table_and_figure(birds):
     assert len(axes.patches) == 3 * 12 and axes.get_title() == "pc"
 
 
-def test_missing_parts_are_said_in_one_sentence(tmp_path):
+def test_missing_parts_get_one_sentence(tmp_path):
     with pytest.raises(DataError, match="CUB-200-2011 is missing"):
         measure_parts(["vgg-att3-pc-cifar10-s"], tmp_path)

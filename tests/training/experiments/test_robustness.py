@@ -44,7 +44,7 @@ def test_errors_and_maps_by_a_loop(cifar10):
     clean_wrong = (logits_of(net, pictures).argmax(1) != labels).sum().item()
     moved_wrong = (logits_of(net, moved).argmax(1) != labels).sum().item()
     assert rows[0].error == pytest.approx(clean_wrong / 60, abs=1e-6)
-    assert rows[1].error == pytest.approx(moved_wrong / 60, abs=0.02)  # a gradient of rounding's size may change sign
+    assert rows[1].error == pytest.approx(moved_wrong / 60, abs=0.02)  # a tiny gradient may change its sign by rounding
     assert rows[1].error > rows[0].error + 0.2
     with torch.no_grad():
         before = net(normalise(pictures, net.info.mean, net.info.std))[1]
@@ -60,19 +60,19 @@ def test_ten_steps_fool_more_than_one(cifar10):
     net = Network.from_pretrained(UNIFORM)
     one, ten = (robustness_rows("uniform", net, cifar10, method, (2.0,), 60)[0] for method in ("fgsm", "pgd"))
     assert ten.error >= one.error > 0.2
-    assert not one.correlation  # every map is even, so nothing can be said of it
+    assert not one.correlation  # every map is even, so it has no correlation
 
 
 def test_the_command(cifar10, monkeypatch):
     monkeypatch.setattr(data, "load", lambda *_: cifar10)
     command = ["robustness", DP, UNIFORM, "--epsilons", "2", "--pictures", "40", "--json"]
-    done = CliRunner().invoke(app, command)
-    assert done.exit_code == 0, done.output
-    rows = json.loads(done.output.splitlines()[-1])["rows"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.output.splitlines()[-1])["rows"]
     assert [(row["checkpoint"], row["epsilon"]) for row in rows] == [(DP, 0), (DP, 2), (UNIFORM, 0), (UNIFORM, 2)]
     assert all(low <= row["error"] <= high for row in rows for low, high in [row["interval"]])
-    assert f"| {100 * rows[1]['error']:.1f} (" in done.output and f"| `{DP}` conv13 | 1.000 |" in done.output
-    assert "FGSM, one step; 40 test pictures" in done.output
+    assert f"| {100 * rows[1]['error']:.1f} (" in result.output and f"| `{DP}` conv13 | 1.000 |" in result.output
+    assert "FGSM, one step; 40 test pictures" in result.output
 
 
 def test_table_leaves_out_maps_that_are_even():
@@ -95,5 +95,5 @@ def test_epsilons():
 
 
 def test_an_unknown_attack_is_refused():
-    done = CliRunner().invoke(app, ["robustness", DP, "--attack", "magic"])
-    assert isinstance(done.exception, ValueError) and "attack must be fgsm or pgd" in str(done.exception)
+    result = CliRunner().invoke(app, ["robustness", DP, "--attack", "magic"])
+    assert isinstance(result.exception, ValueError) and "attack must be fgsm or pgd" in str(result.exception)

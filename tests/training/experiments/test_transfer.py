@@ -1,4 +1,4 @@
-"""A linear classifier on frozen features: on features whose error is known, and on the real birds."""
+"""A linear classifier on frozen features: its error on known features, and on the real birds."""
 
 import dataclasses
 import json
@@ -40,13 +40,13 @@ def net():
 def test_probe_finds_what_is_there_and_no_more():
     data, rng = made_up(300), np.random.default_rng(0)
     noise = [rng.normal(size=(300, 5)).astype(np.float32) for _ in range(2)]
-    told = [
+    telling = [
         np.c_[n, split.labels.numpy() == 1, split.labels.numpy() == 2]
         for n, split in zip(noise, (data.train, data.test), strict=True)
     ]
-    assert not probe(*told, data)[0].any()
+    assert not probe(*telling, data)[0].any()
     assert probe(*noise, data)[0].float().mean() == pytest.approx(2 / 3, abs=0.1)
-    scaled = [1e4 * t + 7 for t in told]  # units are no matter: features are standardised
+    scaled = [1e4 * t + 7 for t in telling]  # units do not matter: features are standardised
     assert not probe(*scaled, data)[0].any()
 
 
@@ -59,11 +59,11 @@ def test_embed_is_the_networks_own(net):
     assert np.allclose(vectors[-1:], last, atol=1e-5)
 
 
-def test_untrained_has_other_weights_and_the_pictures_own_statistics(net):
+def test_the_untrained_network_has_other_weights_and_the_statistics_of_the_pictures(net):
     data = made_up(250)
-    kept = {k: v.clone() for k, v in net.state_dict().items()}
+    before = {k: v.clone() for k, v in net.state_dict().items()}
     fresh = build_untrained(net, data.train.images)
-    assert all(torch.equal(v, kept[k]) for k, v in net.state_dict().items())
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert not fresh.training and not torch.equal(fresh.trunk.conv1[0].weight, net.trunk.conv1[0].weight)
     with torch.no_grad():
         x = fresh.trunk.conv1[0](normalise(data.train.images, net.info.mean, net.info.std))
@@ -103,11 +103,11 @@ def test_the_command_on_real_birds(birds_dir, monkeypatch):
     train, test = (split.take(split.labels < 10) for split in (birds.train, birds.test))
     ten = dataclasses.replace(birds, train=train, test=test, class_names=birds.class_names[:10])
     monkeypatch.setattr(data, "load", lambda *_: ten)
-    done = CliRunner().invoke(app, ["transfer", "vgg-att3-pc-cifar10-s", "--data-dir", str(birds_dir), "--json"])
-    assert done.exit_code == 0, done.output
-    said = json.loads(done.output.splitlines()[-1])
-    trained, _, pixels = said["rows"]
+    result = CliRunner().invoke(app, ["transfer", "vgg-att3-pc-cifar10-s", "--data-dir", str(birds_dir), "--json"])
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.output.splitlines()[-1])
+    trained, _, pixels = answer["rows"]
     assert (trained["dimensions"], trained["pictures"], pixels["dimensions"]) == (320, len(test), 3072)
     assert trained["error"] < pixels["error"] - 0.05  # .551 and .728 when this was written
-    assert f"| {100 * trained['error']:.1f} % |" in done.output
-    assert said["pairs"][0]["p"] < 0.001 and said["pairs"][0]["difference"] < -0.05  # and the pixels'
+    assert f"| {100 * trained['error']:.1f} % |" in result.output
+    assert answer["pairs"][0]["p"] < 0.001 and answer["pairs"][0]["difference"] < -0.05  # and the pixels'
