@@ -135,7 +135,7 @@ def wrong_argument(request: Request, e: Exception) -> JSONResponse:
 def no_room(request: Request, e: OSError) -> JSONResponse:
     """An answer of status 507 where the disk is full; Gradio receives an upload before anything of ours is called.
 
-    tests/app/test_start.py: test_a_full_disk_is_told_in_a_sentence
+    tests/app/test_start.py: test_a_full_disk_gets_a_sentence
 
     Raises:
         OSError: ``e`` itself, if it has another cause.

@@ -42,7 +42,7 @@ def make_checkpoints(folder: Path, compatibilities=("dp", "pc"), sharpness: floa
             for part in net.classifier.weight.split([64, 128, 128], dim=1):
                 part.mul_(10)
         if compatibility == "dp":
-            net = finding_examples(net.eval(), info)
+            net = find_examples(net.eval(), info)
         net.save_pretrained(folder / f"vgg-att3-{compatibility}-cifar10-s", info)
     return folder
 
@@ -59,7 +59,7 @@ def make_hundred_classes(folder: Path) -> Path:
     return folder
 
 
-def finding_examples(net: AttentionVGG, info: Info) -> AttentionVGG:
+def find_examples(net: AttentionVGG, info: Info) -> AttentionVGG:
     """The network with a question for each class that finds its example in a scene, though the weights are random.
 
     A question is a linear rule that tells conv13's local features of that example from those of the others.
@@ -69,11 +69,11 @@ def finding_examples(net: AttentionVGG, info: Info) -> AttentionVGG:
     with torch.inference_mode():
         l = net.local_features(network_input(net, torch.stack(pictures)))["conv13"].flatten(2)  # [K, C, 64]
     rows = l.transpose(1, 2).flatten(0, 1).double()  # [K * 64, C]
-    wanted = torch.eye(len(pictures), dtype=torch.float64).repeat_interleave(l.shape[2], 0)
+    target = torch.eye(len(pictures), dtype=torch.float64).repeat_interleave(l.shape[2], 0)
     centred = rows - rows.mean(0)
     spread = centred.T @ centred
     spread += 1e-4 * spread.diagonal().mean() * torch.eye(len(spread), dtype=torch.float64)
-    rules = torch.linalg.solve(spread, centred.T @ wanted).T  # [K, C]
+    rules = torch.linalg.solve(spread, centred.T @ target).T  # [K, C]
     return net.with_class_questions(150 * rules.float())  # a softmax of <l, g> / sqrt(C): sharp
 
 

@@ -231,8 +231,8 @@ def test_a_picture_inside_is_as_limited_as_an_upload(server):
 def test_a_call_of_another_form_is_answered_in_a_sentence(server, name, arguments, says):
     with pytest.raises(urllib.error.HTTPError) as refused:
         post(f"{server.url}/gradio_api/call/v2/{name}", json.dumps(arguments).encode())
-    said = json.loads(refused.value.read())["error"]
-    assert refused.value.code == 400 and said.startswith(says) and said.endswith(".")
+    message = json.loads(refused.value.read())["error"]
+    assert refused.value.code == 400 and message.startswith(says) and message.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -284,13 +284,13 @@ def test_bad_arguments_are_refused_in_a_sentence_without_paths(server, picture_f
     assert 'File "' not in log and "disc" not in log
 
 
-def test_nobody_is_told_of_other_visitors(server, picture_file):
+def test_nobody_learns_of_other_visitors(server, picture_file):
     path = upload(server.url, "disc.png", picture_file.read_bytes())
     assert call(server.url, image=file(path))[0] == "complete"
     for route in ("monitoring", "monitoring/summary", "gradio_api/monitoring", "gradio_api/runs"):
         try:
-            shown = get(f"{server.url}/{route}").decode()
+            text = get(f"{server.url}/{route}").decode()
         except urllib.error.HTTPError as error:
             assert error.code in (403, 404)
         else:
-            assert "disc" not in shown and "total_requests" not in shown, route
+            assert "disc" not in text and "total_requests" not in text, route

@@ -30,66 +30,66 @@ def of(scene=SCENE, compatibility="dp", grid=None, side=0) -> tuple:
 
 @pytest.mark.parametrize("question", [("class", "frog"), ("picture", "cat")])
 def test_an_answer_is_the_librarys_and_its_scene_is_read_once(site, question):
-    made = tab.answer_to(site, None, [], of(), ("class", "ship"))
-    again = tab.answer_to(site, made.look, [], of(), question)
+    answer = tab.answer_to(site, None, [], of(), ("class", "ship"))
+    again = tab.answer_to(site, answer.look, [], of(), question)
     kind, name = question
     net = site.networks.network(FAMILY, "dp")
     asks = name if kind == "class" else EXAMPLES / f"{name}.png"
     expected = model.ask([EXAMPLES / f"{key}.png" for key in SCENE], asks, net)
-    assert again.look is made.look
+    assert again.look is answer.look
     assert np.allclose(again.explanations.asked.maps["conv13"], expected.asked.maps["conv13"], atol=1e-6)
     assert again.explanations.own.probabilities == pytest.approx(expected.own.probabilities, abs=1e-5)
     assert again.explanations.asked.checkpoint == FAMILY
     html = tab.draw_answer(again, SCENE, question, tab.list_pictures(site, {}))
     for share in expected.shares["conv13"]:
         assert f"<span>{100 * share:.0f} %</span>" in html
-    asked = f"Where is the <b>{name}</b>?" if kind == "class" else f'alt="the picture {name}"'
-    assert asked in html and "softmax" not in html
+    heading = f"Where is the <b>{name}</b>?" if kind == "class" else f'alt="the picture {name}"'
+    assert heading in html and "softmax" not in html
 
 
 def test_the_class_asked_for_is_where_the_map_goes(site):
-    made = tab.answer_to(site, None, [], of(), ("class", SCENE[0]))
+    answer = tab.answer_to(site, None, [], of(), ("class", SCENE[0]))
     for i, name in enumerate(SCENE):
-        shares = tab.answer_to(site, made.look, [], of(), ("class", name)).explanations.shares["conv13"]
+        shares = tab.answer_to(site, answer.look, [], of(), ("class", name)).explanations.shares["conv13"]
         assert max(shares) == shares[i]
 
 
 @pytest.mark.parametrize("question", [("class", "frog"), ("picture", "cat")])
 def test_under_pc_no_question_moves_anything_and_a_sentence_says_why(site, question):
-    made = tab.answer_to(site, None, [], of(compatibility="pc"), question)
-    assert made.explanations.asked is made.explanations.own or np.array_equal(
-        made.explanations.asked.maps["conv13"], made.explanations.own.maps["conv13"]
+    answer = tab.answer_to(site, None, [], of(compatibility="pc"), question)
+    assert answer.explanations.asked is answer.explanations.own or np.array_equal(
+        answer.explanations.asked.maps["conv13"], answer.explanations.own.maps["conv13"]
     )
-    assert all(np.array_equal(each.attention, made.explanations.own.maps["conv13"]) for each in made.look.every)
-    assert "absent" not in scenes.every_class(made.look)
-    html = tab.draw_answer(made, SCENE, question, [])
+    assert all(np.array_equal(each.attention, answer.explanations.own.maps["conv13"]) for each in answer.look.every)
+    assert "absent" not in scenes.every_class(answer.look)
+    html = tab.draw_answer(answer, SCENE, question, [])
     assert "softmax cancels it. So every question gets the same maps and the same answer." in html
 
 
 def test_four_pictures_may_stand_in_a_row(site):
-    found = tab.answer_to(site, None, [], of(grid=tab.ROW), ("class", "ship")).explanations
-    assert found.grid == (1, 4) and found.asked.seen.size == (128, 32)
-    assert max(found.shares["conv13"]) == found.shares["conv13"][3]
+    result = tab.answer_to(site, None, [], of(grid=tab.ROW), ("class", "ship")).explanations
+    assert result.grid == (1, 4) and result.asked.seen.size == (128, 32)
+    assert max(result.shares["conv13"]) == result.shares["conv13"][3]
     assert "on the last picture (ship)" in tab.draw_answer(
         tab.answer_to(site, None, [], of(grid=tab.ROW), ("class", "ship")), SCENE, ("class", "ship"), []
     )
 
 
 def test_a_single_picture_has_no_cells(site):
-    made = tab.answer_to(site, None, [], of(("frog",)), ("class", "frog"))
-    html = tab.draw_answer(made, ("frog",), ("class", "frog"), [])
+    answer = tab.answer_to(site, None, [], of(("frog",)), ("class", "frog"))
+    html = tab.draw_answer(answer, ("frog",), ("class", "frog"), [])
     assert "cells" not in html and '<p class="verdict">conv13 ' in html
 
 
 def test_classes_stand_by_probability_and_of_a_hundred_most_by_name(site):
-    seen = tab.answer_to(site, None, [], of(), ("class", "frog")).look
-    html = scenes.every_class(seen)
-    places = [html.index(f'data-ask="class:{each.name}"') for each in sorted(seen.every, key=lambda e: -e.probability)]
+    look = tab.answer_to(site, None, [], of(), ("class", "frog")).look
+    html = scenes.every_class(look)
+    places = [html.index(f'data-ask="class:{each.name}"') for each in sorted(look.every, key=lambda e: -e.probability)]
     assert places == sorted(places) and len(places) == 10 and "<details>" not in html
-    assert html.count('class="absent"') == sum(each.probability < 0.5 for each in seen.every)
-    attention = seen.every[0].attention
+    assert html.count('class="absent"') == sum(each.probability < 0.5 for each in look.every)
+    attention = look.every[0].attention
     many = tuple(ClassAnswer(f"class <{i}>", i / 200, attention) for i in range(100))
-    html = scenes.every_class(Look(seen.scene, many))
+    html = scenes.every_class(Look(look.scene, many))
     shown, folded = html.split("<details>")
     assert shown.count("<button") == scenes.FIRST and folded.count("<button") == 100
     assert "class &lt;99&gt;" in shown and "class &lt;99&gt;" in folded and "<99>" not in html
@@ -102,10 +102,10 @@ def test_a_network_without_class_questions_is_asked_by_picture_and_the_page_says
     assert tab.fit_question(("class", "frog"), SCENE, net) == ("picture", "frog")
     assert tab.fit_question(("class", "dog"), SCENE, net) == ("picture", "deer")
     assert tab.first_wish(site, tab.list_pictures(site, {})) == {"scene": [*SCENE], "question": "picture:frog"}
-    made = tab.answer_to(site, None, [], of(compatibility="additive"), ("picture", "frog"))
-    assert made.look.every == () and scenes.NO_NAMES in scenes.every_class(made.look)
+    answer = tab.answer_to(site, None, [], of(compatibility="additive"), ("picture", "frog"))
+    assert answer.look.every == () and scenes.NO_NAMES in scenes.every_class(answer.look)
     with pytest.raises(PictureError, match=r"^Vgg-att3-.* cannot be asked for a class by name.*\.$"):
-        ask(networks, made.look.scene, "frog", FAMILY, "additive")
+        ask(networks, answer.look.scene, "frog", FAMILY, "additive")
 
 
 def test_the_tab_begins_with_a_checkpoint_that_takes_names(tmp_path):
@@ -119,7 +119,7 @@ def test_the_tab_begins_with_a_checkpoint_that_takes_names(tmp_path):
     "sent",
     [None, "frog", ["frog"], {}, {"scene": "frog"}, {"scene": [["frog"], 1, "../etc/passwd"]}, {"question": ["x"]}],
 )
-def test_what_no_click_can_have_sent_is_left_out(site, sent):
+def test_values_that_no_click_sends_are_ignored(site, sent):
     scene, (kind, name) = tab.wish(sent, site, {})
     assert scene == () and (kind, name) == ("picture", "")
 
@@ -134,15 +134,15 @@ def test_a_wish_keeps_what_is_there(site):
 @pytest.mark.parametrize("by_name", [True, False])
 def test_api(client, networks, picture, picture_file, compatibility, by_name):  # noqa: F811
     question = {"about": "ship"} if by_name else {"question": handle_file(EXAMPLES / "ship.png")}
-    given = {"image": handle_file(picture_file), "checkpoint": f"vgg-att3-{compatibility}-cifar10-s"}
-    answer = client.predict(**given, **question, side=48, api_name="/ask")
+    inputs = {"image": handle_file(picture_file), "checkpoint": f"vgg-att3-{compatibility}-cifar10-s"}
+    answer = client.predict(**inputs, **question, side=48, api_name="/ask")
     net = networks.network(FAMILY, compatibility)
     expected = model.ask(picture, "ship" if by_name else EXAMPLES / "ship.png", net, side=48)
     for which in ("asked", "own"):
-        said = expected.to_json()[which]
-        assert answer[which]["class"] == said["class"]
-        assert answer[which]["probabilities"] == pytest.approx(said["probabilities"], abs=1e-4)
-        assert np.allclose(answer[which]["levels"]["conv13"]["map"], said["levels"]["conv13"]["map"], atol=1e-5)
+        numbers = expected.to_json()[which]
+        assert answer[which]["class"] == numbers["class"]
+        assert answer[which]["probabilities"] == pytest.approx(numbers["probabilities"], abs=1e-4)
+        assert np.allclose(answer[which]["levels"]["conv13"]["map"], numbers["levels"]["conv13"]["map"], atol=1e-5)
     assert answer["correlation"] == pytest.approx(expected.to_json()["correlation"], abs=1e-4)
     assert answer["note"] == expected.note and answer["by_name"] == by_name
     assert (answer["asked"]["levels"] == answer["own"]["levels"]) == (compatibility == "pc")

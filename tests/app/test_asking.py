@@ -31,24 +31,24 @@ def test_no_more_than_a_few_are_kept():
     assert screen.answer_to((10,)) is None
 
 
-def test_an_input_is_told_what_it_shows_though_the_other_one_showed_it_before(picture, tmp_path):
+def test_an_input_names_its_picture_even_if_the_other_one_showed_it_before(picture, tmp_path):
     files = [str(tmp_path / name) for name in ("cat.png", "frog.png")]
     for file in files:
         picture.save(file)
-    labels, asked = ("Looked at", "Asks"), []
+    labels, calls = ("Looked at", "Asks"), []
 
-    def told(before, *files):
+    def ask_again(before, *files):
         questions = dict(zip(labels, files, strict=True))
-        kept, found, inputs, said = ask_once(before, questions, [], lambda *_: asked.append(1) or 1, "")
-        assert found == 1 and said == ""
-        return kept, [None if i == gr.skip() else i.alt_text for i in inputs]
+        after, answer, inputs, message = ask_once(before, questions, [], lambda *_: calls.append(1) or 1, "")
+        assert answer == 1 and message == ""
+        return after, [None if i == gr.skip() else i.alt_text for i in inputs]
 
-    screen, texts = told(None, *files)
+    screen, texts = ask_again(None, *files)
     assert texts == ["Looked at: cat", "Asks: frog"]
-    screen, texts = told(screen, files[1], files[1])
+    screen, texts = ask_again(screen, files[1], files[1])
     assert texts == ["Looked at: frog", None]
-    screen, texts = told(screen, *files[::-1])
-    assert texts == [None, "Asks: cat"] and len(asked) == 3
+    screen, texts = ask_again(screen, *files[::-1])
+    assert texts == [None, "Asks: cat"] and len(calls) == 3
 
 
 def test_a_picture_in_use_is_as_good_as_new(picture, tmp_path):

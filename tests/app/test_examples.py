@@ -1,9 +1,9 @@
-"""What is offered to click on, and how it is called."""
+"""The examples that the page offers, and their names."""
 
 from app.examples import list_examples, pictures_in
 
 
-def test_pictures_are_called_as_their_files_and_told_apart(picture, tmp_path):
+def test_pictures_are_named_after_their_files_and_no_two_alike(picture, tmp_path):
     for name in ("my_dog.png", "cat.png", "cat.jpg", ".hidden.png", "a_b.png", "a b.png"):
         picture.save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
@@ -15,7 +15,7 @@ def test_pictures_are_called_as_their_files_and_told_apart(picture, tmp_path):
     assert {name for name, _ in pictures_in(tmp_path)} == {"cat", "my dog"}
 
 
-def test_what_cannot_be_read_is_not_offered(picture, tmp_path):
+def test_an_unreadable_picture_is_not_offered(picture, tmp_path):
     picture.save(tmp_path / "good.png")
     (tmp_path / "broken.png").write_bytes(b"no picture")
     offered = [example.name for example in list_examples(tmp_path)]

@@ -36,14 +36,14 @@ def test_their_pixels(faults):
 
 
 def test_the_api_answers_or_refuses_in_words(server, faults):
-    def explained(name):
+    def explain_by_api(name):
         return call(server.url, image=file(upload(server.url, name, (faults / name).read_bytes())), pictures=False)
 
-    answers = {name: explained(name) for name in READ}
+    answers = {name: explain_by_api(name) for name in READ}
     assert {event for event, _ in answers.values()} == {"complete"}
     assert len({json.loads(answers[name][1])[0]["probability"] for name in SAME}) == 1
-    event, said = explained(RAW)
-    assert event == "error" and "camera's raw file" in said
+    event, message = explain_by_api(RAW)
+    assert event == "error" and "camera's raw file" in message
 
 
 def test_class_folders_take_those_that_can_be_read(faults, tmp_path, capsys):

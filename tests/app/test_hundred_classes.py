@@ -38,15 +38,15 @@ def test_explain_shows_the_best_five_and_names_some(hundred, picture):
 
 @pytest.mark.parametrize("compatibility", ["dp", "pc"])
 def test_ask_draws_the_most_probable_and_offers_every_class_by_name(hundred, picture, compatibility):
-    seen = look(hundred, [picture], FAMILY, compatibility)
-    assert len(seen.every) == 100
-    strip = scenes.every_class(seen)
+    result = look(hundred, [picture], FAMILY, compatibility)
+    assert len(result.every) == 100
+    strip = scenes.every_class(result)
     drawn, listed = strip.split("<details>")
-    best = sorted(seen.every, key=lambda each: -each.probability)[: scenes.FIRST]
+    best = sorted(result.every, key=lambda each: -each.probability)[: scenes.FIRST]
     assert re.findall(r'data-ask="class:(\w+)"', drawn) == [each.name for each in best]
     assert re.findall(r'data-ask="class:(\w+)"', listed) == list(HUNDRED) and "<img" not in listed
     assert f"the {scenes.FIRST} most probable of 100 classes" in drawn and "_" not in visible(strip)
-    answer = ask(hundred, seen.scene, "small_kind_77", FAMILY, compatibility)
+    answer = ask(hundred, result.scene, "small_kind_77", FAMILY, compatibility)
     assert "_" not in visible(scenes.answer(answer, ["disc"], "", ""))
 
 
@@ -55,7 +55,7 @@ def test_ten_classes_are_all_drawn(networks, picture):
     assert strip.count("<img") == 10 and "<details>" not in strip and "most probable" not in strip
 
 
-def test_ask_begins_with_a_picture_where_its_name_is_none_of_the_classes(hundred):
+def test_ask_begins_with_a_picture_if_its_name_is_no_class(hundred):
     site = Site(hundred)
     assert first_wish(site, list_examples(site.examples))["question"] == "picture:frog"
 
@@ -63,8 +63,8 @@ def test_ask_begins_with_a_picture_where_its_name_is_none_of_the_classes(hundred
 def test_other_tabs_write_the_names_as_people_do(hundred, picture):
     pair = hundred.compare(picture, FAMILY)
     assert "_" not in visible(grids.grid(pair, {"dp": "Dot product", "pc": "Parametrised"}, ("dp", "pc"), False))
-    assert "small kind" in (said := attack_tab.outcome(attack(hundred, picture, FAMILY, "dp", "fgsm", 16)))
-    assert "_" not in said
+    assert "small kind" in (sentence := attack_tab.outcome(attack(hundred, picture, FAMILY, "dp", "fgsm", 16)))
+    assert "_" not in sentence
     page = visible(others.draw(explain_otherwise(hundred, picture, FAMILY, "dp")))
     assert "small kind" in page and "_" not in page and "none is served here" in page
 

@@ -24,7 +24,7 @@ def raw(path):
 
 
 @pytest.mark.parametrize(
-    "make, said",
+    "make, reason",
     [
         (lambda path: path.write_text("hello"), "not a picture that can be read: please use a JPEG, PNG"),
         (cut_short, "damaged or cut short: please use another one"),
@@ -35,23 +35,23 @@ def raw(path):
     ],
     ids=["text", "cut short", "large", "huge", "raw", "gone"],
 )
-def test_one_sentence(make, said, tmp_path):
+def test_one_sentence(make, reason, tmp_path):
     path = tmp_path / "upload.png"
     make(path)
     with pytest.raises(PictureError) as error:
         read_picture(path)
     sentence = str(error.value)
-    assert sentence.startswith(f"This file is {said}") and sentence.endswith(".") and "\n" not in sentence
+    assert sentence.startswith(f"This file is {reason}") and sentence.endswith(".") and "\n" not in sentence
     assert str(tmp_path) not in sentence and error.value.__suppress_context__
 
 
-def test_memory_that_does_not_suffice(tmp_path, monkeypatch):
+def test_too_little_memory_gets_a_sentence(tmp_path, monkeypatch):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
 
-    def exhausted(*arguments):
+    def run_out(*arguments):
         raise MemoryError
 
-    monkeypatch.setattr("model.pictures.to_rgb", exhausted)
+    monkeypatch.setattr("model.pictures.to_rgb", run_out)
     with pytest.raises(PictureError, match="larger than the memory allows: please use a smaller picture"):
         read_picture(tmp_path / "a.png")
 

@@ -20,7 +20,7 @@ command = typer.Typer()
 command.command()(serve)
 
 
-def refused(*arguments: str, env: dict | None = None) -> str:
+def refusal(*arguments: str, env: dict | None = None) -> str:
     result = CliRunner().invoke(command, ["--device", "cpu", "--port", str(free_port()), *arguments], env=env)
     assert result.exit_code == 2, result.output
     assert result.stdout == "" and "Traceback" not in result.stderr
@@ -30,16 +30,16 @@ def refused(*arguments: str, env: dict | None = None) -> str:
 
 
 def test_no_such_folder(tmp_path):
-    assert "holds no checkpoint" in refused("--checkpoints", str(tmp_path / "nowhere"))
+    assert "holds no checkpoint" in refusal("--checkpoints", str(tmp_path / "nowhere"))
 
 
 def test_empty_folder(tmp_path):
-    assert "holds no checkpoint" in refused("--checkpoints", str(tmp_path))
+    assert "holds no checkpoint" in refusal("--checkpoints", str(tmp_path))
 
 
 def test_a_file_for_a_folder(tmp_path):
     (tmp_path / "file").write_text("")
-    assert "holds no checkpoint" in refused("--checkpoints", str(tmp_path / "file"))
+    assert "holds no checkpoint" in refusal("--checkpoints", str(tmp_path / "file"))
 
 
 @pytest.fixture
@@ -51,31 +51,31 @@ def broken(tmp_path):
 def test_truncated_weights(broken):
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    assert "truncated" in refused("--checkpoints", str(broken.parent))
+    assert "truncated" in refusal("--checkpoints", str(broken.parent))
 
 
 def test_weights_missing(broken):
     (broken / "model.safetensors").unlink()
-    assert "has no model.safetensors" in refused("--checkpoints", str(broken.parent))
+    assert "has no model.safetensors" in refusal("--checkpoints", str(broken.parent))
 
 
 @pytest.mark.parametrize("config", ["{", "[]", '{"model_type": "bert"}'])
 def test_foreign_config(broken, config):
     (broken / "config.json").write_text(config)
-    assert "config.json" in refused("--checkpoints", str(broken.parent))
+    assert "config.json" in refusal("--checkpoints", str(broken.parent))
 
 
 def test_another_architecture(broken):
     config = json.loads((broken / "config.json").read_text())
     (broken / "config.json").write_text(json.dumps({**config, "architecture": "BertModel"}))
-    assert "BertModel" in refused("--checkpoints", str(broken.parent))
+    assert "BertModel" in refusal("--checkpoints", str(broken.parent))
 
 
 def test_port_in_use(checkpoints):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         s.listen()
-        sentence = refused("--port", str(s.getsockname()[1]), "--checkpoints", str(checkpoints))
+        sentence = refusal("--port", str(s.getsockname()[1]), "--checkpoints", str(checkpoints))
     assert "--port" in sentence
 
 
@@ -91,17 +91,17 @@ def test_host_and_port_come_from_the_environment(checkpoints):
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
 def test_host_that_is_not_here(checkpoints, host):
-    assert host in refused("--host", host, "--checkpoints", str(checkpoints))
+    assert host in refusal("--host", host, "--checkpoints", str(checkpoints))
 
 
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99", "hpu"])
 def test_device_that_is_not_here(checkpoints, device):
-    assert device in refused("--device", device, "--checkpoints", str(checkpoints))
+    assert device in refusal("--device", device, "--checkpoints", str(checkpoints))
 
 
 @pytest.fixture
-def served(checkpoints, monkeypatch):
-    """Runs the command up to where it would listen; gives what it printed, and the networks."""
+def start_page(checkpoints, monkeypatch):
+    """Returns a function that runs the command up to where it would listen; it returns the result and the networks."""
 
     def run(*arguments: str):
         networks = []
@@ -114,17 +114,17 @@ def served(checkpoints, monkeypatch):
     sys.__dict__.pop("tracebacklimit", None)
 
 
-def test_a_card_that_does_not_compute_leaves_the_page_on_the_cpu(served, monkeypatch):
-    """Here the card is not even there; torch says so when it is asked to compute, as it does of one too old."""
+def test_a_card_that_does_not_compute_leaves_the_page_on_the_cpu(start_page, monkeypatch):
+    """In truth there is no card; torch fails when it computes, as with a card that is too old."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    result, networks = served()
+    result, networks = start_page()
     assert result.exit_code == 0 and "on cpu" in result.stdout
     assert networks.network(FAMILY, "dp").device.type == "cpu"
     assert result.stderr.startswith("Using the CPU: cuda cannot be used (") and result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA error: no kernel image\nCompile with"), torch.OutOfMemoryError()])
-def test_a_card_that_fails_in_warm_up_too(served, monkeypatch, error):
+def test_a_card_that_fails_in_warm_up_too(start_page, monkeypatch, error):
     def fail(self):
         raise error
 
@@ -134,7 +134,7 @@ def test_a_card_that_fails_in_warm_up_too(served, monkeypatch, error):
     monkeypatch.setattr(machine, "multiplies_bfloat16", lambda device: False)
     monkeypatch.setattr(Networks, "load", lambda folder, device: load(folder, "cpu"))
     monkeypatch.setattr(Networks, "warm_up", fail)
-    result, _ = served()
+    result, _ = start_page()
     assert result.exit_code == 0 and "on cpu" in result.stdout and result.stderr.count("\n") == 1
-    result, *_ = served("--device", "cuda")
+    result, *_ = start_page("--device", "cuda")
     assert result.exit_code == 2 and "say --device cpu" in result.stderr and result.stderr.count("\n") == 1

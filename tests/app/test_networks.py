@@ -30,19 +30,19 @@ KEYS = {
 
 
 @pytest.fixture(params=["dp", "pc"])
-def found(request, networks, picture):
+def result(request, networks, picture):
     return networks.explain(picture, FAMILY, request.param)
 
 
-def test_contract(found):
-    answer = json.loads(json.dumps(found.to_json()))
+def test_contract(result):
+    answer = json.loads(json.dumps(result.to_json()))
     assert set(answer) == KEYS
     assert list(answer["probabilities"]) == list(CIFAR10)
     assert sum(answer["probabilities"].values()) == pytest.approx(1)
     assert answer["class"] == max(answer["probabilities"], key=answer["probabilities"].get)
     assert answer["probability"] == answer["probabilities"][answer["class"]]
-    assert answer["checkpoint"] == FAMILY and answer["compatibility"] == found.compatibility
-    assert answer["name"] == FAMILY.replace("att3-", f"att3-{found.compatibility}-")
+    assert answer["checkpoint"] == FAMILY and answer["compatibility"] == result.compatibility
+    assert answer["name"] == FAMILY.replace("att3-", f"att3-{result.compatibility}-")
     assert {k: v["grid"] for k, v in answer["levels"].items()} == {
         "conv7": [32, 32],
         "conv10": [16, 16],
@@ -57,16 +57,16 @@ def test_contract(found):
         assert 0 <= level["entropy"] <= 1
 
 
-def test_answers_are_those_of_the_checkpoint(found, networks, checkpoints, picture):
-    alone = explain(picture, checkpoints / found.name)
-    assert found.logit == pytest.approx(alone.logit, abs=1e-3)
+def test_answers_are_those_of_the_checkpoint(result, networks, checkpoints, picture):
+    alone = explain(picture, checkpoints / result.name)
+    assert result.logit == pytest.approx(alone.logit, abs=1e-3)
     for level, a in alone.maps.items():
-        assert np.allclose(found.maps[level], a, atol=1e-6)
-    assert not [part for part in networks.every[found.name].trunk.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+        assert np.allclose(result.maps[level], a, atol=1e-6)
+    assert not [part for part in networks.every[result.name].trunk.modules() if isinstance(part, torch.nn.BatchNorm2d)]
 
 
-def test_logit_is_bias_plus_the_levels(found):
-    answer = found.to_json()
+def test_logit_is_bias_plus_the_levels(result):
+    answer = result.to_json()
     total = answer["logit_bias"] + sum(level["logit"] for level in answer["levels"].values())
     assert answer["logit"] == pytest.approx(total, abs=1e-5)
     assert all(abs(level["logit"]) > 1e-3 for level in answer["levels"].values())  # each level counts in this test
@@ -95,7 +95,7 @@ def test_a_checkpoint_is_named_by_its_own_name_or_as_a_family_with_a_compatibili
         networks.find(own, "dp")
 
 
-def test_what_does_not_fit_into_a_family_is_one_of_its_own(tmp_path, picture):
+def test_a_network_that_does_not_fit_into_a_family_gets_its_own(tmp_path, picture):
     """The same place twice, and a network of another input size: both are served, and nothing is lost."""
     make_checkpoints(tmp_path, ("dp",))
     net = AttentionVGG.from_pretrained(tmp_path / "vgg-att3-dp-cifar10-s")
@@ -122,11 +122,11 @@ def test_a_network_of_other_levels_fills_the_first_cards(tmp_path, picture, arch
     info = AttentionVGG.from_pretrained(tmp_path / "vgg-att3-dp-cifar10-s").info
     net = model.build(arch, width=0.125)
     net.save_pretrained(tmp_path / "other", info)
-    found = Networks.load(tmp_path).explain(picture, "other", net.compatibility)
-    values = draw_answer(found, View(), "")
+    result = Networks.load(tmp_path).explain(picture, "other", net.compatibility)
+    values = draw_answer(result, View(), "")
     titles, pictures = values[1::3], values[2::3]
-    assert len(values) == OUTPUTS and len(found.levels) == levels
-    for title, name in zip(titles, found.levels, strict=False):
+    assert len(values) == OUTPUTS and len(result.levels) == levels
+    for title, name in zip(titles, result.levels, strict=False):
         assert f"<h3>{name} " in title
     assert [p.visible for p in pictures] == [True] * levels + [False] * (CARDS - levels)
 
@@ -167,15 +167,15 @@ def test_shipped_checkpoints(picture):
     networks = Networks.load(BUNDLED)
     for family in networks.families:
         for compatibility in networks.compatibilities(family):
-            found = networks.explain(picture, family, compatibility)
-            assert found.logit == pytest.approx(
-                found.logit_bias + sum(v.logit for v in found.levels.values()), abs=1e-4
+            result = networks.explain(picture, family, compatibility)
+            assert result.logit == pytest.approx(
+                result.logit_bias + sum(v.logit for v in result.levels.values()), abs=1e-4
             )
-            assert found.test_error is not None and 0 < found.test_error < 0.5
+            assert result.test_error is not None and 0 < result.test_error < 0.5
 
 
 def test_the_zip_is_made_of_an_answer_that_is_no_longer_kept(networks, picture_file, tmp_path, monkeypatch):
-    """As where others' questions have taken the place, or after an hour of reading, when the picture is gone too."""
+    """The answer goes when others ask many questions; after an hour the picture is gone, too."""
     import zipfile
 
     import gradio as gr
@@ -187,8 +187,8 @@ def test_the_zip_is_made_of_an_answer_that_is_no_longer_kept(networks, picture_f
     page = ui.build(Site(networks))
     zip_up = next(f.fn for f in page.fns.values() if getattr(f.fn, "__name__", "") == "zip_up")
     view = (60, 100, True, False)
-    with zipfile.ZipFile(zip_up(str(picture_file), None, FAMILY, "pc", 0, *view, None)) as made:
-        assert '"compatibility": "pc"' in made.read("manifest.json").decode() and len(made.namelist()) > 3
+    with zipfile.ZipFile(zip_up(str(picture_file), None, FAMILY, "pc", 0, *view, None)) as archive:
+        assert '"compatibility": "pc"' in archive.read("manifest.json").decode() and len(archive.namelist()) > 3
     with pytest.raises(gr.Error, match="no longer there: please choose it again"):
         zip_up(str(tmp_path / "swept.png"), None, FAMILY, "pc", 0, *view, None)
     with pytest.raises(gr.Error, match="choose a picture first"):
@@ -202,15 +202,15 @@ def test_answers_are_the_same_alone_and_together(networks, monkeypatch):
     questions = [(p, FAMILY, "dp" if i % 4 else "pc", None, 48 if i % 3 == 2 else 0) for i, p in enumerate(pictures)]
     alone = [networks.explain(*question) for question in questions]
     sizes, answer = [], networks.together.answer
-    monkeypatch.setattr(networks.together, "answer", lambda *asked: sizes.append(len(asked[1])) or answer(*asked))
+    monkeypatch.setattr(networks.together, "answer", lambda *futures: sizes.append(len(futures[1])) or answer(*futures))
     gate = threading.Event()
     networks.together.worker.submit(gate.wait)
     with ThreadPoolExecutor(len(questions)) as threads:
-        asked = [threads.submit(networks.explain, *question) for question in questions]
+        futures = [threads.submit(networks.explain, *question) for question in questions]
         while len(networks.together.waiting) < len(questions):
             pass
         gate.set()
-        together = [one.result() for one in asked]
+        together = [one.result() for one in futures]
     assert sum(sizes) == len(questions) and len(sizes) == 4
     for one, other in zip(alone, together, strict=True):
         assert one.answer == other.answer and one.logit == pytest.approx(other.logit, abs=1e-4)

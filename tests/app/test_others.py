@@ -51,7 +51,7 @@ def with_gap(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(with_gap, picture):
+def others(with_gap, picture):
     return explain_otherwise(with_gap, picture, FAMILY, "dp")
 
 
@@ -61,7 +61,7 @@ def asked(net, picture):
 
 
 def assert_falls(check: MapCheck, net, picture, maps):
-    """Every number, from model.posthoc a map at a time."""
+    """Checks every number against model.posthoc, one map at a time."""
     pixels, classes = asked(net, picture)
     assert check.answer == CIFAR10[int(classes)] and check.shares == posthoc.SHARES
     assert list(check.maps) == list(check.falls) == list(maps)
@@ -72,7 +72,7 @@ def assert_falls(check: MapCheck, net, picture, maps):
         moved = posthoc.moved_deletion(net, pixels, classes, expected, seeds=DRAWS)[:, 0]  # [DRAWS, shares]
         assert check.moved_falls[name] == pytest.approx(moved.mean(0).tolist(), abs=1e-4)
         steeper = (falls[1:].mean() < moved[:, 1:].mean(1)).sum().item()
-        assert abs(check.steeper[name] - steeper) <= 1 and 0 <= steeper <= DRAWS  # rounding may turn a tie
+        assert abs(check.steeper[name] - steeper) <= 1 and 0 <= steeper <= DRAWS  # rounding may break a tie
     random = posthoc.random_deletion(net, pixels, classes, seeds=DRAWS)[0]
     assert check.random == pytest.approx(random.tolist(), abs=1e-4)
     assert np.ptp([*check.falls.values(), check.random]) > 0.01  # or the comparison would show nothing
@@ -81,35 +81,35 @@ def assert_falls(check: MapCheck, net, picture, maps):
 @pytest.mark.parametrize("compatibility", ["dp", "pc"])
 def test_numbers_are_posthocs(with_gap, picture, compatibility):
     net = with_gap.network(FAMILY, compatibility)
-    found = explain_otherwise(with_gap, picture, FAMILY, compatibility)
+    others = explain_otherwise(with_gap, picture, FAMILY, compatibility)
     pixels, classes = asked(net, picture)
     with torch.no_grad():
         attention = net(network_input(net, pixels / 255))[1]
     saliency, grad_cam = posthoc.saliency(net, pixels, classes), posthoc.grad_cam(net, pixels, classes)
-    assert_falls(found.attending, net, picture, {**attention, SALIENCY: saliency, GRAD_CAM: grad_cam})
+    assert_falls(others.attending, net, picture, {**attention, SALIENCY: saliency, GRAD_CAM: grad_cam})
     own = with_gap.explain(picture, FAMILY, compatibility)
-    assert found.attending.answer == own.answer
-    assert found.attending.probability == pytest.approx(own.probabilities[own.answer], abs=1e-5)
+    assert others.attending.answer == own.answer
+    assert others.attending.probability == pytest.approx(own.probabilities[own.answer], abs=1e-5)
     for level in LEVELS:
-        assert np.allclose(found.attending.maps[level], own.maps[level], atol=1e-6)
-    assert found.attending.name == f"vgg-att3-{compatibility}-cifar10-s" and found.last_level == "conv13"
+        assert np.allclose(others.attending.maps[level], own.maps[level], atol=1e-6)
+    assert others.attending.name == f"vgg-att3-{compatibility}-cifar10-s" and others.last_level == "conv13"
 
 
-def test_cam_is_vgg_gaps_own(with_gap, found, picture):
+def test_cam_is_vgg_gaps_own(with_gap, others, picture):
     net = with_gap.beside["cifar10", map_kinds.CAM]
-    assert net.name == found.gap.name == GAP
+    assert net.name == others.gap.name == GAP
     pixels, classes = asked(net, picture)
-    assert_falls(found.gap, net, picture, {CAM: posthoc.cam(net, pixels, classes)})
-    assert found.gap.answer != found.attending.answer  # or a test could not tell whose class was asked for
+    assert_falls(others.gap, net, picture, {CAM: posthoc.cam(net, pixels, classes)})
+    assert others.gap.answer != others.attending.answer  # or a test could not tell whose class was asked for
 
 
-def test_progressive_attention_is_vgg_pans_own(with_gap, found, picture):
+def test_progressive_attention_is_vgg_pans_own(with_gap, others, picture):
     net = with_gap.beside["cifar10", map_kinds.PROGRESSIVE]
-    assert net.name == found.pan.name == PAN
+    assert net.name == others.pan.name == PAN
     with torch.no_grad():
         maps = net(network_input(net, asked(net, picture)[0] / 255))[1]
-    assert_falls(found.pan, net, picture, maps)
-    assert found.to_json()["pan"]["maps"].keys() == {"conv10", "conv13"} and found.note == ""
+    assert_falls(others.pan, net, picture, maps)
+    assert others.to_json()["pan"]["maps"].keys() == {"conv10", "conv13"} and others.note == ""
 
 
 def test_vgg_gap_is_not_on_the_switch(with_gap, networks):
@@ -119,14 +119,14 @@ def test_vgg_gap_is_not_on_the_switch(with_gap, networks):
 
 def test_no_cam_from_another_data_set(tmp_path, picture):
     networks = Networks.load(add_gap(make_checkpoints(tmp_path, ("dp",)), "svhn"))
-    found = explain_otherwise(networks, picture, FAMILY, "dp")
-    assert found.gap is None and found.to_json()["cam"] is None
-    assert found.pan is None and found.to_json()["pan"] is None
-    assert found.note == (
+    others = explain_otherwise(networks, picture, FAMILY, "dp")
+    assert others.gap is None and others.to_json()["cam"] is None
+    assert others.pan is None and others.to_json()["pan"] is None
+    assert others.note == (
         "CAM is left out: it needs a VGG-GAP trained on CIFAR-10, and none is served here. "
         "Progressive attention is left out: it needs a VGG-PAN trained on CIFAR-10, and none is served here."
     )
-    assert found.note in draw(found)
+    assert others.note in draw(others)
 
 
 def test_a_vgg_gap_that_does_not_name_its_classes_is_refused(tmp_path):
@@ -148,37 +148,37 @@ def test_the_page_opens_without_what_takes_seconds_to_import():
 # What visitors read
 
 
-def test_html_has_every_number(found):
-    html = draw(found)
+def test_html_has_every_number(others):
+    html = draw(others)
     rows = re.findall(r'<tr class="\w*"><th scope="row">(.*?)</th>(.*?)</tr>', html)
     shown = [[float(n) for n in re.findall(r"<td>([\d.]+)</td>", cells)] for _, cells in rows]
     lines = []
-    for checked in (found.attending, found.gap, found.pan):
-        lines += [line for name in checked.maps for line in (checked.falls[name], checked.moved_falls[name])]
-        lines.append(checked.random)
+    for check in (others.attending, others.gap, others.pan):
+        lines += [line for name in check.maps for line in (check.falls[name], check.moved_falls[name])]
+        lines.append(check.random)
     assert np.allclose(shown, 100 * np.array(lines), atol=0.051)
     assert [name for name, _ in rows][:11:2] == [*LEVELS, "Saliency", "Grad-CAM", "random pixels"]
     assert [name for name, _ in rows][1:10:2] == [f"{name}, moved" for name, _ in rows[:10:2]]
-    assert f"its answer is <b>{found.gap.answer}</b>" in html and "Another network, VGG-GAP" in html
-    assert f"its answer is <b>{found.pan.answer}</b>" in html and "Another network, VGG-PAN" in html
+    assert f"its answer is <b>{others.gap.answer}</b>" in html and "Another network, VGG-GAP" in html
+    assert f"its answer is <b>{others.pan.answer}</b>" in html and "Another network, VGG-PAN" in html
     assert "mean of 10 draws" in html and "mean of 10 moves" in html and "because" not in html
 
 
-def test_charts_are_drawn_from_their_numbers_and_told_in_words(found):
-    charts = re.findall(r'<svg class="chart" .*?</svg>', draw(found), re.S)
-    shown = [(name, found.attending) for name in found.attending.falls] + [(CAM, found.gap)]
-    shown += [(name, found.pan) for name in found.pan.falls]
+def test_charts_are_drawn_from_their_numbers_and_told_in_words(others):
+    charts = re.findall(r'<svg class="chart" .*?</svg>', draw(others), re.S)
+    shown = [(name, others.attending) for name in others.attending.falls] + [(CAM, others.gap)]
+    shown += [(name, others.pan) for name in others.pan.falls]
     assert len(charts) == 8
-    for chart, (name, checked) in zip(charts, shown, strict=True):
-        fall, moved = checked.falls[name], checked.moved_falls[name]
-        for kind, values in (("map", fall), ("moved", moved), ("random", checked.random)):
+    for chart, (name, check) in zip(charts, shown, strict=True):
+        fall, moved = check.falls[name], check.moved_falls[name]
+        for kind, values in (("map", fall), ("moved", moved), ("random", check.random)):
             points = re.search(rf'<polyline class="{kind}" points="(.*?)"', chart)[1].split()
             heights = [float(p.split(",")[1]) for p in points]
             assert np.allclose(heights, 112 - 104 * np.array(values), atol=0.051)
             assert [float(p.split(",")[0]) for p in points] == sorted(float(p.split(",")[0]) for p in points)
         words = re.search(r'aria-label="(.*?)"', chart)[1]
-        assert f"Probability of {checked.answer}, {100 * fall[0]:.1f} %" in words
-        references = f"{100 * moved[-1]:.1f} % and {100 * checked.random[-1]:.1f} %"
+        assert f"Probability of {check.answer}, {100 * fall[0]:.1f} %" in words
+        references = f"{100 * moved[-1]:.1f} % and {100 * check.random[-1]:.1f} %"
         assert f"50 % blurred: {100 * fall[-1]:.1f} % against {references}" in words
 
 
@@ -187,22 +187,22 @@ def made_up(falls, moved, maps=None) -> Others:
 
     maps = maps or dict.fromkeys(falls, np.full((4, 4), 1 / 16))
     steeper = dict.fromkeys(falls, 7)
-    checked = MapCheck("net", "<b>cat", maps, (0.0, 0.2), falls, moved, steeper, (0.9, 0.6))
-    return Others(FAMILY, "dp", "cifar10", checked, None, None, Image.new("RGB", (640, 640)), "conv13", {}, 0.1)
+    check = MapCheck("net", "<b>cat", maps, (0.0, 0.2), falls, moved, steeper, (0.9, 0.6))
+    return Others(FAMILY, "dp", "cifar10", check, None, None, Image.new("RGB", (640, 640)), "conv13", {}, 0.1)
 
 
 FALLS = {"conv7": (0.9, 0.3), SALIENCY: (0.9, 0.7), GRAD_CAM: (0.9, 0.5)}
 MOVED = {"conv7": (0.9, 0.31), SALIENCY: (0.9, 0.72), GRAD_CAM: (0.9, 0.6)}
 
 
-def test_the_furthest_below_itself_moved_is_named_where_there_is_one():
+def test_the_map_that_matters_most_is_named_if_there_is_one():
     html = draw(made_up(FALLS, MOVED))
     assert "<b>Grad-CAM</b> matters most: the probability falls to 50.0 % on average, and to 60.0 % when" in html
     assert "7 of 10 moves lower it less" in html
     assert "no map's pixels matter more than those of the same map moved" in draw(made_up(MOVED, FALLS))
 
 
-def test_class_names_are_escaped_and_an_empty_map_is_said_to_be_one():
+def test_class_names_are_escaped_and_an_empty_map_is_called_empty():
     maps = {"conv7": np.full((4, 4), 1 / 16), SALIENCY: np.eye(4) / 4, GRAD_CAM: np.zeros((2, 2))}
     html = draw(made_up(FALLS, MOVED, maps))
     assert "<b>cat" not in html and "&lt;b&gt;cat" in html
@@ -231,7 +231,7 @@ def test_api(client, networks, picture, picture_file):  # noqa: F811
         assert answer["maps"][name]["grid"] == item["grid"]
         for line in ("fall", "moved"):
             assert answer["maps"][name][line] == pytest.approx(item[line], abs=1e-4)
-        assert abs(answer["maps"][name]["steeper"] - item["steeper"]) <= 1  # rounding may turn a tie
+        assert abs(answer["maps"][name]["steeper"] - item["steeper"]) <= 1  # rounding may break a tie
         assert np.allclose(answer["maps"][name]["map"], item["map"], atol=1e-5)
 
 

@@ -20,7 +20,7 @@ from tests.app.serving import CIFAR10, FAMILY, make_checkpoints
 from tests.app.test_api import (
     client,  # noqa: F401 - a fixture
 )
-from tests.app.test_main import refused
+from tests.app.test_main import refusal
 from tests.conftest import REPO
 
 MISSING = sampling.MISSING.format(title="CIFAR-10", fetch=sampling.FETCH)
@@ -43,7 +43,7 @@ def pixels(batch: dict, index: int) -> np.ndarray:
 
 
 def directly(networks: Networks, compatibility: str, picture: Image.Image) -> tuple[str, float]:
-    """What the network names one picture, by itself."""
+    """The network's answer to one picture alone."""
     net = networks.network(FAMILY, compatibility)
     with torch.inference_mode():
         logits, _ = net(normalise(to_pixels(picture)[None], net.info.mean, net.info.std))
@@ -54,9 +54,9 @@ def directly(networks: Networks, compatibility: str, picture: Image.Image) -> tu
 @pytest.mark.parametrize("which", ["random", "wrong"])
 @pytest.mark.parametrize("compatibility", ["dp", "pc"])
 def test_pictures_labels_and_answers_are_real(networks, tests, batch, which, compatibility):
-    found = draw(networks, tests, FAMILY, compatibility, which, seed=7)
-    assert len(found.images) == 12 and len({i.index for i in found.images}) == 12
-    for image in found.images:
+    sample = draw(networks, tests, FAMILY, compatibility, which, seed=7)
+    assert len(sample.images) == 12 and len({i.index for i in sample.images}) == 12
+    for image in sample.images:
         assert np.array_equal(np.asarray(image.picture), pixels(batch, image.index))
         assert image.label == tests.split.classes[batch[b"labels"][image.index]]
         name, probability = directly(networks, compatibility, image.picture)
@@ -65,14 +65,14 @@ def test_pictures_labels_and_answers_are_real(networks, tests, batch, which, com
         explained = networks.explain(image.picture, FAMILY, compatibility)  # what a click on it shows
         assert explained.answer == name and explained.probabilities[name] == pytest.approx(probability, abs=1e-5)
     if which == "wrong":
-        assert not any(i.right for i in found.images)
+        assert not any(i.right for i in sample.images)
 
 
 def test_classes_are_the_published_ones(tests):
     assert tests.label(0) == "cat" and tests.label(1) == "ship" and len(tests) == 10_000
 
 
-def test_wrong_ones_are_all_the_wrong_ones_among_those_looked_through(networks, tests):
+def test_wrong_draws_every_misclassified_picture_that_was_looked_through(networks, tests):
     wrong = draw(networks, tests, FAMILY, "dp", "wrong", count=70, seed=3)
     everything = draw(networks, tests, FAMILY, "dp", "random", count=100, seed=3)
     assert wrong.looked_through > 70  # this network is right sometimes: the test can fail
@@ -90,7 +90,7 @@ def test_a_seed_repeats_a_draw_and_another_does_not(networks, tests):
 
 
 @pytest.mark.parametrize(
-    "asked, said",
+    "options, sentence",
     [
         ({"count": 0}, "from 1 to 100"),
         ({"count": 101}, "from 1 to 100"),
@@ -104,9 +104,9 @@ def test_a_seed_repeats_a_draw_and_another_does_not(networks, tests):
         ({"which": "right"}, "random and wrong"),
     ],
 )
-def test_bad_values_get_a_sentence(networks, tmp_path, asked, said):
-    with pytest.raises(DrawError, match=said) as refused:
-        draw(networks, sampling.CifarTest(tmp_path), FAMILY, "dp", **asked)
+def test_bad_values_get_a_sentence(networks, tmp_path, options, sentence):
+    with pytest.raises(DrawError, match=sentence) as refused:
+        draw(networks, sampling.CifarTest(tmp_path), FAMILY, "dp", **options)
     assert str(refused.value).endswith(".")
 
 
@@ -126,10 +126,10 @@ def test_no_data_is_one_sentence_that_says_how_to_get_them(networks, tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_refused_when_the_page_starts(tmp_path):
-    assert "cifar-10-batches-py" in refused("--data", str(tmp_path / "nowhere"))
+    assert "cifar-10-batches-py" in refusal("--data", str(tmp_path / "nowhere"))
 
 
-def test_damaged_data_are_said_to_be(networks, tmp_path):
+def test_damaged_data_get_a_sentence(networks, tmp_path):
     (tmp_path / "cifar-10-batches-py").mkdir()
     (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(b"\x80")
     with pytest.raises(DrawError, match="damaged or incomplete") as refused:
@@ -169,11 +169,11 @@ def test_a_checkpoint_of_cifar100_is_shown_its_own_test_pictures(data_dir):
         batch = pickle.load(f, encoding="bytes")
     with (data_dir / "cifar-100-python" / "meta").open("rb") as f:
         names = tuple(pickle.load(f)["fine_label_names"])
-    found = draw(trained_on("cifar100", names), sampling.CifarTest(data_dir), "x", "dp", count=5, seed=2)
-    for image in found.images:
+    sample = draw(trained_on("cifar100", names), sampling.CifarTest(data_dir), "x", "dp", count=5, seed=2)
+    for image in sample.images:
         assert np.array_equal(np.asarray(image.picture), pixels(batch, image.index))
         assert image.label == names[batch[b"fine_labels"][image.index]]
-    assert found.test_error == 0.3 and "Pictures of CIFAR-100. Test error 30.0 %." in gallery(found)
+    assert sample.test_error == 0.3 and "Pictures of CIFAR-100. Test error 30.0 %." in gallery(sample)
 
 
 def test_a_checkpoint_of_photographs_is_shown_those_of_cifar10_with_its_error_on_them(tests):
@@ -188,8 +188,8 @@ def test_without_cifar100_a_sentence_says_how_to_get_it(tmp_path):
 
 def test_the_page_tells_right_from_wrong_in_words(networks, tests):
     page = gallery(draw(networks, tests, FAMILY, "dp", count=40, seed=1))
-    found = draw(networks, tests, FAMILY, "dp", count=40, seed=1)
-    right = sum(i.right for i in found.images)
+    sample = draw(networks, tests, FAMILY, "dp", count=40, seed=1)
+    right = sum(i.right for i in sample.images)
     assert 0 < right < 40
     assert page.count("✓ right") == right and page.count("✗ wrong") == 40 - right
     assert f"40 drawn at random from 10,000: {right} classified correctly." in page
@@ -203,26 +203,26 @@ def test_api(client, networks, tests, which):  # noqa: F811
     answer = client.predict(
         which=which, count=3, seed=11, checkpoint=FAMILY, compatibility="pc", api_name="/test_images"
     )
-    found = draw(networks, tests, FAMILY, "pc", which, 3, 11)
-    assert (answer["seed"], answer["which"], answer["looked_through"]) == (11, which, found.looked_through)
-    assert answer["summary"] == found.summary
-    for told, image in zip(answer["images"], found.images, strict=True):
-        assert (told["index"], told["label"], told["class"]) == (image.index, image.label, image.answer)
-        assert told["probability"] == pytest.approx(image.probability, abs=1e-5)
-        with Image.open(io.BytesIO(base64.b64decode(told["picture"].partition(",")[2]))) as sent:
-            assert np.array_equal(np.asarray(sent), np.asarray(image.picture))
+    sample = draw(networks, tests, FAMILY, "pc", which, 3, 11)
+    assert (answer["seed"], answer["which"], answer["looked_through"]) == (11, which, sample.looked_through)
+    assert answer["summary"] == sample.summary
+    for row, image in zip(answer["images"], sample.images, strict=True):
+        assert (row["index"], row["label"], row["class"]) == (image.index, image.label, image.answer)
+        assert row["probability"] == pytest.approx(image.probability, abs=1e-5)
+        with Image.open(io.BytesIO(base64.b64decode(row["picture"].partition(",")[2]))) as file:
+            assert np.array_equal(np.asarray(file), np.asarray(image.picture))
 
 
 def test_api_refuses_in_a_sentence(client):  # noqa: F811
     from gradio_client.exceptions import AppError
 
-    asked = {"checkpoint": FAMILY, "compatibility": "dp", "api_name": "/test_images"}
-    for bad, said in (
+    call = {"checkpoint": FAMILY, "compatibility": "dp", "api_name": "/test_images"}
+    for bad, sentence in (
         ({"count": 0}, "from 1 to 100"),
         ({"seed": -1}, "The seed must be"),
         ({"seed": "x"}, "The seed must be"),
         ({"which": "right"}, "random and wrong"),
         ({"compatibility": "additive"}, "no weights for that checkpoint"),
     ):
-        with pytest.raises(AppError, match=said):
-            client.predict(**{"which": "random", "count": 1, "seed": 0, **asked, **bad})
+        with pytest.raises(AppError, match=sentence):
+            client.predict(**{"which": "random", "count": 1, "seed": 0, **call, **bad})

@@ -1,4 +1,4 @@
-"""How the page starts where hosts, containers and proxies differ from a desk: the real command each time."""
+"""How the page starts on hosts, in containers and behind proxies; each time by the real command."""
 
 import io
 import json
@@ -57,7 +57,7 @@ def has_ipv6() -> bool:
     return not bind_fault("::1", 0)
 
 
-def test_as_a_space_starts_it_and_behind_proxies_that_no_client_knows(checkpoints, picture_file, tmp_path):
+def test_the_page_starts_as_in_a_space_and_behind_unknown_proxies(checkpoints, picture_file, tmp_path):
     server = Server(
         serve_at("--checkpoints", str(checkpoints), "--device", "cpu"), tmp_path, cwd=REPO, **SPACE, **PROXIES
     )
@@ -85,7 +85,7 @@ def open_folder():
     shutil.rmtree(folder)
 
 
-def test_with_a_user_id_that_no_one_knows_and_no_home(picture_file, open_folder):
+def test_the_page_starts_with_an_unknown_user_id_and_no_home(picture_file, open_folder):
     """On IPv6, too, and with test pictures that this user may not read."""
     nobody = ["setpriv", f"--reuid={NOBODY}", "--regid=0", "--clear-groups"]
     if os.getuid() or not shutil.which("setpriv") or subprocess.run([*nobody, "test", "-r", REPO]).returncode:
@@ -117,7 +117,7 @@ def test_with_a_user_id_that_no_one_knows_and_no_home(picture_file, open_folder)
 
 
 @pytest.mark.skipif(not shutil.which("prlimit"), reason="needs prlimit, of util-linux")
-def test_a_full_disk_is_told_in_a_sentence(checkpoints, picture_file, tmp_path):
+def test_a_full_disk_gets_a_sentence(checkpoints, picture_file, tmp_path):
     """No file may be larger than 20 kB here: an upload fails, and a drawing, and nothing else."""
     limited = ["prlimit", "--fsize=20000", *serve_at("--checkpoints", str(checkpoints), "--device", "cpu")]
     server = Server(limited, tmp_path, cwd=REPO)

@@ -30,7 +30,7 @@ def test_an_upload_passes_through_the_files_that_contributing_names(networks, pi
     page = ui.build(Site(dataclasses.replace(networks)))  # whose worker is not yet there, to be followed too
     answer = next(f for f in page.fns.values() if f.inputs and f.inputs[0].label == "Picture")
     file = temporary.save(render.png(picture), "disc.png")
-    found = {}
+    modules = {}
 
     def holds_picture(value) -> bool:
         if isinstance(value, (list, tuple)):
@@ -43,7 +43,7 @@ def test_an_upload_passes_through_the_files_that_contributing_names(networks, pi
         path = Path(frame.f_code.co_filename)
         ours = path.is_relative_to(REPO) and path.relative_to(REPO).parts[0] in ("app", "model")
         if event == "call" and ours and any(map(holds_picture, list(frame.f_locals.values()))):
-            found[path.relative_to(REPO).as_posix()] = True  # a dictionary keeps the order
+            modules[path.relative_to(REPO).as_posix()] = True  # a dictionary keeps the order
 
     threading.setprofile(follow)
     sys.setprofile(follow)
@@ -55,6 +55,6 @@ def test_an_upload_passes_through_the_files_that_contributing_names(networks, pi
         threading.setprofile(None)
     assert 'class="answer"' in values[3]
     path, beside = named_files()
-    own = [name for name in found if not name.startswith("model/networks/")]
+    own = [name for name in modules if not name.startswith("model/networks/")]
     assert len(path) <= 8 and [name for name in own if name in path] == path
     assert set(own) - set(path) == beside

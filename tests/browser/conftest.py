@@ -27,7 +27,7 @@ def page_url(checkpoints, tmp_path_factory):  # noqa: F811
 
 @pytest.fixture
 def open_page(chromium, page_url):
-    """Opens the page; afterwards, whatever a test did: nothing was asked of another host, and the console is clean."""
+    """Opens the page. After the test, no other host was asked and the console is clean."""
     contexts, outside, complaints = [], [], []
 
     def open_at(address: str = "", width: int = 1280, height: int = 800, scheme: str = "light"):

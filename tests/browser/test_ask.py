@@ -25,7 +25,7 @@ def compose(page: Page) -> None:
     expect(page.locator("#answered .cells").first.locator("button")).to_have_count(4)
 
 
-def asked_for(page: Page, name: str) -> tuple[list[int], str]:
+def answer_to(page: Page, name: str) -> tuple[list[int], str]:
     """The shares of conv13's map once the answer is of this class, and the map itself."""
     expect(page.locator(".asked .question")).to_have_text(f"Where is the {name}?")
     expect(page.locator(f'.classes [data-ask="class:{name}"]')).to_have_attribute("aria-pressed", "true")
@@ -44,9 +44,9 @@ def test_one_click_moves_the_map_to_the_picture_asked_for(open_page, width, sche
     maps = set()
     for i, name in enumerate(SCENE):
         page.locator(f'.classes [data-ask="class:{name}"]').click()
-        shares, drawn = asked_for(page, name)
+        shares, picture = answer_to(page, name)
         assert shares[i] == max(shares) and shares[i] > 40, (name, shares)
-        maps.add(drawn)
+        maps.add(picture)
     assert len(maps) == 4
     page.locator("#asking").get_by_role("radio", name="Parametrised (pc)").check()
     expect(page.locator(".asked")).to_have_attribute("data-compatibility", "pc")
@@ -54,7 +54,7 @@ def test_one_click_moves_the_map_to_the_picture_asked_for(open_page, width, sche
     stays = set()
     for name in SCENE:
         page.locator(f'.classes [data-ask="class:{name}"]').click()
-        stays.add((*asked_for(page, name)[0], asked_for(page, name)[1]))
+        stays.add((*answer_to(page, name)[0], answer_to(page, name)[1]))
     own = page.locator('.asked .own[data-level="conv13"] img').get_attribute("src")
     assert len(stays) == 1 and own in next(iter(stays))
     assert page.evaluate("document.documentElement.scrollWidth") <= width

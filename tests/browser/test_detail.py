@@ -15,12 +15,12 @@ def test_explain_reads_a_picture_at_the_side_chosen(open_page, page_url, tmp_pat
     expect(page.locator(".numbers").first).to_contain_text(f"{side} × {side}")
     expect(page.locator(".seen figcaption")).to_contain_text(f"{side} × {side} px")
     frog = handle_file(EXAMPLES / "frog.png")
-    said, *_ = api(
+    answer, *_ = api(
         page_url, tmp_path, image=frog, checkpoint=FAMILY, compatibility="dp", side=side, api_name="/explain"
     )
     name, probability = page.locator(".answer h2").inner_text().split(maxsplit=1)
-    assert name == said["class"]
-    assert number(probability.removesuffix("%")) == pytest.approx(100 * said["probability"], abs=0.06)
+    assert name == answer["class"]
+    assert number(probability.removesuffix("%")) == pytest.approx(100 * answer["probability"], abs=0.06)
 
 
 def test_side_by_side_and_ask_do_too(open_page, page_url, tmp_path):
@@ -29,8 +29,8 @@ def test_side_by_side_and_ask_do_too(open_page, page_url, tmp_path):
     page.locator(".grid:visible img").nth(8).wait_for()
     page.get_by_role("radio", name="64 px").and_(page.locator(":visible")).check()
     frog = handle_file(EXAMPLES / "frog.png")
-    said = api(page_url, tmp_path, image=frog, checkpoint=FAMILY, side=64, api_name="/compare")
-    peak = said["answers"]["dp"]["levels"]["conv7"]["peak_x_uniform"]
+    answer = api(page_url, tmp_path, image=frog, checkpoint=FAMILY, side=64, api_name="/compare")
+    peak = answer["answers"]["dp"]["levels"]["conv7"]["peak_x_uniform"]
     expect(page.locator(".grid:visible figcaption").first).to_contain_text(f"peak {peak:.1f} ×")
     choose_tab(page, "Ask")
     before = page.locator(".asked .moved img").first

@@ -17,7 +17,7 @@ from tests.conftest import REPO
 LOOKS = [(1280, "light"), (390, "dark")]  # colours depend on no width, widths on no colour
 
 
-def settled(page: Page, compatibility: str) -> None:
+def wait_for_answer(page: Page, compatibility: str) -> None:
     """Waits until the answer on the page is that of ``compatibility`` and nothing is under way."""
     expect(page.locator(f".answer[data-compatibility={compatibility}]")).to_be_visible(timeout=120_000)
     expect(page.locator(".progress-text, .eta-bar, .generating")).to_have_count(0, timeout=120_000)
@@ -45,7 +45,7 @@ def state(page: Page) -> dict:
     return page.evaluate(READ)
 
 
-def changed(page: Page, before: dict, key: str = "maps") -> dict:
+def wait_for_change(page: Page, before: dict, key: str = "maps") -> dict:
     page.wait_for_function(
         "old => JSON.stringify([...document.querySelectorAll('#maps img')].map(i => i.getAttribute('src'))) !== old",
         arg=json.dumps(before["maps"], separators=(",", ":")),
@@ -65,14 +65,14 @@ def upload(page: Page, name: str, content: bytes) -> None:
 
 def test_opens_with_an_answer(open_page):
     page = open_page()
-    seen = state(page)
-    assert seen["class"].split()[0] in CIFAR10 and "%" in seen["class"]
-    assert len(set(seen["maps"])) == 3
-    for level, words, numbers in zip(LEVELS, seen["words"], seen["numbers"], strict=True):
-        told = rf"Attention of {level} over the picture: .*(highlights the|spreads).*; peak [\d.]+ × uniform"
-        assert re.fullmatch(told + "(, at the [a-z ]+)?", words)
+    contents = state(page)
+    assert contents["class"].split()[0] in CIFAR10 and "%" in contents["class"]
+    assert len(set(contents["maps"])) == 3
+    for level, words, numbers in zip(LEVELS, contents["words"], contents["numbers"], strict=True):
+        sentence = rf"Attention of {level} over the picture: .*(highlights the|spreads).*; peak [\d.]+ × uniform"
+        assert re.fullmatch(sentence + "(, at the [a-z ]+)?", words)
         assert all(label in numbers for label in ("Grid", "Peak", "Entropy", "Logit"))
-    assert "√" in seen["equation"]
+    assert "√" in contents["equation"]
     assert "softmax cancels it" in page.locator(".method").inner_text()
 
 
@@ -105,12 +105,12 @@ def test_the_compatibility_is_switched_by_arrow_keys_and_focus_is_seen(open_page
     page = open_page()
     page.get_by_role("radio", name="Dot product (dp)", exact=True).focus()
     page.keyboard.press("ArrowRight")
-    settled(page, "pc")
-    chosen = page.get_by_role("radio", name="Parametrised (pc)", exact=True)
-    expect(chosen).to_be_focused()
-    expect(chosen).to_be_checked()
+    wait_for_answer(page, "pc")
+    choice = page.get_by_role("radio", name="Parametrised (pc)", exact=True)
+    expect(choice).to_be_focused()
+    expect(choice).to_be_checked()
     slider = page.locator("#view input[type=range]").first
-    for part in (chosen, slider):
+    for part in (choice, slider):
         part.focus()
         page.keyboard.press("Shift+Tab")  # there and back, so that the focus came by keyboard
         page.keyboard.press("Tab")
@@ -140,7 +140,7 @@ def test_in_a_browser_of_another_language_nothing_is_cut_or_turned_round(chromiu
     page = context.new_page()
     page.goto(page_url)
     page.locator("#maps img").nth(2).wait_for(timeout=120_000)
-    settled(page, "dp")
+    wait_for_answer(page, "dp")
     clips = "e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible'"
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 800})
@@ -168,7 +168,7 @@ def test_upload(open_page, picture_file):
     upload(page, "my_disc.png", picture_file.read_bytes())
     expect(picture).to_have_attribute("alt", "Picture: my disc")
     page.locator("#maps img").nth(2).wait_for()
-    settled(page, "dp")
+    wait_for_answer(page, "dp")
     assert state(page)["maps"] != before["maps"]
     assert state(page)["class"].split()[0] in CIFAR10
 
@@ -196,28 +196,28 @@ def test_camera_then_clipboard(open_page):
     page.wait_for_function("document.querySelector('#ask .picture video')?.readyState === 4")  # pictures come in
     ask.get_by_role("button", name="capture photo").click()
     page.locator("#maps img").nth(2).wait_for()
-    settled(page, "dp")
-    photographed = state(page)
-    assert photographed["maps"] != before["maps"]
+    wait_for_answer(page, "dp")
+    photograph = state(page)
+    assert photograph["maps"] != before["maps"]
     page.get_by_role("button", name="Remove Image").click()
     expect(page.locator(".message")).to_be_visible(timeout=120_000)
     page.evaluate(COPY)
     ask.get_by_role("button", name="Paste from clipboard").click()  # the camera does not lie over it
     page.locator("#maps img").nth(2).wait_for()
-    settled(page, "dp")
-    assert state(page)["maps"] not in (before["maps"], photographed["maps"])
+    wait_for_answer(page, "dp")
+    assert state(page)["maps"] not in (before["maps"], photograph["maps"])
 
 
 def test_switching_changes_maps_and_numbers(open_page):
     page = open_page()
     dp = state(page)
     switch(page, "Parametrised (pc)")
-    settled(page, "pc")
+    wait_for_answer(page, "pc")
     pc = state(page)
     assert all(a != b for a, b in zip(dp["maps"], pc["maps"], strict=True))
     assert dp["numbers"] != pc["numbers"] and dp["split"] != pc["split"] and dp["equation"] != pc["equation"]
     switch(page, "Dot product (dp)")
-    settled(page, "dp")
+    wait_for_answer(page, "dp")
     assert state(page) == dp
 
 
@@ -226,15 +226,15 @@ def test_twenty_quick_switches_end_on_the_right_answer(open_page):
     dp = state(page)
     for i in range(21):
         switch(page, "Dot product (dp)" if i % 2 else "Parametrised (pc)")
-    settled(page, "pc")
+    wait_for_answer(page, "pc")
     page.wait_for_timeout(1500)  # an answer that came late would show now
-    settled(page, "pc")
-    ended = state(page)
-    assert ended["equation"] != dp["equation"]
-    assert ended == state(open_page("?compat=pc"))
+    wait_for_answer(page, "pc")
+    last = state(page)
+    assert last["equation"] != dp["equation"]
+    assert last == state(open_page("?compat=pc"))
 
 
-def downloaded(page: Page) -> dict[str, bytes]:
+def download_all(page: Page) -> dict[str, bytes]:
     """The files of "Download all", in their order."""
     with page.expect_download() as download:
         page.get_by_role("button", name="Download all", exact=True).click()
@@ -244,7 +244,7 @@ def downloaded(page: Page) -> dict[str, bytes]:
 
 
 def manifest(page: Page) -> dict:
-    files = downloaded(page)
+    files = download_all(page)
     assert list(files)[-1] == "manifest.json" and {"conv7.npy", "conv13.png"} <= set(files)
     return json.loads(files["manifest.json"])
 
@@ -253,19 +253,19 @@ def test_what_is_downloaded_agrees_with_the_api(open_page, page_url, tmp_path):
     from gradio_client import Client, handle_file
 
     page = open_page("?example=frog&compat=pc")
-    settled(page, "pc")
-    files = downloaded(page)
-    told = json.loads(files["manifest.json"])
+    wait_for_answer(page, "pc")
+    files = download_all(page)
+    record = json.loads(files["manifest.json"])
     frog = handle_file(REPO / "assets" / "examples" / "frog.png")
     client = Client(page_url, verbose=False, download_files=tmp_path)
-    said, *overlays = client.predict(frog, FAMILY, "pc", api_name="/explain")
-    assert (told["class"], told["compatibility"]) == (said["class"], "pc")
-    assert told["logit"] == pytest.approx(said["logit"], abs=1e-4)
-    assert told["probabilities"] == pytest.approx(said["probabilities"], abs=1e-5)
+    answer, *overlays = client.predict(frog, FAMILY, "pc", api_name="/explain")
+    assert (record["class"], record["compatibility"]) == (answer["class"], "pc")
+    assert record["logit"] == pytest.approx(answer["logit"], abs=1e-4)
+    assert record["probabilities"] == pytest.approx(answer["probabilities"], abs=1e-5)
     for level, overlay in zip(LEVELS, overlays, strict=True):
-        assert np.allclose(np.load(io.BytesIO(files[f"{level}.npy"])), said["levels"][level]["map"], atol=1e-6)
-        assert told["levels"][level]["peak_x_uniform"] == pytest.approx(
-            said["levels"][level]["peak_x_uniform"], rel=1e-3
+        assert np.allclose(np.load(io.BytesIO(files[f"{level}.npy"])), answer["levels"][level]["map"], atol=1e-6)
+        assert record["levels"][level]["peak_x_uniform"] == pytest.approx(
+            answer["levels"][level]["peak_x_uniform"], rel=1e-3
         )
         with Image.open(io.BytesIO(files[f"{level}.png"])) as ours, Image.open(overlay) as theirs:
             apart = np.abs(np.asarray(ours, int) - np.asarray(theirs.convert("RGB"), int))
@@ -282,11 +282,11 @@ def test_redrawing_asks_the_network_nothing(open_page):
         lambda: page.get_by_label("number input for Keep top, %").fill("40"),
     ):
         act()
-        after = changed(page, before)
+        after = wait_for_change(page, before)
         assert (after["class"], after["split"]) == (before["class"], before["split"])
         before = after
-    kept = [int(re.search(r"(\d+) % of the attention lies in", numbers)[1]) for numbers in before["numbers"]]
-    assert all(40 <= share < 60 for share in kept)  # whole cells
+    shares = [int(re.search(r"(\d+) % of the attention lies in", numbers)[1]) for numbers in before["numbers"]]
+    assert all(40 <= share < 60 for share in shares)  # whole cells
     assert len({numbers.splitlines()[0] for numbers in before["numbers"]}) == 1  # shared: every scale starts at 0
     last = manifest(page)
     assert last["view"] == {"opacity": 0.9, "smooth": False, "shared": True, "keep": 40}
@@ -295,13 +295,13 @@ def test_redrawing_asks_the_network_nothing(open_page):
 
 def test_numbers_may_be_typed_key_by_key(open_page):
     page = open_page()
-    for name, typed in (("Keep top, %", "40"), ("Opacity, %", "85")):
+    for name, digits in (("Keep top, %", "40"), ("Opacity, %", "85")):
         before = state(page)
         page.get_by_label(f"number input for {name}").click()
         page.keyboard.press("Control+A")
         page.keyboard.press("Delete")  # empty for a while, then a number that is too small
-        page.keyboard.type(typed, delay=150)
-        changed(page, before)
+        page.keyboard.type(digits, delay=150)
+        wait_for_change(page, before)
     expect(page.get_by_text("40 % of the attention lies in").first).to_be_visible(timeout=120_000)
     expect(page.locator(".progress-text, .eta-bar, .generating")).to_have_count(0, timeout=120_000)
     assert manifest(page)["view"] == {"opacity": 0.85, "smooth": True, "shared": False, "keep": 40}
@@ -319,7 +319,7 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
     expect(page.locator("#view")).to_be_hidden()  # there is nothing to redraw
     upload(page, "disc.png", picture_file.read_bytes())
     page.locator("#maps img").nth(2).wait_for()
-    settled(page, "dp")
+    wait_for_answer(page, "dp")
 
 
 def test_clearing_asks_for_a_picture(open_page):
@@ -333,8 +333,8 @@ def test_examples(open_page):
     page = open_page()
     before = state(page)
     page.get_by_role("button", name="Example: cat", exact=True).click()
-    settled(page, "dp")
-    changed(page, before)
+    wait_for_answer(page, "dp")
+    wait_for_change(page, before)
     assert state(page) == state(open_page("?example=cat"))
 
 
@@ -342,14 +342,14 @@ def test_address_opens_the_page_in_that_state(open_page):
     page = open_page()
     before = state(page)
     page.get_by_role("button", name="Example: frog", exact=True).click()
-    changed(page, before)
+    wait_for_change(page, before)
     switch(page, "Parametrised (pc)")
-    settled(page, "pc")
+    wait_for_answer(page, "pc")
     for checkpoint in ("vgg-att3-cifar10-s&compat=PC", "vgg-att3-pc-cifar10-s", "vgg-att3-dp-cifar10-s&compat=pc"):
         assert state(open_page(f"?checkpoint={checkpoint}&example=Frog")) == state(page)
 
 
-def test_unknown_address_is_said_and_shown_anyway(open_page):
+def test_an_unknown_address_gets_a_sentence_and_the_page_opens(open_page):
     page = open_page("?example=<script>&compat=additive")
     expect(page.get_by_text("in the address is not here").first).to_be_visible(timeout=120_000)
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.test_explain import settled, state
+from tests.browser.test_explain import state, wait_for_answer
 from tools.browser import CHROMIUM, FLAGS
 from tools.camera import camera_flags, write_film
 
@@ -27,7 +27,7 @@ def avif() -> list[int]:
     return list(content.getvalue())
 
 
-def test_what_is_dropped_and_is_no_picture_leaves_the_old_one(open_page):
+def test_a_dropped_file_that_is_no_picture_leaves_the_old_picture(open_page):
     page = open_page()
     before = state(page)
     page.evaluate(DROP, [None, None, None, "https://example.com/cat.jpg"])
@@ -40,7 +40,7 @@ def test_what_is_dropped_and_is_no_picture_leaves_the_old_one(open_page):
         "old => ![undefined, old].includes(document.querySelector('#maps img')?.getAttribute('src'))",
         arg=before["maps"][0],
     )
-    settled(page, "dp")
+    wait_for_answer(page, "dp")
 
 
 def test_a_clipboard_without_a_picture_and_a_camera_that_is_not_allowed(open_page):

@@ -64,7 +64,7 @@ def switch(page: Page, tab: str = "#ask"):
     return page.locator(f"{tab} .live button")
 
 
-def named(page: Page, name: str) -> None:
+def wait_for_name(page: Page, name: str) -> None:
     expect(page.locator(".answer h2")).to_contain_text(name)
 
 
@@ -73,7 +73,7 @@ def test_the_answer_follows_the_camera_until_it_is_stopped(visitor, running):
     files = set(running.log.parent.rglob("*"))
     switch(page).click()
     for name in ("frog", "ship", "frog", "ship"):
-        named(page, name)
+        wait_for_name(page, name)
     assert all(source.startswith("data:") for source in page.evaluate(SOURCES))
     assert set(running.log.parent.rglob("*")) == files  # a camera fills no disk
     sent = page.evaluate("sent")
@@ -86,9 +86,9 @@ def test_the_answer_follows_the_camera_until_it_is_stopped(visitor, running):
     expect(page.locator("#ask .upload-container img")).to_have_attribute("alt", "Picture: camera picture")
     page.wait_for_function(f"{SOURCES}.every(source => source.includes('/file='))")  # as of any other picture
     answers = len(page.evaluate("sent"))
-    kept = page.locator(".answer h2").inner_text()
+    answer = page.locator(".answer h2").inner_text()
     page.wait_for_timeout(3000)  # the film goes on
-    assert (page.locator(".answer h2").inner_text(), len(page.evaluate("sent"))) == (kept, answers)
+    assert (page.locator(".answer h2").inner_text(), len(page.evaluate("sent"))) == (answer, answers)
 
 
 def test_it_stops_when_nobody_looks(visitor):
@@ -104,10 +104,10 @@ def test_it_stops_when_nobody_looks(visitor):
     page.wait_for_function("sent.length > 1")
     page.get_by_role("button", name="Example: truck").click()  # another picture is chosen
     expect(switch(page)).to_have_attribute("aria-pressed", "false")
-    named(page, "truck")
+    wait_for_name(page, "truck")
 
 
-def test_a_visitor_whose_frames_are_stuck_holds_nobody_up_and_each_sees_the_own_camera(visitor):
+def test_a_visitor_whose_frames_are_stuck_delays_nobody_else(visitor):
     slow, other = visitor("frog", "ship"), visitor("truck")
     switch(slow).click()
     slow.wait_for_function("sent.length > 1")
@@ -115,15 +115,15 @@ def test_a_visitor_whose_frames_are_stuck_holds_nobody_up_and_each_sees_the_own_
     slow.route("**/queue/join*", lambda route: route.continue_() if stuck is None else stuck.append(route))
     switch(other).click()
     other.wait_for_function("sent.length > 10")
-    named(other, "truck")
-    held, stuck = stuck, None
-    for route in held:
+    wait_for_name(other, "truck")
+    waiting, stuck = stuck, None
+    for route in waiting:
         route.continue_()
     slow.evaluate("sent.length = 0")
     slow.wait_for_function("sent.length > 1")
     for name in ("frog", "ship"):
-        named(slow, name)
-        named(other, "truck")
+        wait_for_name(slow, name)
+        wait_for_name(other, "truck")
 
 
 def test_the_scene_asked_about_is_what_the_camera_sees(visitor):
@@ -139,6 +139,6 @@ def test_the_scene_asked_about_is_what_the_camera_sees(visitor):
     expect(most).to_have_text("ship")
     expect(page.locator(".asked .question")).to_have_text("Where is the horse?")
     switch(page, "#asking").click()
-    kept = page.locator("#scene").get_by_role("button", name="In the scene: your picture")
-    expect(kept).to_have_attribute("aria-pressed", "true")
+    button = page.locator("#scene").get_by_role("button", name="In the scene: your picture")
+    expect(button).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".asked .cells")).to_have_count(0)

@@ -36,7 +36,7 @@ def page_url(tmp_path_factory):
     running.stop()
 
 
-def opened(open_page, **settings) -> Page:
+def open_others(open_page, **settings) -> Page:
     page = open_page(**settings)
     open_tab(page, TAB)
     page.locator(".others .way").nth(4).wait_for()
@@ -49,7 +49,7 @@ def rows(page: Page) -> list[list[str]]:
     return page.locator(".others tbody tr").evaluate_all(read)
 
 
-def changed(page: Page, before: list) -> list[list[str]]:
+def wait_for_change(page: Page, before: list) -> list[list[str]]:
     for _ in range(1200):
         if page.locator(".others").count() and (after := rows(page)) and after != before:
             return after
@@ -57,33 +57,33 @@ def changed(page: Page, before: list) -> list[list[str]]:
     raise AssertionError("nothing changed on the page")
 
 
-def assert_shows(page: Page, said: dict) -> None:
-    lines = [item[line] for item in said["maps"].values() for line in ("fall", "moved")] + [said["random"]]
+def assert_shows(page: Page, answer: dict) -> None:
+    lines = [item[line] for item in answer["maps"].values() for line in ("fall", "moved")] + [answer["random"]]
     names = [name for of in (*LEVELS, "Saliency", "Grad-CAM") for name in (of, f"{of}, moved")] + ["random pixels"]
-    answers = [said["class"]] * 5
-    if said["cam"]:
-        cam = said["cam"]["maps"]["cam"]
-        lines += [cam["fall"], cam["moved"], said["cam"]["random"]]
-        names += [f"CAM, of VGG-GAP's {said['cam']['class']}", "CAM, moved", "random pixels, VGG-GAP"]
-        answers.append(said["cam"]["class"])
-        assert f"its answer is {said['cam']['class']}" in page.locator(".others .whose").first.inner_text()
-    if said["pan"]:
-        for name, item in said["pan"]["maps"].items():
+    answers = [answer["class"]] * 5
+    if answer["cam"]:
+        cam = answer["cam"]["maps"]["cam"]
+        lines += [cam["fall"], cam["moved"], answer["cam"]["random"]]
+        names += [f"CAM, of VGG-GAP's {answer['cam']['class']}", "CAM, moved", "random pixels, VGG-GAP"]
+        answers.append(answer["cam"]["class"])
+        assert f"its answer is {answer['cam']['class']}" in page.locator(".others .whose").first.inner_text()
+    if answer["pan"]:
+        for name, item in answer["pan"]["maps"].items():
             lines += [item["fall"], item["moved"]]
-            names += [f"progressive {name}, of VGG-PAN's {said['pan']['class']}", f"progressive {name}, moved"]
-            answers.append(said["pan"]["class"])
-        lines.append(said["pan"]["random"])
+            names += [f"progressive {name}, of VGG-PAN's {answer['pan']['class']}", f"progressive {name}, moved"]
+            answers.append(answer["pan"]["class"])
+        lines.append(answer["pan"]["random"])
         names.append("random pixels, VGG-PAN")
-        assert f"its answer is {said['pan']['class']}" in page.locator(".others .whose").last.inner_text()
-    if said["note"]:
-        assert page.locator(".others .absent").inner_text() == said["note"]
-    shown = rows(page)
-    assert [row[0] for row in shown] == names
-    for row, line in zip(shown, lines, strict=True):
+        assert f"its answer is {answer['pan']['class']}" in page.locator(".others .whose").last.inner_text()
+    if answer["note"]:
+        assert page.locator(".others .absent").inner_text() == answer["note"]
+    table = rows(page)
+    assert [row[0] for row in table] == names
+    for row, line in zip(table, lines, strict=True):
         assert [float(text) for text in row[1:]] == pytest.approx([100 * p for p in line], abs=0.06)
     name, probability = page.locator(".others .named").inner_text().split(maxsplit=1)
-    assert name == said["class"]
-    assert float(probability.removesuffix("%")) == pytest.approx(100 * said["probability"], abs=0.06)
+    assert name == answer["class"]
+    assert float(probability.removesuffix("%")) == pytest.approx(100 * answer["probability"], abs=0.06)
     charts = [chart.get_attribute("aria-label") for chart in page.locator(".others .way .chart").all()]
     for words, answer in zip(charts, answers, strict=True):
         assert words.startswith(f"Probability of {answer}, ")
@@ -92,20 +92,20 @@ def assert_shows(page: Page, said: dict) -> None:
 def test_shows_what_the_api_says_and_follows_its_inputs(open_page, page_url, tmp_path):
     from gradio_client import handle_file
 
-    page = opened(open_page)
+    page = open_others(open_page)
     before = rows(page)
     page.locator(".ask:visible").get_by_role("button", name="Example: frog", exact=True).click()
-    dp = changed(page, before)
+    dp = wait_for_change(page, before)
     frog = handle_file(REPO / "assets" / "examples" / "frog.png")
-    asked = {"image": frog, "checkpoint": FAMILY, "api_name": "/others"}
-    assert_shows(page, api(page_url, tmp_path, compatibility="dp", **asked))
+    arguments = {"image": frog, "checkpoint": FAMILY, "api_name": "/others"}
+    assert_shows(page, api(page_url, tmp_path, compatibility="dp", **arguments))
     page.locator(".ask:visible").get_by_role("radio", name="Parametrised (pc)").check()
-    changed(page, dp)
-    assert_shows(page, api(page_url, tmp_path, compatibility="pc", **asked))
+    wait_for_change(page, dp)
+    assert_shows(page, api(page_url, tmp_path, compatibility="pc", **arguments))
 
 
 def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, picture_file):
-    page = opened(open_page)
+    page = open_others(open_page)
     page.locator(".ask:visible").get_by_role("button", name="Remove Image").click()
     expect(page.locator(".message:visible")).to_contain_text("Choose a picture", timeout=120_000)
     broken = {"name": "a.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + bytes(99)}
@@ -119,7 +119,7 @@ def test_hostile_upload_gets_a_sentence_and_the_next_one_works(open_page, pictur
 
 @pytest.mark.parametrize("width, scheme", LOOKS)
 def test_looks(open_page, scheme, width):
-    page = opened(open_page, width=width, scheme=scheme)
+    page = open_others(open_page, width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for part in page.locator(".others .lead, .others .way, .others .numbered, .others table, .others .chart").all():
         edges = part.bounding_box()

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from model import LEVELS
 from tests.app.serving import CIFAR10, FAMILY
-from tests.browser.test_explain import COLOURS, LOOKS, contrast, settled
+from tests.browser.test_explain import COLOURS, LOOKS, contrast, wait_for_answer
 
 SLOW = 120_000  # ms; a busy machine is no reason to fail
 SHOWN = {"Side by side": 9, "Attack": 12}  # pictures in the grid: three levels (and the pixels) by three
@@ -29,7 +29,7 @@ def open_tab(page: Page, name: str) -> None:
 
 
 def choose(page: Page, content: bytes, which: int = 0) -> None:
-    """Uploads in place of the picture that stands in one of the tab's inputs, both of which are filled."""
+    """Replaces the picture in one of the tab's two inputs by an upload."""
     page.locator(".ask:visible").get_by_role("button", name="Remove Image").nth(which).click()
     expect(page.locator(".message:visible")).to_contain_text("Choose a picture", timeout=60_000)
     page.locator(".ask:visible input[type=file]").nth(which).set_input_files(
@@ -54,7 +54,7 @@ def number(text: str) -> float:
     return float(text.replace("−", "-"))
 
 
-def changed(page: Page, before: dict) -> dict:
+def wait_for_change(page: Page, before: dict) -> dict:
     for _ in range(600):
         after = state(page) if page.locator(".compared:visible").count() else before
         if after != before:
@@ -69,8 +69,8 @@ def api(page_url: str, folder, **arguments) -> dict:
     return Client(page_url, verbose=False, download_files=folder).predict(**arguments)
 
 
-def assert_answers(shown: list[str], expected: list[dict]) -> None:
-    for text, answer in zip(shown, expected, strict=True):
+def assert_answers(texts: list[str], expected: list[dict]) -> None:
+    for text, answer in zip(texts, expected, strict=True):
         name, probability = text.split(maxsplit=1)
         assert name == answer["class"]
         assert number(probability.removesuffix("%")) == pytest.approx(100 * answer["probability"], abs=0.06)
@@ -84,20 +84,20 @@ def test_side_by_side_shows_what_the_api_says(open_page, page_url, picture_file,
     before = state(page)
     choose(page, picture_file.read_bytes())
     page.locator(".grid:visible img").nth(8).wait_for(timeout=60_000)
-    shown = state(page)
-    assert shown["words"] != before["words"]
-    said = api(page_url, tmp_path, image=handle_file(picture_file), checkpoint=FAMILY, api_name="/compare")
-    assert shown["r"] == pytest.approx(said["pairs"][0]["correlation"], abs=0.0051)
-    assert_answers(shown["answers"], [said["answers"][name] for name in ("dp", "pc")])
+    view = state(page)
+    assert view["words"] != before["words"]
+    answer = api(page_url, tmp_path, image=handle_file(picture_file), checkpoint=FAMILY, api_name="/compare")
+    assert view["r"] == pytest.approx(answer["pairs"][0]["correlation"], abs=0.0051)
+    assert_answers(view["answers"], [answer["answers"][name] for name in ("dp", "pc")])
     for i, level in enumerate(LEVELS):
         for k, name in enumerate(("dp", "pc")):
-            peak = said["answers"][name]["levels"][level]["peak_x_uniform"]
-            assert f"peak {peak:.1f} ×" in shown["captions"][3 * i + k]
-            assert shown["words"][3 * i + k].startswith(f"Attention of {level} ({name}) over the picture:")
-        assert shown["words"][3 * i + 2].startswith(f"Difference at {level}: dp is higher")
+            peak = answer["answers"][name]["levels"][level]["peak_x_uniform"]
+            assert f"peak {peak:.1f} ×" in view["captions"][3 * i + k]
+            assert view["words"][3 * i + k].startswith(f"Attention of {level} ({name}) over the picture:")
+        assert view["words"][3 * i + 2].startswith(f"Difference at {level}: dp is higher")
     page.get_by_role("radio", name="Shared in a row").check()
-    shared = changed(page, shown)
-    assert (shared["r"], shared["answers"], shared["words"]) == (shown["r"], shown["answers"], shown["words"])
+    shared = wait_for_change(page, view)
+    assert (shared["r"], shared["answers"], shared["words"]) == (view["r"], view["answers"], view["words"])
     assert all(caption.startswith("0.00 ×") for i, caption in enumerate(shared["captions"]) if i % 3 < 2)
 
 
@@ -112,51 +112,51 @@ def test_attack_shows_what_the_api_says(open_page, page_url, picture_file, tmp_p
         before = state(page)
         if method == "fgsm":
             page.get_by_role("radio", name=label).check()
-            before = changed(page, before)
+            before = wait_for_change(page, before)
             page.get_by_role("spinbutton", name="Epsilon").fill("8")
             page.keyboard.press("Tab")
-            before = changed(page, before)
-        asked = {"image": handle_file(picture_file), "checkpoint": FAMILY, "compatibility": "dp"}
+            before = wait_for_change(page, before)
+        arguments = {"image": handle_file(picture_file), "checkpoint": FAMILY, "compatibility": "dp"}
         epsilon = 8 if method == "fgsm" else 2
-        said, file = api(page_url, tmp_path, method=method, epsilon=epsilon, api_name="/attack", **asked)
+        answer, file = api(page_url, tmp_path, method=method, epsilon=epsilon, api_name="/attack", **arguments)
         assert Image.open(file).size == (32, 32)
-        assert before["r"] == pytest.approx(said["correlation"], abs=0.0051)
-        assert_answers(before["answers"], [said["clean"], said["attacked"]])
+        assert before["r"] == pytest.approx(answer["correlation"], abs=0.0051)
+        assert_answers(before["answers"], [answer["clean"], answer["attacked"]])
         sentence = page.locator(".compared:visible .message").inner_text()
-        assert f"more than {epsilon} / 255" in sentence and ("changed from" in sentence) == said["fooled"]
-        assert f"more than {said['largest_move']} of 255" in before["words"][2]
+        assert f"more than {epsilon} / 255" in sentence and ("changed from" in sentence) == answer["fooled"]
+        assert f"more than {answer['largest_move']} of 255" in before["words"][2]
 
 
 def test_tabs_begin_with_what_was_chosen_last_on_explain(open_page):
     page = open_page("?example=frog&compat=pc")
-    settled(page, "pc")
+    wait_for_answer(page, "pc")
     answer, probability = page.locator(".answer h2").inner_text().split(maxsplit=1)
-    told = {"Attack": ".named", "Other explanations": ".others .named"}
-    for tab, named in told.items():
+    places = {"Attack": ".named", "Other explanations": ".others .named"}
+    for tab, place in places.items():
         open_tab(page, tab)
         expect(page.get_by_role("radio", name="Parametrised (pc)").and_(page.locator(":visible"))).to_be_checked()
-        expect(page.locator(f"{named}:visible").first).to_have_text(
+        expect(page.locator(f"{place}:visible").first).to_have_text(
             re.compile(f"{answer}\\s+{probability}"), timeout=SLOW
         )
     for tab in ("Side by side", "Attack"):
         open_tab(page, tab)
-        expect(held(page)).to_have_attribute("alt", "Picture: frog", timeout=SLOW)
+        expect(first_picture(page)).to_have_attribute("alt", "Picture: frog", timeout=SLOW)
     page.locator(".ask:visible .thumbnails").get_by_role("button", name="Example: ship", exact=True).click()
-    expect(held(page)).to_have_attribute("alt", "Picture: ship", timeout=SLOW)
+    expect(first_picture(page)).to_have_attribute("alt", "Picture: ship", timeout=SLOW)
     open_tab(page, "Explain")
     expect(page.locator("#ask .image-frame img")).to_have_attribute("alt", "Picture: frog")
     with page.expect_response(lambda response: "queue/join" in response.url):  # what opening it asks
         open_tab(page, "Attack")
     page.wait_for_timeout(2000)  # and is told: the stream of answers may be shared, so its end says nothing
-    expect(held(page)).to_have_attribute("alt", "Picture: ship")  # nothing new was chosen on Explain
+    expect(first_picture(page)).to_have_attribute("alt", "Picture: ship")  # nothing new was chosen on Explain
     open_tab(page, "Explain")
     page.locator("#ask .thumbnails").get_by_role("button", name="Example: cat", exact=True).click()
     expect(page.locator("#ask .image-frame img")).to_have_attribute("alt", "Picture: cat", timeout=SLOW)
     open_tab(page, "Attack")
-    expect(held(page)).to_have_attribute("alt", "Picture: cat", timeout=SLOW)
+    expect(first_picture(page)).to_have_attribute("alt", "Picture: cat", timeout=SLOW)
 
 
-def held(page: Page):
+def first_picture(page: Page):
     """The picture in the open tab's first input."""
     return page.locator(".ask:visible .image-frame img").first
 
@@ -201,7 +201,7 @@ def test_looks(open_page, scheme, width):
             page.locator(".ask:visible .thumbnails").first.get_by_role(
                 "button", name="Example: ship", exact=True
             ).click()
-            changed(page, before)
+            wait_for_change(page, before)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
         assert "because" not in page.locator("main").inner_text().lower(), tab  # a map highlights
         for box in page.locator(".about section, .brief:visible, .grid:visible").all():

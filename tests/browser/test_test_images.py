@@ -18,7 +18,7 @@ SLOW = 120_000  # ms; a busy machine is no reason to fail
 
 
 @pytest.fixture
-def drawn(open_page, data_dir):
+def open_images(open_page, data_dir):
     """Opens the tab and waits for its first draw."""
     if data_dir.resolve() != sampling.FOLDER.resolve() and "PAGE_URL" not in os.environ:
         pytest.skip("CIFAR-10 is in $DATA_DIR, and the page of this test looks into data/")
@@ -41,8 +41,8 @@ def shown_seed(page: Page, seed: str) -> None:
     expect(page.locator(".draw .note")).to_contain_text(f"Seed {seed}.", timeout=SLOW)
 
 
-def test_drawing_again_and_the_seed_that_brings_a_draw_back(drawn):
-    page = drawn()
+def test_drawing_again_and_the_seed_that_brings_a_draw_back(open_images):
+    page = open_images()
     field = page.get_by_label("Seed")
     seed, first = field.input_value(), numbers(page)
     shown_seed(page, seed)
@@ -59,8 +59,8 @@ def test_drawing_again_and_the_seed_that_brings_a_draw_back(drawn):
     expect(page.get_by_role("status").filter(has_text="The seed must be a whole number")).to_be_visible(timeout=SLOW)
 
 
-def test_wrong_only_tells_how_many_were_looked_through(drawn):
-    page = drawn()
+def test_wrong_only_tells_how_many_were_looked_through(open_images):
+    page = open_images()
     page.get_by_label("Wrong only").check()
     heading = page.locator(".draw h2")
     expect(heading).to_contain_text("12 misclassified among the first", timeout=SLOW)
@@ -70,8 +70,8 @@ def test_wrong_only_tells_how_many_were_looked_through(drawn):
         assert label != named
 
 
-def test_a_picture_opens_in_explain_with_the_same_answer(drawn):
-    page = drawn()
+def test_a_picture_opens_in_explain_with_the_same_answer(open_images):
+    page = open_images()
     page.get_by_label("Parametrised (pc)").and_(page.locator(":visible")).check()
     for which, press in ((4, False), (9, True)):
         button = page.locator(".drawn button").nth(which)
@@ -86,8 +86,8 @@ def test_a_picture_opens_in_explain_with_the_same_answer(drawn):
         named, probability = re.search(r"named: (\w+?)(\d[\d.]* %) ·", caption).groups()
         answer = page.locator(".answer[data-compatibility=pc]:visible h2")
         expect(answer).to_have_text(re.compile(rf"{named}\s+{re.escape(probability)}"), timeout=SLOW)
-        told = f"Test picture {button.get_attribute('data-index')}, labelled {label}."
-        expect(page.locator(".answer:visible")).to_contain_text(told)
+        sentence = f"Test picture {button.get_attribute('data-index')}, labelled {label}."
+        expect(page.locator(".answer:visible")).to_contain_text(sentence)
         explain = page.get_by_role("tab", name="Explain", exact=True)
         expect(explain).to_have_attribute("aria-selected", "true")
         expect(explain).to_be_focused()
@@ -109,8 +109,8 @@ LATE = """under => {
 }"""
 
 
-def test_the_answer_is_to_what_was_chosen_last_though_an_older_question_arrives_later(drawn):
-    page = drawn()
+def test_the_answer_is_to_what_was_chosen_last_though_an_older_question_arrives_later(open_images):
+    page = open_images()
     page.get_by_label("Parametrised (pc)").and_(page.locator(":visible")).check()
     expect(page.locator(".draw")).to_have_attribute("data-compatibility", "pc", timeout=SLOW)
     page.evaluate(LATE, "dp")
@@ -121,8 +121,8 @@ def test_the_answer_is_to_what_was_chosen_last_though_an_older_question_arrives_
 
 
 @pytest.mark.parametrize("width, scheme", LOOKS)
-def test_looks(drawn, scheme, width):
-    page = drawn(width=width, scheme=scheme)
+def test_looks(open_images, scheme, width):
+    page = open_images(width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for box in page.locator(".draw, .drawn button").all():
         edges = box.bounding_box()

@@ -18,36 +18,37 @@ def read(html: str) -> str:
 
 
 def test_the_answer_states_the_explanations_numbers(networks, picture):
-    found = networks.explain(picture, FAMILY, "dp")
-    said = read(panels.answer(found))
-    five = sorted(found.probabilities.items(), key=lambda item: -item[1])[:5]
-    assert " ".join(f"{name} {panels.per_cent(p)}" for name, p in five) in said
-    assert "Its test error is 10.0 %" in said
-    terms = [f"{name} {words.with_sign(level.logit, plus=True)}" for name, level in found.levels.items()]
+    result = networks.explain(picture, FAMILY, "dp")
+    text = read(panels.answer(result))
+    five = sorted(result.probabilities.items(), key=lambda item: -item[1])[:5]
+    assert " ".join(f"{name} {panels.per_cent(p)}" for name, p in five) in text
+    assert "Its test error is 10.0 %" in text
+    terms = [f"{name} {words.with_sign(level.logit, plus=True)}" for name, level in result.levels.items()]
     total = (
-        f"bias {words.with_sign(found.logit_bias, plus=True)} logit their sum {words.with_sign(found.logit, plus=True)}"
+        f"bias {words.with_sign(result.logit_bias, plus=True)} logit "
+        f"their sum {words.with_sign(result.logit, plus=True)}"
     )
-    assert " ".join([*terms, total]) in said
+    assert " ".join([*terms, total]) in text
 
 
 def test_each_card_states_its_levels_numbers(networks, picture):
-    found = networks.explain(picture, FAMILY, "dp")
-    scales = render.limits(found.maps, View())
-    for name, level in found.levels.items():
+    result = networks.explain(picture, FAMILY, "dp")
+    scales = render.limits(result.maps, View())
+    for name, level in result.levels.items():
         h, w = level.grid
         peak, entropy = level.attention.max() * h * w, level.entropy
         logit = words.with_sign(level.logit, plus=True)
         numbers = f"Grid {h} × {w} Peak {peak:.1f} × uniform Entropy {entropy:.2f} Logit {logit}"
-        assert numbers in read(panels.card(level, found.logit, scales[name], View()))
+        assert numbers in read(panels.card(level, result.logit, scales[name], View()))
         share = "(50 %)" if level.logit > 0 else "(−50 %)"
         assert f"Logit {logit} {share}" in read(panels.card(level, abs(2 * level.logit), scales[name], View()))
 
 
 def test_a_card_states_how_much_is_kept_not_how_much_was_asked_for():
     a = np.array([[0.6, 0.2], [0.1, 0.1]])
-    for keep, said in ((5, "60 % of the attention lies in 25 %"), (70, "80 % of the attention lies in 50 %")):
+    for keep, shares in ((5, "60 % of the attention lies in 25 %"), (70, "80 % of the attention lies in 50 %")):
         card = read(panels.card(Level(a, 1.0), 1.0, (0.4, 2.4), View(smooth=False, keep=keep)))
-        assert f"{said} of the picture." in card
+        assert f"{shares} of the picture." in card
 
 
 def test_the_mark_stands_where_attention_is_even():
@@ -55,7 +56,7 @@ def test_the_mark_stands_where_attention_is_even():
     assert "title=" not in panels.colour_bar((1.5, 2.5))
 
 
-@pytest.mark.parametrize(("brightest", "said"), [(31, True), (32, False)])
-def test_a_very_dark_picture_is_told(networks, brightest, said):
-    shown = panels.answer(networks.explain(Image.new("RGB", (40, 40), (0, brightest, 0)), FAMILY, "dp"))
-    assert (f"This picture is very dark: its brightest value is {brightest} of 255." in shown) == said
+@pytest.mark.parametrize(("brightest", "is_dark"), [(31, True), (32, False)])
+def test_the_page_says_that_a_picture_is_very_dark(networks, brightest, is_dark):
+    html = panels.answer(networks.explain(Image.new("RGB", (40, 40), (0, brightest, 0)), FAMILY, "dp"))
+    assert (f"This picture is very dark: its brightest value is {brightest} of 255." in html) == is_dark

@@ -32,8 +32,8 @@ def own(a: np.ndarray) -> tuple[float, float]:
 @pytest.mark.parametrize("smooth", [True, False])
 def test_brightest_where_attention_is_highest(smooth):
     a = peaked()
-    drawn = lightness(render.overlay(GREY, a, own(a), View(opacity=1, smooth=smooth)))
-    row, column = np.unravel_index(drawn.argmax(), drawn.shape)
+    pixels = lightness(render.overlay(GREY, a, own(a), View(opacity=1, smooth=smooth)))
+    row, column = np.unravel_index(pixels.argmax(), pixels.shape)
     assert (row // 80, column // 80) == (1, 6)
 
 
@@ -61,7 +61,7 @@ def test_scales():
     assert len(np.unique(np.asarray(even).reshape(-1, 3), axis=0)) == 1
 
 
-def test_kept_is_the_smallest_set_with_that_much():
+def test_keep_takes_the_smallest_set_with_that_share():
     rng = np.random.default_rng(0)
     a = rng.dirichlet(np.full(64, 0.3)).reshape(8, 8)
     for keep in (5, 30, 60, 95):
@@ -72,13 +72,13 @@ def test_kept_is_the_smallest_set_with_that_much():
     assert render.highest_share(np.full((2, 2), 0.25), 20).all()  # none of them is higher
 
 
-def test_what_is_not_kept_is_grey_and_outlined():
+def test_the_rest_is_grey_and_outlined():
     a = peaked()
     colourful = Image.new("RGB", (640, 640), (200, 30, 30))
-    drawn = np.asarray(render.overlay(colourful, a, own(a), View(smooth=False, keep=35)), int)
-    outside, inside = drawn[400, 100], drawn[120, 520]
+    pixels = np.asarray(render.overlay(colourful, a, own(a), View(smooth=False, keep=35)), int)
+    outside, inside = pixels[400, 100], pixels[120, 520]
     assert len(set(outside)) == 1 and len(set(inside)) > 1
-    assert (drawn[81, 481] == 255).all()
+    assert (pixels[81, 481] == 255).all()
 
 
 def test_gradient_ends_with_the_ends_of_the_scale():
@@ -104,8 +104,9 @@ def test_place_in_words(row, column, place):
 def test_a_peak_elsewhere_is_told_apart_from_the_densest_part():
     a = np.full((8, 8), 0.5)
     a[:3, :3], a[7, 7] = 3, 4
-    told = words.highlights(Level(a / a.sum(), 1.0))
-    assert told.startswith("highlights the upper left; peak ") and told.endswith(" × uniform, at the lower right")
+    sentence = words.highlights(Level(a / a.sum(), 1.0))
+    assert sentence.startswith("highlights the upper left; peak ")
+    assert sentence.endswith(" × uniform, at the lower right")
     a[:3, :3], a[7, 7] = 0.6, 1.0  # a single position does not make a part of the picture stand out
     assert words.highlights(Level(a / a.sum(), 1.0)).startswith("spreads almost evenly; peak ")
 
@@ -116,10 +117,10 @@ def test_even_attention_highlights_nothing():
 
 def test_words_are_careful(networks, picture):
     family = next(iter(networks.families))
-    found = networks.explain(picture, family, "dp")
-    said = panels.answer(found) + words.PC_LIMIT + panels.LEGEND + panels.method(networks.network(family, "pc"))
-    said += "".join(words.alt(k, v) + panels.title(k, v) for k, v in found.levels.items())
-    assert "because" not in said.lower()
+    result = networks.explain(picture, family, "dp")
+    text = panels.answer(result) + words.PC_LIMIT + panels.LEGEND + panels.method(networks.network(family, "pc"))
+    text += "".join(words.alt(k, v) + panels.title(k, v) for k, v in result.levels.items())
+    assert "because" not in text.lower()
 
 
 def equation(**arguments) -> str:
@@ -135,28 +136,28 @@ def test_equation_is_that_of_the_network():
     assert "</i> + <i>g</i>" not in pruned and "without" in pruned
 
 
-@pytest.mark.parametrize("number, said", [(-0.004, "+0.00"), (0.004, "+0.00"), (-0.006, "−0.01"), (1.5, "+1.50")])
-def test_no_nought_has_a_minus_sign(number, said):
-    assert words.with_sign(number, plus=True) == said
+@pytest.mark.parametrize("number, text", [(-0.004, "+0.00"), (0.004, "+0.00"), (-0.006, "−0.01"), (1.5, "+1.50")])
+def test_no_nought_has_a_minus_sign(number, text):
+    assert words.with_sign(number, plus=True) == text
 
 
-def test_what_the_network_knows_is_named_where_that_is_short(networks, picture):
-    found = networks.explain(picture, next(iter(networks.families)), "dp")
-    assert "airplane, automobile, bird" in words.reliability(found) and "ship and truck." in words.reliability(found)
-    many = dataclasses.replace(found, probabilities={f"class {i}": 0.01 for i in range(100)})
+def test_the_classes_are_named_if_they_are_few(networks, picture):
+    result = networks.explain(picture, next(iter(networks.families)), "dp")
+    assert "airplane, automobile, bird" in words.reliability(result) and "ship and truck." in words.reliability(result)
+    many = dataclasses.replace(result, probabilities={f"class {i}": 0.01 for i in range(100)})
     assert "the 100 classes of CIFAR-10, such as class 0, class 33 and class 66." in words.reliability(many)
 
 
-def test_class_names_cannot_inject(networks, picture):
-    found = networks.explain(picture, next(iter(networks.families)), "dp")
-    evil = dataclasses.replace(found, probabilities={"<img src=x onerror=alert(1)>": 1.0})
+def test_class_names_cannot_inject_html(networks, picture):
+    result = networks.explain(picture, next(iter(networks.families)), "dp")
+    evil = dataclasses.replace(result, probabilities={"<img src=x onerror=alert(1)>": 1.0})
     assert "<img src=x" not in panels.answer(evil)
 
 
 def test_numbers_have_a_minus_sign_as_wide_as_digits(networks, picture):
     assert [words.with_sign(t, plus=True) for t in (-1.234, 0, 2)] == ["−1.23", "+0.00", "+2.00"]
-    found = networks.explain(picture, next(iter(networks.families)), "dp")
-    assert "-" not in re.sub("<[^>]*>", "", panels.split_rows(found))
+    result = networks.explain(picture, next(iter(networks.families)), "dp")
+    assert "-" not in re.sub("<[^>]*>", "", panels.split_rows(result))
 
 
 def test_a_pictures_name_is_its_files():
@@ -166,32 +167,32 @@ def test_a_pictures_name_is_its_files():
     assert words.about_picture("frog.png") == ""
 
 
-def test_zip(networks, picture, tmp_path):
+def test_the_zip_holds_the_maps_and_a_manifest(networks, picture, tmp_path):
     import io
     import json
     import zipfile
 
-    found = networks.explain(picture, next(iter(networks.families)), "dp")
+    result = networks.explain(picture, next(iter(networks.families)), "dp")
     view = View(opacity=0.4, shared=True)
-    path = download.write_zip(found, view, tmp_path / "new")
+    path = download.write_zip(result, view, tmp_path / "new")
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         assert names[-1] == "manifest.json" and archive.testzip() is None
         manifest = json.loads(archive.read("manifest.json"))
         assert sorted(names[:-1]) == manifest["files"]
-        assert manifest["class"] == found.answer and manifest["view"]["opacity"] == 0.4
-        for level, part in found.levels.items():
+        assert manifest["class"] == result.answer and manifest["view"]["opacity"] == 0.4
+        for level, part in result.levels.items():
             assert np.array_equal(np.load(io.BytesIO(archive.read(f"{level}.npy"))), part.attention)
             picture_of = np.asarray(Image.open(io.BytesIO(archive.read(f"{level}.png"))))
-            scale = render.limits(found.maps, view)[level]
-            assert np.array_equal(picture_of, np.asarray(render.overlay(found.square, part.attention, scale, view)))
+            scale = render.limits(result.maps, view)[level]
+            assert np.array_equal(picture_of, np.asarray(render.overlay(result.square, part.attention, scale, view)))
     assert str(tmp_path) not in json.dumps(manifest)
 
 
 def test_red_where_the_first_is_higher_blue_where_the_second_is():
     values = np.zeros((8, 8))
     values[1, 1], values[6, 6] = 2.0, -2.0
-    drawn = np.asarray(render.difference(GREY, values, 2.0), int)
-    red, none, blue = drawn[120, 120], drawn[120, 520], drawn[520, 520]
+    pixels = np.asarray(render.difference(GREY, values, 2.0), int)
+    red, none, blue = pixels[120, 120], pixels[120, 520], pixels[520, 520]
     assert red[0] > red[2] + 50 and blue[2] > blue[0] + 50 and np.ptp(none) <= 3
     assert np.ptp(np.asarray(render.difference(GREY, np.zeros((8, 8)), 0.0), int)) <= 3

@@ -21,9 +21,9 @@ def test_where_the_page_is_reached(host, url):
     assert address.url(host, 80) == url
 
 
-@pytest.mark.parametrize(("host", "given"), [("::", "[::]"), ("[::1]", "[::1]"), ("0.0.0.0", "0.0.0.0")])
-def test_gradio_takes_brackets(host, given):
-    assert address.in_url(host) == given
+@pytest.mark.parametrize(("host", "expected"), [("::", "[::]"), ("[::1]", "[::1]"), ("0.0.0.0", "0.0.0.0")])
+def test_gradio_takes_brackets(host, expected):
+    assert address.in_url(host) == expected
 
 
 def test_why_nothing_can_listen():

@@ -1,4 +1,4 @@
-"""What does not reach gradio, requests too large and routes that the page does without; and what it does not keep."""
+"""The gate refuses requests that are too large and routes that the page does not use; sessions keep no picture."""
 
 import base64
 import http.client
@@ -45,7 +45,7 @@ def test_a_pictures_name_closes_no_door(server, picture_file, name):
 
 
 def send(url: str, length: int, chunked: bool) -> tuple[int, str]:
-    """The status and the words with which a long request for an answer is refused."""
+    """The status and the message with which a long request is refused."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
     connection.putrequest("POST", "/gradio_api/call/v2/explain")
     connection.putheader("Content-Type", "application/json")
@@ -84,8 +84,8 @@ def test_no_picture_stays_in_a_session(networks, picture_file):
         assert event == "complete"
         (session,) = page.app.state_holder.session_data.values()
         assert not any(session.config_values.values())  # neither the components' descriptions nor their values
-        kept = pickle.dumps(list(session.state_data.values()))
-        assert content not in kept and b"peak_x_uniform" not in kept
+        state = pickle.dumps(list(session.state_data.values()))
+        assert content not in state and b"peak_x_uniform" not in state
         upload(page.local_url.rstrip("/"), "disc.png", picture_file.read_bytes())
         assert page.temp_file_sets and not any(page.temp_file_sets)  # nor does the name of a file
         assert "peak_x_uniform" in data

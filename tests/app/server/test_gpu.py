@@ -52,11 +52,11 @@ def test_elsewhere_nothing_happens():
 def test_bfloat16_answers_as_float32_does_and_the_split_stays_exact(networks, picture, compatibility):
     half = dataclasses.replace(networks, bf16=True)
     half.warm_up()
-    found, exact = (n.explain(picture, FAMILY, compatibility) for n in (half, networks))
-    assert found.probabilities != exact.probabilities  # it was another precision
-    assert found.probabilities == pytest.approx(exact.probabilities, abs=0.05)
-    assert found.logit == pytest.approx(found.logit_bias + sum(x.logit for x in found.levels.values()), abs=1e-9)
-    for level in found.levels.values():
+    rough, exact = (n.explain(picture, FAMILY, compatibility) for n in (half, networks))
+    assert rough.probabilities != exact.probabilities  # it was another precision
+    assert rough.probabilities == pytest.approx(exact.probabilities, abs=0.05)
+    assert rough.logit == pytest.approx(rough.logit_bias + sum(x.logit for x in rough.levels.values()), abs=1e-9)
+    for level in rough.levels.values():
         assert level.attention.sum() == pytest.approx(1, abs=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""What Gradio is bent to: the tests that the file names are there, and those that have no better place."""
+"""The patches of Gradio: the tests that the file names exist, and those that fit nowhere else are here."""
 
 import asyncio
 import base64
@@ -26,9 +26,9 @@ SOURCE = (REPO / gradio_patches.__file__).read_text()
 
 
 def test_each_patch_names_a_test_that_is_there():
-    named = re.findall(r"\btest_\w+\b(?!\.py)", SOURCE)
+    names = re.findall(r"\btest_\w+\b(?!\.py)", SOURCE)
     there = "".join(path.read_text() for path in (REPO / "tests").rglob("test_*.py"))
-    assert len(named) >= 8 and not [name for name in named if f"def {name}(" not in there]
+    assert len(names) >= 8 and not [name for name in names if f"def {name}(" not in there]
 
 
 def test_the_version_is_the_one_that_is_installed_here():
@@ -61,8 +61,8 @@ def test_a_component_that_changes_is_not_described_anew():
         box = gr.Textbox(label="before")
         gr.Button().click(lambda: None, None, box, api_name="change")
     (event,), session = page.fns.values(), SessionState(page)
-    (sent,) = asyncio.run(page.postprocess_data(event, gr.Textbox("x", label="after"), session))
-    assert sent == {"label": "after", "value": "x", "__type__": "update"}
+    (update,) = asyncio.run(page.postprocess_data(event, gr.Textbox("x", label="after"), session))
+    assert update == {"label": "after", "value": "x", "__type__": "update"}
     assert session[box._id].label == "after" and not any(session.config_values.values())
 
 
@@ -78,19 +78,19 @@ def test_what_a_tab_holds_is_gone_a_minute_after_the_visitor():
 
 
 def test_a_file_of_ours_is_shown_where_it_lies(monkeypatch):
-    looked = []
-    monkeypatch.setattr(gradio_patches, "check_path", lambda path, uploaded: looked.append(path))
+    paths = []
+    monkeypatch.setattr(gradio_patches, "check_path", lambda path, uploaded: paths.append(path))
     with gr.Blocks() as page:
-        shown = gradio_patches.Overlay(format="jpeg")
-        gr.Button().click(lambda: None, None, shown, api_name="show")
+        overlay = gradio_patches.Overlay(format="jpeg")
+        gr.Button().click(lambda: None, None, overlay, api_name="show")
     (event,), file = page.fns.values(), temporary.save(b"picture", "a.jpg")
-    (sent,) = asyncio.run(page.postprocess_data(event, file, SessionState(page)))
-    assert sent["path"] == file and sent["url"].endswith("/a.jpg") and not looked
+    (value,) = asyncio.run(page.postprocess_data(event, file, SessionState(page)))
+    assert value["path"] == file and value["url"].endswith("/a.jpg") and not paths
     others = ["/etc/passwd", f"{Path(file).parent}/../../../x", f"{get_upload_folder()}x/y"]
     for path in others:
         gradio_patches.check_others(path, is_upload=False)
     gradio_patches.check_others(file, is_upload=True)
-    assert looked == [*others, file]
+    assert paths == [*others, file]
 
 
 def test_answers_are_written_by_orjson_and_are_the_same(server, picture_file):

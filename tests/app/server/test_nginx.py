@@ -94,16 +94,16 @@ def test_programs_are_answered_under_the_path(behind, picture_file):
 def test_the_page_in_a_browser(behind, picture_file, chromium):
     """Upload and answer; nothing is asked of another address, and the browser is given a cookie."""
     page = chromium.new_page()
-    asked, said = [], []
-    page.on("request", lambda request: asked.append(request.url))
-    page.on("pageerror", lambda error: said.append(str(error)))
+    addresses, errors = [], []
+    page.on("request", lambda request: addresses.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"http://127.0.0.1:{behind.port}/")
     page.locator("input[type=file]").first.set_input_files(picture_file)
     expect(page.locator("#maps img").nth(2)).to_be_visible()
     (cookie,) = [c for c in page.context.cookies() if c["name"] == "visitor"]
     page.close()
-    elsewhere = [u for u in asked if not u.startswith((f"{behind.url}/", "data:", "blob:"))]
-    assert elsewhere == [f"http://127.0.0.1:{behind.port}/"] and not said
+    elsewhere = [u for u in addresses if not u.startswith((f"{behind.url}/", "data:", "blob:"))]
+    assert elsewhere == [f"http://127.0.0.1:{behind.port}/"] and not errors
     assert cookie["httpOnly"] and cookie["path"] == "/demo/"
 
 

@@ -50,7 +50,7 @@ def test_a_sweep_takes_what_is_old_from_our_folders_alone(tmp_path):
     assert new.exists() and not old.parent.exists() and not left.parent.parent.exists()
 
 
-def test_beyond_so_many_bytes_the_oldest_go(tmp_path, monkeypatch):
+def test_when_the_folder_is_full_the_oldest_files_are_deleted(tmp_path, monkeypatch):
     monkeypatch.setattr(temporary, "LARGEST", 20)  # two files of nine bytes
     own = tmp_path / f"{temporary.PREFIX}own"
     files = [file(own / name / "a.png", False) for name in "abcd"]
@@ -106,16 +106,16 @@ def test_a_file_that_many_save_at_once_is_always_whole(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["explain", "attack"])
 def test_an_endpoints_file_is_not_written_again_while_others_may_be_reading_it(server, picture_file, name):
-    asked = Client(server.url, verbose=False, download_files=False)
+    client = Client(server.url, verbose=False, download_files=False)
 
-    def served() -> Path:
-        _, picture, *_ = asked.predict(image=handle_file(picture_file), api_name=f"/{name}")
+    def ask() -> Path:
+        _, picture, *_ = client.predict(image=handle_file(picture_file), api_name=f"/{name}")
         return Path(picture["path"])
 
-    path = served()
+    path = ask()
     path.write_bytes(b"marked")
     try:
-        assert served() == path and path.read_bytes() == b"marked"
+        assert ask() == path and path.read_bytes() == b"marked"
     finally:
         path.unlink()
 
@@ -124,8 +124,8 @@ def test_an_endpoints_file_is_not_written_again_while_others_may_be_reading_it(s
 def test_nothing_is_left_when_the_server_ends(checkpoints, picture_file, tmp_path, end):
     server = Server([sys.executable, "-m", "app", "--checkpoints", str(checkpoints)], tmp_path, cwd=REPO)
     try:
-        asked = Client(server.url, verbose=False, download_files=False)
-        asked.predict(handle_file(picture_file), FAMILY, "dp", api_name="/explain")
+        client = Client(server.url, verbose=False, download_files=False)
+        client.predict(handle_file(picture_file), FAMILY, "dp", api_name="/explain")
         (own,) = (tmp_path / "gradio").iterdir()
         assert own.name.startswith(temporary.PREFIX) and any(f.is_file() for f in own.rglob("*"))
         assert own.stat().st_mode & 0o077 == 0  # nobody else may read
