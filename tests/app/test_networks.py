@@ -202,7 +202,7 @@ def test_answers_are_the_same_alone_and_together(networks, monkeypatch):
     questions = [(p, FAMILY, "dp" if i % 4 else "pc", None, 48 if i % 3 == 2 else 0) for i, p in enumerate(pictures)]
     alone = [networks.explain(*question) for question in questions]
     sizes, answer = [], networks.together.answer
-    monkeypatch.setattr(networks.together, "answer", lambda *futures: sizes.append(len(futures[1])) or answer(*futures))
+    monkeypatch.setattr(networks.together, "answer", lambda *call: sizes.append(len(call[1])) or answer(*call))
     gate = threading.Event()
     networks.together.worker.submit(gate.wait)
     with ThreadPoolExecutor(len(questions)) as threads:
