@@ -78,7 +78,7 @@ def test_evaluate_prints_one_json_object_last_and_saves_it_if_asked(untrained, d
     results, card = Network.from_pretrained(folder).info.results, (folder / "README.md").read_text()
     assert results["error"] == last["error"] and results["interval"] == last["interval"]
     assert "rounded to float16 before the error was measured" in card
-    assert kept["sides"] == last["sides"] == {"16": kept["sides"]["16"], "32": last["error"]}
+    assert results["sides"] == last["sides"] == {"16": results["sides"]["16"], "32": last["error"]}
     assert "Error on 10,000 test images by the side that the network reads" in card
     assert last["images"] == 10_000 and 0.8 < last["error"] < 0.95  # untrained: about 9 in 10 are wrong
     assert last["interval"][0] < last["error"] < last["interval"][1]
