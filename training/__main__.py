@@ -153,7 +153,9 @@ def evaluate(
     split_seed: SplitSeed = None,
     side: Annotated[
         list[int],
-        typer.Option(min=1, max=1024, help="Another side in pixels to read them at; may be given several times."),
+        typer.Option(
+            min=1, max=1024, help="Also read the pictures at this side in pixels; may be given several times."
+        ),
     ] = [],  # noqa: B006
     confusion: Annotated[Path | None, typer.Option(help="Draw the confusion matrix into this PNG file.")] = None,
     save: Annotated[bool, typer.Option("--save", help="Keep the result in the checkpoint's config and card.")] = False,

@@ -70,7 +70,7 @@ def predict(net: Network, split: Split, batch_size: int = 250, side: int | None 
         net: on any device; it is put into evaluation mode.
         split: its pictures.
         batch_size: pictures at once.
-        side: resize them to so many pixels; None leaves them as they are.
+        side: side in pixels to resize the pictures to; None keeps their own size.
     """
     net.eval()
     logits = []

@@ -96,7 +96,7 @@ class Run:
 
         Args:
             show: draw a progress bar on stderr.
-            save_every: save the state after every so many steps, and at the end of each epoch; 0: only there.
+            save_every: number of steps between saved states; 0 saves at the end of each epoch only.
 
         Raises:
             Stopped: a signal asked the run to stop; the state is saved.

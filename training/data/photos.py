@@ -16,7 +16,7 @@ from training.data.splits import Split
 from training.data.stl10 import read_photographs, resize_all
 
 TEST_FOLD = 0
-TIMES = 5  # that an epoch shows each photograph: then they are 29 % of what it shows instead of 7 %
+TIMES = 5  # how often an epoch shows each photograph: photographs are 29 % of it then, instead of 7 %
 MONKEY = "monkey"
 
 
