@@ -2,10 +2,11 @@
 
     python -m tools.load    # about four minutes; make load runs tools.soak, too
 
-Starts ``python -m app`` with the shipped checkpoints, and a Gradio server with one empty endpoint that takes the same
-request. Asks each in turn, by plain HTTP, from 1, 4, 16 and 64 clients at once, and prints a table. Each request sends
-an example picture; the client checks the answer against ``model.explain``. The clients share the machine with the
-servers, so only the ratios carry over to another machine.
+Starts ``python -m app`` with the shipped checkpoints, and two Gradio servers with one empty endpoint that takes the
+same request: one is Gradio as it comes, the other has this page's changes to it. Asks each in turn, several times, by
+plain HTTP, from 1, 4, 16 and 64 clients at once, and prints a table. Each request sends an example picture; the client
+checks the answer against ``model.explain``. The clients share the machine with the servers, so only the ratios carry
+over to another machine.
 """
 
 from __future__ import annotations
@@ -33,8 +34,14 @@ from tools.browser import REPO, free_port, wait_until_served
 
 CLIENTS = (1, 4, 16, 64)
 CHECKPOINT, FAMILY = "vgg-att3-dp-cifar10-s-long", "vgg-att3-cifar10-s-long"
-KINDS = {"nothing": "an endpoint that does nothing", "numbers": "numbers alone", "pictures": "with pictures"}
-ENDPOINTS = {"nothing": "nothing", "numbers": "explain", "pictures": "explain"}
+KINDS = {
+    "plain": "an endpoint that does nothing",
+    "changed": "the same, with the page's changes to Gradio",
+    "numbers": "numbers alone",
+    "pictures": "with pictures",
+}
+EMPTY = ("plain", "changed")
+ROUNDS = 3  # a machine's speed changes within seconds, so the kinds take turns
 
 
 @dataclass
@@ -44,6 +51,11 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
     wrong: int = 0
     duration: float = 0.0
+
+    def add(self, other: Tally) -> None:
+        self.seconds += other.seconds
+        self.wrong += other.wrong
+        self.duration += other.duration
 
     @property
     def rate(self) -> float:
@@ -105,7 +117,7 @@ def right(kind: str, example: Example, event: str, data: Any) -> bool:
     """Whether an answer is right."""
     if event != "complete":
         return False
-    if kind == "nothing":
+    if kind in EMPTY:
         return True
     answer, *pictures = data
     peaks = [level["peak_x_uniform"] for level in answer["levels"].values()]
@@ -117,7 +129,9 @@ def right(kind: str, example: Example, event: str, data: Any) -> bool:
 def measure(kind: str, port: int, clients: int, seconds: float, pictures: list[Example]) -> Tally:
     """Sends requests from ``clients`` clients at once for some seconds; each checks its own answers."""
     tally, end = Tally(), time.monotonic() + seconds
-    more = {} if kind == "nothing" else {"checkpoint": FAMILY, "compatibility": "dp"}
+    endpoint, more = "explain", {"checkpoint": FAMILY, "compatibility": "dp"}
+    if kind in EMPTY:
+        endpoint, more = "nothing", {}
 
     def ask(number: int) -> None:
         client = Client(port)
@@ -126,9 +140,7 @@ def measure(kind: str, port: int, clients: int, seconds: float, pictures: list[E
                 return
             began = time.perf_counter()
             try:
-                event, data = client.call(
-                    ENDPOINTS[kind], image={"url": example.url}, pictures=kind == "pictures", **more
-                )
+                event, data = client.call(endpoint, image={"url": example.url}, pictures=kind == "pictures", **more)
                 tally.wrong += not right(kind, example, event, data)
             except (OSError, ValueError, http.client.HTTPException, LookupError):
                 tally.wrong += 1  # lost
@@ -162,21 +174,33 @@ def serve(command: list[str], **environment: str) -> Generator[tuple[int, int]]:
         server.wait(60)
 
 
-def serve_nothing() -> None:
-    """A Gradio server whose one endpoint takes what /explain takes and does nothing with it."""
+def serve_nothing(kind: str) -> None:
+    """A Gradio server whose one endpoint takes what /explain takes and does nothing with it.
+
+    Args:
+        kind: "plain" is Gradio as it comes; "changed" has this page's changes to it.
+    """
     from app.server import environment
 
     port = int(os.environ["GRADIO_SERVER_PORT"])
     environment.settle()
+    if kind == "plain":
+        for setting in environment.NO_STATISTICS:
+            del os.environ[setting]
     import gradio as gr
 
-    from app.inputs import picture_input
+    if kind == "plain":
+        image = gr.JSON(label="image", visible=False)  # gr.Image would decode it
+    else:
+        from app.inputs import picture_input
+
+        image = picture_input(visible=False)
 
     def nothing(image: object, pictures: object) -> dict:
         return {}
 
     with gr.Blocks() as page:
-        inputs = [picture_input(visible=False), gr.Checkbox(label="pictures", visible=False)]
+        inputs = [image.render(), gr.Checkbox(label="pictures", visible=False)]
         gr.Button().click(nothing, inputs, gr.JSON(visible=False), api_name="nothing", concurrency_limit=16)
     page.queue(max_size=64).launch(server_name="127.0.0.1", server_port=port, quiet=True, _frontend=False)
 
@@ -194,24 +218,26 @@ def show_rates(ports: dict[str, int], page: int, seconds: float, pictures: list[
     print("| clients | what | answers/s | of the empty one's | p50, s | p95, s | wrong or lost | page's memory, MB |")
     print("|--:|---|--:|--:|--:|--:|--:|--:|")
     for clients in CLIENTS:
-        empty = None
-        for kind, what in KINDS.items():
-            tally = measure(kind, ports[kind], clients, seconds, pictures)
-            empty = empty or tally.rate
+        tallies = {kind: Tally() for kind in KINDS}
+        for _ in range(ROUNDS):
+            for kind, tally in tallies.items():
+                tally.add(measure(kind, ports[kind], clients, seconds / ROUNDS, pictures))
+        for kind, tally in tallies.items():
             print(
-                f"| {clients} | {what} | {tally.rate:.1f} | {tally.rate / empty:.2f} | {tally.quantile(0.5):.2f} "
-                f"| {tally.quantile(0.95):.2f} | {tally.wrong} of {len(tally.seconds)} | {memory(page):.0f} |",
+                f"| {clients} | {KINDS[kind]} | {tally.rate:.1f} | {tally.rate / tallies['plain'].rate:.2f} "
+                f"| {tally.quantile(0.5):.2f} | {tally.quantile(0.95):.2f} | {tally.wrong} of {len(tally.seconds)} "
+                f"| {memory(page):.0f} |",
                 flush=True,
             )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=6, help="how long each line of the table is measured")
-    parser.add_argument("--serve-nothing", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=9, help="how long each line of the table is measured")
+    parser.add_argument("--serve-nothing", choices=EMPTY, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve_nothing:
-        return serve_nothing()
+        return serve_nothing(arguments.serve_nothing)
     import torch
 
     pictures = examples()
@@ -219,8 +245,13 @@ def main() -> None:
         f"{processor()}, {granted_cores()} cores granted; Python {sys.version.split()[0]}, torch {torch.__version__}.\n"
     )
     itself = [sys.executable, "-m", "tools.load", "--serve-nothing"]
-    with serve([sys.executable, "-m", "app"]) as (port, page), serve(itself) as (empty, _):
-        show_rates({"nothing": empty, "numbers": port, "pictures": port}, page, arguments.seconds, pictures)
+    with (
+        serve([sys.executable, "-m", "app"]) as (port, page),
+        serve([*itself, "plain"]) as (plain, _),
+        serve([*itself, "changed"]) as (changed, _),
+    ):
+        ports = {"plain": plain, "changed": changed, "numbers": port, "pictures": port}
+        show_rates(ports, page, arguments.seconds, pictures)
     return None
 
 

@@ -38,7 +38,7 @@ BAD_VALUE = (
 # these descriptions, pictures too. It also describes a component anew when an answer changes it. All this is for a kind
 # of link that this page does not have. The first took two thirds of the time of a call, the last two fifths of a live
 # camera's. Gradio also keeps what a visitor's tab holds for an hour after the visitor has left.
-# tests/app/server/test_gate.py: test_no_picture_stays_in_a_session, and
+# tests/app/server/test_gate.py: test_nothing_of_a_call_stays, and
 # tests/app/server/test_gradio_patches.py: test_a_component_that_changes_is_not_described_anew and
 # test_what_a_tab_holds_is_gone_a_minute_after_the_visitor
 
@@ -57,7 +57,7 @@ begin_as_gradio, SessionState.__init__ = SessionState.__init__, begin
 
 # -- No file's name is kept for ever ----------------------------------------------------------------------------------
 # Gradio notes the path of every file that it takes or shows, to delete it later. Here ``temporary`` does that.
-# tests/app/server/test_gate.py: test_no_picture_stays_in_a_session
+# tests/app/server/test_gate.py: test_nothing_of_a_call_stays
 
 no_paths = property(lambda self: set(), lambda self, paths: None)
 blocks.Block.temp_files = blocks.Blocks.upload_file_set = no_paths

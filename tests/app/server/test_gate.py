@@ -74,7 +74,7 @@ def test_a_larger_upload_than_any_picture_is_refused(server):
     assert refused.value.code == 413
 
 
-def test_no_picture_stays_in_a_session(networks, picture_file):
+def test_nothing_of_a_call_stays(networks, picture_file):
     page = ui.build(Site(networks))
     content = base64.b64encode(picture_file.read_bytes())
     ui.launch(page, "127.0.0.1", port := free_port(), wait=False)
@@ -89,5 +89,6 @@ def test_no_picture_stays_in_a_session(networks, picture_file):
         upload(page.local_url.rstrip("/"), "disc.png", picture_file.read_bytes())
         assert page.temp_file_sets and not any(page.temp_file_sets)  # nor does the name of a file
         assert "peak_x_uniform" in data
+        assert not page._queue.cached_event_analytics_summary["functions"]  # nor are statistics made
     finally:
         page.close()
