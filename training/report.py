@@ -2,7 +2,7 @@
 
     python -m training report
 
-The page serves assets/checkpoints. assets/seeds holds the configs and cards of further trainings, such as second seeds,
+The page serves assets/checkpoints. assets/cards holds the configs and cards of further trainings, such as second seeds,
 for docs/results.md. Their weights are not shipped. A checkpoint's card, the page and these tables read the same
 config.json, so they cannot disagree.
 """
@@ -21,7 +21,7 @@ from model.format import BUNDLED, CheckpointError, read_config
 from model.network import kind_of
 
 REPO = Path(__file__).resolve().parent.parent
-SEEDS = BUNDLED.parent / "seeds"
+UNSHIPPED = BUNDLED.parent / "cards"
 BEGIN, END = "<!-- {}: written by python -m training report -->", "<!-- end of {} -->"
 
 
@@ -116,9 +116,9 @@ def replace_block(text: str, name: str, content: str) -> str:
     return f"{before}{begin}\n\n{content}\n\n{end}{after}" if content else f"{before}{begin}\n{end}{after}"
 
 
-def report(repo: Path = REPO, checkpoints: Path = BUNDLED, seeds: Path = SEEDS) -> list[Path]:
+def report(repo: Path = REPO, checkpoints: Path = BUNDLED, unshipped: Path = UNSHIPPED) -> list[Path]:
     """Writes the tables and returns the files."""
-    entries, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, seeds))
+    entries, others = ([e for e in list_checkpoints(f) if "error" in e.info.results] for f in (checkpoints, unshipped))
     every = sorted(entries + others, key=lambda e: e.name)
     tables = {
         repo / "README.md": {"checkpoints": short_table(entries), "ask": ask_table(entries)},
