@@ -16,6 +16,7 @@ import typer
 
 from model.datasets import DATASETS
 from model.home import AtHome
+from training.experiments import EXPERIMENTS, Experiment
 from training.recipes import Recipe
 
 SPLIT_SEED = "folder: chooses the test pictures; default: as in training."
@@ -24,7 +25,6 @@ DataDir = Annotated[Path, typer.Option(help="Where the data are.")]
 SplitSeed = Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
-Pictures = Annotated[int, typer.Option(min=1, help="How many test pictures, drawn at random.")]
 INPUT_SIZE = f"{', '.join(k for k, v in DATASETS.items() if v.resizable)}: side in pixels; 0 is the data set's own."
 SCALES = {"yes": True, "no": False, "learnt": "learnt"}
 app = typer.Typer(
@@ -189,103 +189,33 @@ def evaluate(
         print(json.dumps({"checkpoint": checkpoint, **measurement.as_dict()}))
 
 
-@app.command()
-def compare(
-    checkpoints: Checkpoints,
-    data_dir: DataDir = Path("data"),
-    split_seed: SplitSeed = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Compare the errors of two or more networks on the same test pictures."""
-    from training.experiments.run import experiment
+def experiment_command(name: str, row: Experiment) -> Callable[..., None]:
+    """The command of an experiment: its own options, and those that all experiments have."""
 
-    if len(set(checkpoints)) < 2:
-        raise ValueError("two checkpoints or more are needed: python -m training compare A B")
-    experiment("compare", checkpoints, data_dir, split_seed, device, as_json)
+    def command(**options: Any) -> None:
+        from training.experiments.run import experiment
 
+        experiment(name, **options)
 
-@app.command()
-def deletion(
-    checkpoints: Checkpoints,
-    pictures: Pictures = 250,
-    data_dir: DataDir = Path("data"),
-    split_seed: SplitSeed = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Blur the pixels that a map highlights, and measure how far the answer's probability falls."""
-    from training.experiments.run import experiment
-
-    experiment("deletion", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures)
+    options: dict[str, Any] = {"checkpoints": (Checkpoints, inspect.Parameter.empty), **row.options}
+    if row.dataset:
+        options["dataset"] = (str, typer.Option(row.dataset, help="The other data, by name or folder:PATH."))
+        options["split_seed"] = (int, typer.Option(0, min=0, help="folder: chooses the test pictures."))
+    elif not row.own_pictures:
+        options["split_seed"] = (SplitSeed, None)
+    options["data_dir"] = (DataDir, Path("data"))
+    options |= {"device": (Device, "auto"), "as_json": (AsJson, False)}
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(name, by_name, default=default, annotation=kind) for name, (kind, default) in options.items()
+    ]
+    function: Any = command  # a plain function, which takes any attribute
+    function.__signature__ = inspect.Signature(parameters)
+    return command
 
 
-@app.command()
-def maps(
-    checkpoints: Checkpoints,
-    pictures: Annotated[int, typer.Option(min=2, help="How many test pictures, drawn at random.")] = 2000,
-    data_dir: DataDir = Path("data"),
-    split_seed: SplitSeed = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Measure how sharp maps are, and how much they change with the picture and with the question."""
-    from training.experiments.run import experiment
-
-    experiment("maps", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures)
-
-
-@app.command()
-def ask(
-    checkpoints: Checkpoints,
-    scenes: Annotated[int, typer.Option(min=2, help="How many scenes of each kind.")] = 1000,
-    posthoc: Annotated[int, typer.Option(min=1, help="How many of them for Grad-CAM, saliency and CAM.")] = 1000,
-    pictures: Annotated[int, typer.Option(min=1, help="How many single test pictures.")] = 10000,
-    save: Annotated[bool, typer.Option("--save", help="Add the results to each checkpoint's config and card.")] = False,
-    data_dir: DataDir = Path("data"),
-    split_seed: SplitSeed = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Ask scenes for one of their pictures. Measure how much of the map lies on it, and how often the answer fits."""
-    from training.experiments.run import experiment
-
-    options: dict[str, Any] = {"scenes": scenes, "posthoc": posthoc, "pictures": pictures, "save": save}
-    experiment("ask", checkpoints, data_dir, split_seed, device, as_json, **options)
-
-
-@app.command()
-def robustness(
-    checkpoints: Checkpoints,
-    attack: Annotated[str, typer.Option(help="fgsm or pgd.")] = "fgsm",
-    epsilons: Annotated[str, typer.Option(help="How far pixel values may move, in steps of 1 / 255.")] = "1,2,4,8",
-    pictures: Pictures = 2000,
-    data_dir: DataDir = Path("data"),
-    split_seed: SplitSeed = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Measure errors, and how much maps change, on adversarial pictures."""
-    from training.experiments.robustness import check_attack, parse_epsilons
-    from training.experiments.run import experiment
-
-    options: dict[str, Any] = {"attack": check_attack(attack), "epsilons": parse_epsilons(epsilons)}
-    experiment("robustness", checkpoints, data_dir, split_seed, device, as_json, pictures=pictures, **options)
-
-
-@app.command()
-def transfer(
-    checkpoints: Checkpoints,
-    dataset: Annotated[str, typer.Option(help="The other data, by name or folder:PATH.")] = "cub",
-    data_dir: DataDir = Path("data"),
-    split_seed: Annotated[int, typer.Option(min=0, help="folder: chooses the test pictures.")] = 0,
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Classify another data set by a linear layer on frozen features. Compare with untrained features and pixels."""
-    from training.experiments.run import experiment
-
-    experiment("transfer", checkpoints, data_dir, split_seed, device, as_json, dataset)
+for name, row in EXPERIMENTS.items():
+    app.command(name, help=row.help)(experiment_command(name, row))
 
 
 @app.command()
@@ -301,42 +231,6 @@ def push(
     from training.push import push as publish
 
     print(publish(run, repo, private, overwrite_readme))
-
-
-@app.command()
-def localize(
-    checkpoints: Checkpoints,
-    dataset: Annotated[str, typer.Option(help="birds (and scenes), stl10 or coseg.")] = "birds",
-    side: Annotated[
-        list[int], typer.Option(help="Side in pixels; may be given several times; default: the network's own.")
-    ] = [],  # noqa: B006
-    classes: Annotated[
-        list[str], typer.Option("--class", help="Measure pictures of this class; may be given several times.")
-    ] = [],  # noqa: B006
-    parts: Annotated[
-        bool, typer.Option("--parts", help="Measure attention on each part of CUB's birds instead.")
-    ] = False,
-    data_dir: Annotated[Path, typer.Option(help="Where CUB_200_2011, stl10_binary or coseg is.")] = Path("data"),
-    device: Device = "auto",
-    as_json: AsJson = False,
-) -> None:
-    """Measure how much of each map lies on the object, in photographs with boxes or masks."""
-    from training.experiments import localize as localization
-    from training.experiments.run import show
-    from training.parallel import accelerator
-
-    if parts:
-        from training.experiments.parts import measure_parts, table
-
-        if side or classes or dataset != "birds":
-            raise ValueError(
-                "--parts measures CUB's birds at the networks' own size: leave out --dataset, --side and --class"
-            )
-        rows = measure_parts(checkpoints, data_dir, accelerator(device).device)
-        return show(table(rows), {"rows": rows}, device, as_json)
-    place = accelerator(device).device
-    rows = localization.localize(checkpoints, data_dir, place, dataset, tuple(side), tuple(classes))
-    show(localization.table(rows), {"rows": rows}, device, as_json)
 
 
 @app.command()

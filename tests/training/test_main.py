@@ -1,8 +1,10 @@
 """The command line has what the recipes have, and the documentation's commands are of its form."""
 
 import dataclasses
+import inspect
 import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 from model.datasets import DATASETS
 from training.__main__ import app
+from training.experiments import EXPERIMENTS
 from training.recipes import Recipe
 
 REPO = Path(__file__).resolve().parents[2]
@@ -38,6 +41,13 @@ def test_a_documented_command_is_understood(line):
 def test_every_data_set_is_listed_by_help():
     (says,) = (option.help for option in COMMANDS["fit"].params if option.name == "dataset")
     assert says == ", ".join(DATASETS) + ":PATH."
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_is_a_command_with_the_options_that_it_takes(name):
+    _, _, *takes = inspect.signature(import_module(f"training.experiments.{name}").measure).parameters
+    assert takes == list(EXPERIMENTS[name].options)
+    assert {"checkpoints", *takes} <= {option.name for option in COMMANDS[name].params}
 
 
 def test_every_field_of_a_recipe_is_an_option():

@@ -60,7 +60,13 @@ class Pair:
 
 
 def measure(nets: dict[str, Network], data: Dataset) -> tuple[str, dict[str, list[Pair]]]:
-    """The table and the pairs of the networks {name: network}."""
+    """The table and the pairs of the networks {name: network}.
+
+    Raises:
+        ValueError: there is only one.
+    """
+    if len(nets) < 2:
+        raise ValueError("two checkpoints or more are needed: python -m training compare A B")
     wrongs = {name: wrong(net, data) for name, net in nets.items()}
     return table(wrongs), {"pairs": pairs(wrongs)}
 

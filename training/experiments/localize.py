@@ -63,7 +63,7 @@ class Row:
     Attributes:
         dataset: "birds", "scenes", "stl10" or "coseg".
         side: at which the pictures are read, in pixels.
-        checkpoint: the name of its folder; empty for maps that need no network.
+        checkpoint: as on the command line; empty for maps that need no network.
         compatibility: of a network with trained attention, else empty.
         method: attention, attention asked by class, CAM, Grad-CAM, saliency, Gaussian, narrow Gaussian or uniform.
         level: such as conv13; empty where there is none.
@@ -95,40 +95,40 @@ class Row:
     threshold: float
 
 
+def measure(
+    nets: dict[str, Network], data_dir: Path, dataset: str, side: list[int], classes: list[str]
+) -> tuple[str, dict[str, list[Row]]]:
+    """The table and the rows of every network, {checkpoint: network}; for the options see ``localize``."""
+    rows = localize(nets, data_dir, dataset, tuple(side), tuple(classes))
+    return table(rows), {"rows": rows}
+
+
 def localize(
-    checkpoints: list[str],
+    nets: dict[str, Network],
     data_dir: str | Path,
-    device: torch.device | str = "cpu",
     dataset: str = "birds",
     sides: tuple[int, ...] = (),
     classes: tuple[str, ...] = (),
 ) -> list[Row]:
-    """Measures every map of every checkpoint, and those that need none.
+    """Measures every map of every network, and those that need none.
 
     Args:
-        checkpoints: runs, checkpoint folders or Hub ids, at least one; all must know the classes of CIFAR-10.
+        nets: {checkpoint: network}, at least one; all must know the classes of CIFAR-10.
         data_dir: the folder that holds CUB_200_2011, stl10_binary or coseg.
-        device: where the networks run.
         dataset: a key of ``training.data.objects.OBJECTS``.
         sides: read the pictures at these sides, in pixels; empty: at each network's own.
         classes: measure pictures of these classes; empty: of all that every network knows.
 
     Raises:
-        CheckpointError: a checkpoint cannot be loaded.
         DataError: the pictures are missing, a network was trained on them, or does not know a class of CIFAR-10.
-        ValueError: no checkpoint is given, or there is no such data set, side or class.
+        ValueError: there is no such data set, side or class.
     """
-    if not checkpoints:
-        raise ValueError("name at least one checkpoint")
     if dataset not in OBJECTS:
         raise ValueError(f"there is no data set with objects called {dataset!r}; there are {', '.join(OBJECTS)}")
     if wrong := [side for side in sides if not 16 <= side <= 256]:
         raise ValueError(f"a side must be 16 to 256 pixels, not {wrong[0]}")
-    nets: dict[str, Network] = {}
-    for where in checkpoints:
-        net, name = Network.from_pretrained(where), Path(where).resolve().name
+    for name, net in nets.items():
         check(name, net, dataset)
-        nets[f"{name} ({len(nets) + 1})" if name in nets else name] = net.to(device)
     common = set.intersection(*(set(net.info.class_names) for net in nets.values()))
     if unknown := set(classes) - common:
         raise ValueError(f"not every network knows the class {min(unknown)!r}; all know {', '.join(sorted(common))}")
@@ -139,8 +139,8 @@ def localize(
         choosing, splits = choosing.of_classes(common), {key: each.of_classes(common) for key, each in splits.items()}
         for name, net in nets.items():
             if sides or net.input_size == side:
-                rows += measure(name, net, side, choosing, splits)
-        rows += measure("", None, side, choosing, splits)
+                rows += object_rows(name, net, side, choosing, splits)
+        rows += object_rows("", None, side, choosing, splits)
     return sorted(rows, key=lambda row: row.dataset)  # birds, then scenes; within them as measured
 
 
@@ -152,7 +152,9 @@ def check(name: str, net: Network, dataset: str) -> None:
         raise DataError(f"{name} was trained on some of the photographs of STL-10 that would be measured")
 
 
-def measure(name: str, net: Network | None, side: int, choosing: Objects, splits: dict[str, Objects]) -> Iterator[Row]:
+def object_rows(
+    name: str, net: Network | None, side: int, choosing: Objects, splits: dict[str, Objects]
+) -> Iterator[Row]:
     """The rows of one network, or of the plain maps if it is None; thresholds are chosen on ``choosing``."""
     split_maps = {kind: maps_of(net, objects, f"{name} {kind}, {side} px") for kind, objects in splits.items()}
     same = [split_maps[kind][0] for kind, objects in splits.items() if objects is choosing]

@@ -1,6 +1,6 @@
 """Which parts of a bird does each level attend to? The claim of the paper's Fig. 4, measured.
 
-    python -m training localize runs/dp runs/pc --parts --data-dir data
+    python -m training parts runs/dp runs/pc --data-dir data
 
 Pictures: CUB-200-2011's test birds, each cut out by its box as for ``--dataset cub``, with the places of its visible
 parts (parts/part_locs.txt). A part is a disc of radius ``RADIUS`` times the side around its place. If both eyes, legs
@@ -143,15 +143,13 @@ def part_rows(name: str, maps: dict[str, Tensor], birds: Birds) -> list[Row]:
     return rows
 
 
-def measure_parts(checkpoints: list[str], data_dir: str | Path, device: torch.device | str = "cpu") -> list[Row]:
-    """The rows of every checkpoint, then those of a centred Gaussian.
+def measure(nets: dict[str, Network], data_dir: str | Path) -> tuple[str, dict[str, list[Row]]]:
+    """The table; and the rows of every network, {checkpoint: network}, then those of a centred Gaussian.
 
     Raises:
-        CheckpointError: a checkpoint cannot be loaded.
         DataError: CUB-200-2011, or its parts, are missing or damaged.
         ValueError: a network has no trained attention, or the networks read pictures of different sizes.
     """
-    nets = {Path(where).resolve().name: Network.from_pretrained(where).to(device) for where in checkpoints}
     for name, net in nets.items():
         if not attends(net) or net.is_control:
             raise ValueError(f"{name} has no trained attention to measure")
@@ -161,7 +159,8 @@ def measure_parts(checkpoints: list[str], data_dir: str | Path, device: torch.de
     birds = read_birds(Path(data_dir), side)
     rows = [row for name, net in nets.items() for row in part_rows(name, level_maps(net, birds.images), birds)]
     bell = plain_maps(len(birds.images), side)["Gaussian", ""]
-    return rows + part_rows("", {GAUSSIAN: bell}, birds)
+    rows += part_rows("", {GAUSSIAN: bell}, birds)
+    return table(rows), {"rows": rows}
 
 
 def table(rows: list[Row]) -> str:

@@ -66,18 +66,18 @@ def parse_epsilons(text: str) -> tuple[float, ...]:
     return tuple(sorted(values | {0.0}))
 
 
-def check_attack(name: str) -> str:
-    """Returns the name of an attack; raises ValueError where there is none of that name."""
-    if name not in METHODS:
-        raise ValueError(f"attack must be {' or '.join(METHODS)}, not {name!r}")
-    return name
-
-
 def measure(
-    nets: dict[str, Network], data: Dataset, attack: str, epsilons: tuple[float, ...], pictures: int
+    nets: dict[str, Network], data: Dataset, attack: str, epsilons: str, pictures: int
 ) -> tuple[str, dict[str, list[Row]]]:
-    """The table and the rows of every network, {name: network}."""
-    rows = [row for name, net in nets.items() for row in robustness_rows(name, net, data, attack, epsilons, pictures)]
+    """The table and the rows of every network, {name: network}.
+
+    Raises:
+        ValueError: there is no such attack, or ``epsilons`` is not a list of numbers.
+    """
+    if attack not in METHODS:
+        raise ValueError(f"attack must be {' or '.join(METHODS)}, not {attack!r}")
+    values = parse_epsilons(epsilons)
+    rows = [row for name, net in nets.items() for row in robustness_rows(name, net, data, attack, values, pictures)]
     return table(rows), {"rows": rows}
 
 

@@ -1,8 +1,4 @@
-"""The beginning and the end of every experiment: loads networks and data, prints the rows.
-
-An experiment is a file here whose ``measure(nets, data, **options)`` returns a table in Markdown and its rows by name,
-and a command in ``training.__main__`` that calls ``experiment``.
-"""
+"""The beginning and the end of every experiment: loads networks and data, prints the rows."""
 
 from __future__ import annotations
 
@@ -17,6 +13,7 @@ import torch
 
 from model import Network
 from training import data
+from training.experiments import EXPERIMENTS
 from training.parallel import accelerator
 from training.provenance import environment
 
@@ -25,16 +22,28 @@ def experiment(
     name: str,
     checkpoints: list[str],
     data_dir: Path,
-    split_seed: int | None,
     device: str,
     as_json: bool,
-    dataset: str = "",
+    split_seed: int | None = None,
     **options: Any,
 ) -> None:
     """Loads the checkpoints and their data, measures them by ``training.experiments.<name>``, and prints the answer."""
-    module = import_module(f"training.experiments.{name}")
-    nets, pictures = load(checkpoints, data_dir, split_seed, device, dataset)
+    module, row = import_module(f"training.experiments.{name}"), EXPERIMENTS[name]
+    if row.own_pictures:
+        nets, pictures = load_networks(checkpoints, device), data_dir
+    else:
+        other = options.pop("dataset") if row.dataset else ""
+        nets, pictures = load(checkpoints, data_dir, split_seed, device, other)
     show(*module.measure(nets, pictures, **options), device, as_json)
+
+
+def load_networks(checkpoints: list[str], device: str) -> dict[str, Network]:
+    """{checkpoint: network on the device}."""
+    there = accelerator(device).device
+    return {
+        checkpoint: Network.from_pretrained(checkpoint).to(there).to(memory_format=torch.channels_last)
+        for checkpoint in checkpoints
+    }
 
 
 def load(
@@ -45,7 +54,7 @@ def load(
     Raises:
         ValueError: they were trained on different data, or for pictures of different sizes.
     """
-    nets = {checkpoint: Network.from_pretrained(checkpoint) for checkpoint in checkpoints}
+    nets = load_networks(checkpoints, device)
 
     def seed_of(net: Network) -> int:  # only a folder's test pictures depend on it
         return net.info.recipe.get("split_seed", 0) if net.info.dataset.startswith("folder:") else 0
@@ -56,9 +65,7 @@ def load(
     size, *sizes = {net.arguments["input_size"] for net in nets.values()}
     if others or sizes:
         raise ValueError("these networks were trained on different data, or for pictures of different sizes")
-    pictures = data.load(name, data_dir, seed, size)
-    there = accelerator(device).device
-    return {k: net.to(there).to(memory_format=torch.channels_last) for k, net in nets.items()}, pictures
+    return nets, data.load(name, data_dir, seed, size)
 
 
 def trained_on(checkpoint: str, net: Network) -> str:
@@ -72,7 +79,7 @@ def trained_on(checkpoint: str, net: Network) -> str:
     return net.info.dataset
 
 
-def show(table: str, answer: dict[str, list], device: str, as_json: bool = False) -> None:
+def show(table: str, answer: dict[str, list], device: str, as_json: bool) -> None:
     """Prints a table and what it was measured on; ``as_json`` adds its rows as one JSON object on the last line."""
     where = environment(accelerator(device).device)
     print(f"{table}\n\nMeasured on {where['hardware']}; {where['versions']}; commit {where['commit'] or 'unknown'}.")

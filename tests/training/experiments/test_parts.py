@@ -17,7 +17,7 @@ from training.experiments.parts import (
     Birds,
     discs,
     level_maps,
-    measure_parts,
+    measure,
     part_rows,
     read_birds,
     table,
@@ -60,7 +60,7 @@ def test_what_is_beyond_the_mean_map_is_zero_where_all_maps_are_equal(birds):
 def test_a_network_without_attention_is_refused():
     for name in ("vgg-gap-cifar10-s", "vgg-att3-uniform-cifar10-s"):
         with pytest.raises(ValueError, match="has no trained attention"):
-            measure_parts([name], "nowhere")
+            measure({name: Network.from_pretrained(name)}, "nowhere")
 
 
 def test_real_parts_lie_on_the_birds(birds_dir):
@@ -88,4 +88,4 @@ def test_table_and_figure(birds):
 
 def test_missing_parts_get_one_sentence(tmp_path):
     with pytest.raises(DataError, match="CUB-200-2011 is missing"):
-        measure_parts(["vgg-att3-pc-cifar10-s"], tmp_path)
+        measure({"pc": Network.from_pretrained("vgg-att3-pc-cifar10-s")}, tmp_path)

@@ -94,6 +94,7 @@ def test_epsilons():
             parse_epsilons(text)
 
 
-def test_an_unknown_attack_is_refused():
+def test_an_unknown_attack_is_refused(cifar10, monkeypatch):
+    monkeypatch.setattr(data, "load", lambda *_: cifar10)
     result = CliRunner().invoke(app, ["robustness", DP, "--attack", "magic"])
     assert isinstance(result.exception, ValueError) and "attack must be fgsm or pgd" in str(result.exception)
