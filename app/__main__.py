@@ -24,7 +24,9 @@ def serve(
     host: Annotated[
         str, typer.Option(envvar="GRADIO_SERVER_NAME", help="Address to listen on; :: is every IPv6 address.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="GRADIO_SERVER_PORT", min=1, max=65535, help="Port to listen on.")] = 7860,
+    port: Annotated[
+        str, typer.Option(envvar="GRADIO_SERVER_PORT", metavar="NUMBER", help="Port to listen on.")
+    ] = "7860",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; by default cuda where there is one.")] = "",
     checkpoints: Annotated[
         Path, typer.Option(readable=False, help="Folder whose subfolders are checkpoints.")
@@ -43,8 +45,12 @@ def serve(
     from app.server import address, gpu  # before torch, which the spaces package asks for
 
     checkpoints, data = checkpoints.expanduser(), data.expanduser()  # a shell leaves --data=~/data alone
-    if fault := address.bind_fault(host, port):  # before anything slow is loaded
-        refuse(f"Cannot listen on port {port} of {host} ({fault}): choose another with --port.")
+    try:
+        number = address.read_port(port)
+    except ValueError as e:
+        refuse(f"{e}: choose another with --port or GRADIO_SERVER_PORT.")
+    if fault := address.bind_fault(host, number):  # before anything slow is loaded
+        refuse(f"Cannot listen on port {number} of {host} ({fault}): choose another with --port.")
     if data != DATA and (not os.path.isdir(data) or is_closed(data)):
         refuse(f"{data} is not a folder that can be read: leave out --data, or name the one with cifar-10-batches-py.")
     if is_closed(checkpoints):
@@ -69,12 +75,12 @@ def serve(
     page = ui.build(Site(networks, data=data))
     if not debug:
         sys.tracebacklimit = 0  # gradio prints a trace for every refused request: a log should say what, not where
-    page_url = address.url(host, port).replace("//127.0.0.1:", "//localhost:")
+    page_url = address.url(host, number).replace("//127.0.0.1:", "//localhost:")
     typer.echo(f"Learn To Pay Attention, on {device}: {page_url}")
     try:
-        ui.launch(page, host, port)
+        ui.launch(page, host, number)
     except OSError:
-        refuse(f"Cannot listen on port {port} of {host}: choose another with --port.")
+        refuse(f"Cannot listen on port {number} of {host}: choose another with --port.")
 
 
 def is_closed(folder: Path) -> bool:
@@ -100,9 +106,12 @@ def load_networks(checkpoints: Path, choice: str, warm: bool) -> tuple[str, Netw
 
     from app.networks import Networks
     from model import CheckpointError
-    from model.machine import device_fault, first_line
+    from model.machine import device_fault, find_gpu, first_line
 
-    device = choice or ("cuda" if torch.cuda.is_available() else "cpu")
+    found, reason = (False, "") if choice else find_gpu()
+    if reason:
+        typer.echo(f"Using the CPU: the GPU cannot be used ({reason}).", err=True)
+    device = choice or ("cuda" if found else "cpu")
     fault = device_fault(device)
     try:
         if not fault:

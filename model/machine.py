@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -38,20 +39,31 @@ def multiplies_bfloat16(device: str | torch.device) -> bool:
     return device.type == "cpu" and any(flag in cpuinfo() for flag in ("avx512_bf16", "amx_bf16"))
 
 
+def find_gpu() -> tuple[bool, str]:
+    """Whether torch finds a GPU; and, where a driver is there but fails, why it finds none, in one line."""
+    with warnings.catch_warnings(record=True) as complaints:  # of several lines, with folders of the machine
+        warnings.simplefilter("always")
+        found = torch.cuda.is_available()
+    reason = first_line(complaints[0].message).partition(" (Triggered")[0] if complaints and not found else ""
+    return found, reason.rstrip(". ")
+
+
 def device_fault(device: str) -> str:
     """Why ``device`` cannot compute here, in one line; "" where it can.
 
     A card that is too old for this torch is found, but has no kernels.
     """
     try:
-        x = torch.ones(1, 8, 8, 8, device=device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of an old card in several lines; the fault says it in one
+            x = torch.ones(1, 8, 8, 8, device=device)
         F.conv2d(x, torch.ones(8, 8, 3, 3, device=device)).sum().item()
     except (RuntimeError, AssertionError, ImportError) as e:
         return first_line(e)
     return ""
 
 
-def first_line(e: Exception) -> str:
+def first_line(e: Exception | str) -> str:
     """The first line of an error's message, without its full stop; torch's go on with advice for programmers."""
     return (str(e).strip().splitlines() or [type(e).__name__])[0].rstrip(". ")
 

@@ -22,6 +22,18 @@ def url(host: str, port: int) -> str:
     return f"http://{in_url(EVERYWHERE.get(bare(host), host))}:{port}"
 
 
+def read_port(text: str) -> int:
+    """A port as a person or a host's environment writes it.
+
+    Raises:
+        ValueError: it is not a whole number from 1 to 65535.
+    """
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= 65535):
+        raise ValueError(f"The port must be a whole number from 1 to 65535, not {text[:20]!r}")
+    return int(text)
+
+
 def bind_fault(host: str, port: int) -> str:
     """Why nothing can listen there; "" where it can."""
     try:

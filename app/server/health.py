@@ -9,12 +9,15 @@ import os
 import sys
 import urllib.request
 
-from app.server.address import url
+from app.server.address import read_port, url
 
 
 def main() -> None:
     name, port = os.environ.get("GRADIO_SERVER_NAME"), os.environ.get("GRADIO_SERVER_PORT")
-    address = f"{url(name or '127.0.0.1', int(port or 7860))}/config"
+    try:
+        address = f"{url(name or '127.0.0.1', read_port(port or '7860'))}/config"
+    except ValueError as e:
+        sys.exit(f"{e}.")
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with directly.open(address, timeout=4):

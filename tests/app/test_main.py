@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+import warnings
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from app import ui
 from app.__main__ import serve
 from app.networks import Networks
+from app.server import health
 from model import machine
 from tests.app.serving import FAMILY, make_checkpoints
 from tools.browser import free_port
@@ -89,6 +91,13 @@ def test_host_and_port_come_from_the_environment(checkpoints):
     assert result.exit_code == 2 and str(port) in result.stderr
 
 
+def test_a_port_that_is_none_gets_a_sentence_from_the_page_and_its_health_check(monkeypatch):
+    assert "whole number from 1 to 65535, not '80-90'" in refusal("--port", "80-90")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "80-90")
+    with pytest.raises(SystemExit, match=r"whole number from 1 to 65535, not '80-90'\.$"):
+        health.main()
+
+
 @pytest.mark.parametrize("host", ["192.0.2.1", "a..b"])
 def test_host_that_is_not_here(checkpoints, host):
     assert host in refusal("--host", host, "--checkpoints", str(checkpoints))
@@ -121,6 +130,19 @@ def test_a_card_that_does_not_compute_leaves_the_page_on_the_cpu(start_page, mon
     assert result.exit_code == 0 and "on cpu" in result.stdout
     assert networks.network(FAMILY, "dp").device.type == "cpu"
     assert result.stderr.startswith("Using the CPU: cuda cannot be used (") and result.stderr.count("\n") == 1
+
+
+def test_a_driver_that_fails_leaves_the_page_on_the_cpu(start_page, monkeypatch):
+    def warn() -> bool:
+        warnings.warn(
+            "CUDA initialization: The driver is too old.  (Triggered internally at /c10/x.cpp:1.)", stacklevel=1
+        )
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", warn)
+    result, _ = start_page()
+    assert result.exit_code == 0 and "on cpu" in result.stdout
+    assert result.stderr == ("Using the CPU: the GPU cannot be used (CUDA initialization: The driver is too old).\n")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA error: no kernel image\nCompile with"), torch.OutOfMemoryError()])

@@ -1,6 +1,7 @@
 """The cores and abilities of a machine, from files as Linux writes them; no GPU is needed."""
 
 import os
+import warnings
 
 import pytest
 import torch
@@ -84,3 +85,12 @@ def test_a_device_that_computes_has_no_fault():
 def test_a_device_that_is_not_here_has_a_fault_of_one_line(device):
     fault = machine.device_fault(device)
     assert fault and "\n" not in fault
+
+
+def test_what_torch_warns_of_a_card_is_left_to_the_fault(monkeypatch, recwarn):
+    def warn_and_fail(*shape, device):
+        warnings.warn("Found GPU0 that is too old.\nIts capability is 3.5.", stacklevel=1)
+        raise RuntimeError("no kernel image\nCompile with")
+
+    monkeypatch.setattr(torch, "ones", warn_and_fail)
+    assert machine.device_fault("cuda") == "no kernel image" and not recwarn
