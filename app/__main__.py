@@ -60,8 +60,9 @@ def serve(
     limit_threads()
     device, networks = load_networks(checkpoints, device, warm=not gpu.IS_LENT)
 
-    from app.server import temporary
+    from app.server import memory, temporary
 
+    memory.begin()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as an interrupt does: nothing is left behind
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)

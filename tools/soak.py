@@ -2,10 +2,11 @@
 
     python -m tools.soak    # after make test or make figures has installed the browser
 
-Starts ``python -m app`` with the shipped checkpoints, but deletes its files after a minute instead of an hour, so that
-the test can wait for it. Sends mixed requests by plain HTTP, one in ten of them hostile. Meanwhile a real Chromium
-visits every tab of the page again and again, each time as a new visitor. Prints how many requests and visits failed,
-the page's memory on the way, and how many files are left a minute and a half after the end.
+Starts ``python -m app`` with the shipped checkpoints. So that the test can wait for it, the page deletes its files
+after a minute instead of an hour, and gives free memory back every five seconds instead of every minute. Sends mixed
+requests by plain HTTP, one in ten of them hostile. Meanwhile a real Chromium visits every tab of the page again and
+again, each time as a new visitor. Prints how many requests and visits failed, the page's memory on the way and a
+minute and a half after the end, and how many files are left then.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from model.machine import granted_cores, processor
 from tools.browser import CHROMIUM, FLAGS
 from tools.load import FAMILY, Client, Example, examples, memory, right, run_all, serve
 
-AGE, PAUSE = 60, 5  # seconds that a file stays, and between two sweeps
+AGE, PAUSE = 60, 5  # seconds that a file stays, and between two sweeps of files and of free memory
 PAGE = f"""import runpy
-from app.server import temporary
-temporary.AGE, temporary.PAUSE = {AGE}, {PAUSE}
+from app.server import memory, temporary
+temporary.AGE, temporary.PAUSE, memory.PAUSE = {AGE}, {PAUSE}, {PAUSE}
 runpy.run_module("app", run_name="__main__")"""
 SIGNS = {  # tab: what is there once it answers
     "Explain": "#maps img >> nth=2",
@@ -104,7 +105,8 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000, help="number of requests that 8 clients send together")
     parser.add_argument("--visits", type=int, default=70, help="number of times that the browser visits every tab")
     arguments = parser.parse_args()
-    pictures, numbers, wrong, memories, files = examples(), itertools.count(), [], {}, []
+    pictures, numbers, wrong, failures = examples(), itertools.count(), [], []
+    memories, after_visits, files = {}, [], []
     print(f"{processor()}, {granted_cores()} cores granted; Python {sys.version.split()[0]}.", flush=True)
 
     def ask(_: int) -> None:
@@ -124,15 +126,19 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         requests = threading.Thread(target=run_all, args=[ask, 8])
         requests.start()
-        failures = [tab for _ in range(arguments.visits) for tab in visit(browser, f"http://127.0.0.1:{port}")]
+        for _ in range(arguments.visits):
+            failures += visit(browser, f"http://127.0.0.1:{port}")
+            after_visits.append(memory(server))
         browser.close()
         requests.join()
         print(f"{arguments.requests} mixed requests, one in ten hostile: {len(wrong)} wrong or lost.")
         tabs = sorted(set(failures))
         print(f"{arguments.visits} visits to {len(SIGNS)} tabs: {len(failures)} without an answer {tabs}.")
         print("Memory of the page, MB, after each eighth of the requests: ", end="")
-        print(", ".join(f"{memories[n]:.0f}" for n in sorted(memories)), end=f"; at the end {memory(server):.0f}.\n")
+        print(", ".join(f"{memories[n]:.0f}" for n in sorted(memories)), end=".\n")
+        print(f"After each tenth visit: {', '.join(f'{m:.0f}' for m in after_visits[9::10])}", end="")
         time.sleep(1.5 * AGE)
+        print(f"; a minute and a half after the end {memory(server):.0f}.")
         print(f"Files: {max(files)} at most on the way; {count_files(folder)} a minute and a half after the end.")
 
 
