@@ -52,7 +52,7 @@ def takes_names(net: AttendingNetwork) -> bool:
     return not net.uses_global or net.class_questions is not None
 
 
-def look(
+def read(
     networks: Networks,
     pictures: list[Image.Image],
     checkpoint: str,
@@ -60,8 +60,8 @@ def look(
     side: int = 0,
     grid: Grid | None = None,
     canvas: int = SIDE,
-) -> Look:
-    """Reads a scene, and asks it for every class.
+) -> Scene:
+    """Reads a scene.
 
     Args:
         networks: those that are served.
@@ -78,9 +78,24 @@ def look(
     net = networks.network(checkpoint, compatibility)
     with networks.precision(net):
         try:
-            scene = read_scene(net, pictures, networks.side_of(net, side), grid, canvas)
+            return read_scene(net, pictures, networks.side_of(net, side), grid, canvas)
         except ValueError as e:
             raise PictureError(sentence(e)) from None
+
+
+def look(
+    networks: Networks,
+    pictures: list[Image.Image],
+    checkpoint: str,
+    compatibility: str,
+    side: int = 0,
+    grid: Grid | None = None,
+    canvas: int = SIDE,
+) -> Look:
+    """Reads a scene, and asks it for every class; for arguments and errors see ``read``."""
+    net = networks.network(checkpoint, compatibility)
+    scene = read(networks, pictures, checkpoint, compatibility, side, grid, canvas)
+    with networks.precision(net):
         return Look(scene, tuple(ask_scene_every_class(net, scene)) if takes_names(net) else (), net.uses_global)
 
 

@@ -61,7 +61,13 @@ class Attack:
 
 
 def attack(
-    networks: Networks, picture: Image.Image, checkpoint: str, compatibility: str, method: str, epsilon: int
+    networks: Networks,
+    picture: Image.Image,
+    checkpoint: str,
+    compatibility: str,
+    method: str,
+    epsilon: int,
+    draw: bool = True,
 ) -> Attack:
     """Attacks the network's own answer, by its own gradients.
 
@@ -74,16 +80,17 @@ def attack(
         checkpoint, compatibility: whose answer, as ``Networks.find`` takes them.
         method: one of ``METHODS``.
         epsilon: 0 to ``STRONGEST``, in steps of 1 / 255.
+        draw: False leaves out the square, which only drawings of the maps need.
 
     Raises:
         CheckpointError: there are no such weights.
     """
-    clean = networks.explain(picture, checkpoint, compatibility)
+    clean = networks.explain(picture, checkpoint, compatibility, draw=draw)
     net = networks.network(checkpoint, compatibility)
     pixels = to_pixels(clean.seen)[None].to(net.device)
     labels = torch.tensor([net.info.class_names.index(clean.answer)], device=net.device)
     pixels = METHODS[method](net, pixels, labels, epsilon)[0]
     copy = Image.fromarray((pixels * 255).round().byte().permute(1, 2, 0).cpu().numpy())
-    answer = networks.explain(copy, checkpoint, compatibility)
+    answer = networks.explain(copy, checkpoint, compatibility, draw=False)
     answer = replace(answer, square=clean.square)  # both maps over the same picture; enlarged, ``copy`` is a blur
     return Attack(Comparison({CLEAN: clean, ATTACKED: answer}), method, epsilon)

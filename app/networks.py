@@ -187,13 +187,14 @@ class Networks:
             raise CheckpointError(f"Side must be 0 or a whole number of pixels from {smallest} to {largest}.")
         return int(side) or net.input_size
 
-    def compare(self, picture: Image.Image, checkpoint: str, side: int = 0) -> Comparison:
+    def compare(self, picture: Image.Image, checkpoint: str, side: int = 0, draw: bool = True) -> Comparison:
         """The answers of every network of a family for the same picture.
 
         Args:
             picture: RGB.
             checkpoint: the family, or a checkpoint in it.
             side: of the square that the networks read, in pixels; 0 is their own.
+            draw: as for ``explain``.
 
         Raises:
             CheckpointError: there is no such family, it has weights for one compatibility only, or the side is out of
@@ -207,7 +208,7 @@ class Networks:
             raise CheckpointError(
                 "This checkpoint has weights for one compatibility only, so there is nothing to compare."
             )
-        return Comparison({name: self.explain(picture, family, name, side=side) for name in there})
+        return Comparison({name: self.explain(picture, family, name, side=side, draw=draw) for name in there})
 
 
 def load_entry(entry: Entry) -> Network:

@@ -150,13 +150,14 @@ class Prediction:
     def right(self) -> bool:
         return self.answer == self.label
 
-    def to_json(self) -> dict:
+    def to_json(self, pictures: bool = True) -> dict:
+        """The answer, and the picture as a data: URL; ``pictures`` False leaves it out."""
         return {
             "index": self.index,
             "label": self.label,
             "class": self.answer,
             "probability": self.probability,
-            "picture": data_uri(self.picture),
+            **({"picture": data_uri(self.picture)} if pictures else {}),
         }
 
 
@@ -197,13 +198,14 @@ class Draw:
             return f"{only}{count} misclassified among {among} drawn."
         return f"{count} drawn at random from {self.total:,}: {right} classified correctly."
 
-    def to_json(self) -> dict:
+    def to_json(self, pictures: bool = True) -> dict:
+        """What was drawn; ``pictures`` False leaves the pictures out."""
         return {
             "which": self.which,
             "seed": self.seed,
             "looked_through": self.looked_through,
             "summary": self.summary,
-            "images": [i.to_json() for i in self.images],
+            "images": [i.to_json(pictures) for i in self.images],
             "checkpoint": self.checkpoint,
             "compatibility": self.compatibility,
         }

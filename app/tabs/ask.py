@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from app.ask import MOST, Answer, Look, ask, look, takes_names
+from app.ask import MOST, Answer, Look, ask, look, read, takes_names
 from app.asking import ask_once, follow
 from app.drawing import panels, scenes, words
 from app.endpoints import detail_input, endpoint, hidden_switch, read_sent
@@ -31,6 +31,7 @@ ON_UPLOAD = {
     SCENE: f"""(file, now) => [{{...now, scene: file ? ["{SCENE}"] : now.scene.filter((key) => key !== "{SCENE}")}}]""",
     ASKS: f"""(file, now) => [{{...now, question: file ? "picture:{ASKS}" : now.question}}]""",
 }
+NOT_DRAWN = 1  # px of a picture under maps that nobody draws
 ROW = (1, MOST)  # rows and columns of four pictures in a row
 NO_EFFECT = f"{words.PC_LIMIT} So every question gets the same maps and the same answer."
 
@@ -255,7 +256,7 @@ def add_endpoint(site: Site) -> None:
             raise PictureError(f"{about[:80]} is not one of {words.classes(net.info.class_names)}.")
         if not takes_names(net) and about:
             raise PictureError("This checkpoint cannot be asked for a class by name: send a picture as question.")
-        scene = look(site.networks, [read_sent(image)], checkpoint, compatibility, side).scene
+        scene = read(site.networks, [read_sent(image)], checkpoint, compatibility, side, canvas=NOT_DRAWN)
         return ask(site.networks, scene, about or read_sent(question), checkpoint, compatibility).to_json()
 
     inputs = [image, question, about, *hidden_switch(site), detail_input()]

@@ -117,9 +117,10 @@ def add_endpoint(site: Site) -> None:
             raise PictureError(f"The method must be {' or '.join(attacks.METHODS)}.")
         if epsilon not in range(STRONGEST + 1):
             raise PictureError(f"Epsilon must be a whole number from 0 to {STRONGEST}.")
-        result = attack(site.networks, read_sent(image), checkpoint, compatibility, method, int(epsilon))
-        picture = result.comparison.explanations[ATTACKED].seen
-        return result.to_json(), temporary.save(render.png(picture), "attacked.png") if pictures else None
+        picture = read_sent(image)
+        result = attack(site.networks, picture, checkpoint, compatibility, method, int(epsilon), draw=False)
+        attacked = result.comparison.explanations[ATTACKED].seen
+        return result.to_json(), temporary.save(render.png(attacked), "attacked.png") if pictures else None
 
     outputs = [
         gr.JSON(label="attack", visible=False),

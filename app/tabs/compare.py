@@ -89,6 +89,7 @@ def add_endpoint(site: Site) -> None:
             One JSON object. checkpoint: as sent. answers: one for each compatibility, as from /explain. pairs: in each,
             of names two compatibilities, and correlation Pearson's r of their maps by level (null if one is even).
         """
-        return {"checkpoint": checkpoint, **site.networks.compare(read_sent(image), checkpoint, side).to_json()}
+        comparison = site.networks.compare(read_sent(image), checkpoint, side, draw=False)
+        return {"checkpoint": checkpoint, **comparison.to_json()}
 
     endpoint(compare_all, [image, checkpoint, detail_input()], [gr.JSON(label="comparison", visible=False)], "compare")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.asking import answer_when_changed
 from app.drawing import panels, words
-from app.endpoints import endpoint, hidden_switch
+from app.endpoints import endpoint, hidden_switch, pictures_input
 from app.inputs import INTERNAL, Front, as_value, begin_as_explain, fill_switch, network_switch
 from app.sampling import CHOICES, CifarTest, Draw, DrawError, Prediction, draw, new_seed
 from app.server.gradio_patches import as_it_came, as_text
@@ -108,7 +108,7 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
     switch = hidden_switch(site)
     draw_some = partial(draw, site.networks, tests)
 
-    def test_images(which: str, count: int, seed: int, checkpoint: str, compatibility: str):
+    def test_images(which: str, count: int, seed: int, checkpoint: str, compatibility: str, pictures: bool):
         """Draws test pictures and classifies them: any of them, or only those that are misclassified.
 
         They are from CIFAR-100 for checkpoints trained on it, and from CIFAR-10 for all others.
@@ -119,13 +119,14 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
             seed: a whole number from 0; the same seed gives the same order.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
             compatibility: dp, pc or additive; leave it out where checkpoint names one.
+            pictures: false leaves the pictures out.
 
         Returns:
             One JSON object. images: each has index (its place in the test set), label, class and probability (the
             network's answer) and picture (a data: URL, which /explain takes as the picture's url). looked_through:
             how many were classified to find these. summary: a sentence. which, seed, checkpoint, compatibility.
         """
-        return draw_some(checkpoint, compatibility, which, count, seed).to_json()
+        return draw_some(checkpoint, compatibility, which, count, seed).to_json(pictures)
 
     outputs = [gr.JSON(label="test_images", visible=False)]
-    endpoint(test_images, [which, count, seed, *switch], outputs, "test_images")
+    endpoint(test_images, [which, count, seed, *switch, pictures_input()], outputs, "test_images")

@@ -13,8 +13,12 @@ import pytest
 from gradio.data_classes import ImageData
 from PIL import Image
 
+import app.ask
+import app.networks
+from app import ui
 from app.inputs import picture_input
 from app.server.gradio_patches import BAD_VALUE, uploads_only
+from app.site import Site
 from tests.app.serving import CIFAR10, FAMILY
 from tests.model.test_repairs import odd_files, raw_file
 
@@ -125,6 +129,25 @@ def test_numbers_alone(server, picture_file, expected):
         assert event == "complete" and not any(pictures), name
     event, data = call(server.url, image=image, compatibility="dp", pictures=False)
     assert_same(json.loads(data)[0], expected["dp"])
+
+
+def test_an_answer_in_numbers_prepares_no_drawing(networks, picture_file, monkeypatch):
+    """Nor does a question ask for every class, as the page's list of classes does."""
+
+    def draw(*values):
+        pytest.fail("a picture of 640 pixels was prepared")
+
+    monkeypatch.setattr(app.networks, "crop_square", draw)
+    monkeypatch.setattr(app.ask, "ask_scene_every_class", draw)
+    page, content = ui.build(Site(networks)), picture_file.read_bytes()
+    for name, values in {
+        "explain": [content, FAMILY, "dp", 0, False],
+        "compare": [content, FAMILY, 0],
+        "attack": [content, FAMILY, "dp", "fgsm", 2, False],
+        "ask": [content, content, "", FAMILY, "dp", 0],
+    }.items():
+        (answer,) = [fn.fn for fn in page.fns.values() if fn.api_name == name]
+        assert answer(*values), name
 
 
 def test_a_side(server, picture_file):

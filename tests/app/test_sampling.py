@@ -203,6 +203,10 @@ def test_api(client, networks, tests, which):  # noqa: F811
     answer = client.predict(
         which=which, count=3, seed=11, checkpoint=FAMILY, compatibility="pc", api_name="/test_images"
     )
+    numbers = client.predict(
+        which=which, count=3, seed=11, checkpoint=FAMILY, compatibility="pc", pictures=False, api_name="/test_images"
+    )
+    assert numbers["images"] == [{k: v for k, v in row.items() if k != "picture"} for row in answer["images"]]
     sample = draw(networks, tests, FAMILY, "pc", which, 3, 11)
     assert (answer["seed"], answer["which"], answer["looked_through"]) == (11, which, sample.looked_through)
     assert answer["summary"] == sample.summary
