@@ -9,6 +9,7 @@ from app.attack import attack
 from app.images import read_picture
 from app.networks import Networks
 from app.others import explain_otherwise, mean
+from app.sampling import CifarTest, draw
 from model import list_checkpoints
 from model.checkpoints import BUNDLED
 from tests.conftest import REPO
@@ -80,9 +81,17 @@ def test_attack(both, picture, method):
 def test_other_explanations(both, picture):
     place = both[0].places["vgg-att3-dp-cifar10-s-long"]
     cpu, gpu = (explain_otherwise(networks, picture, *place) for networks in both)
-    for a, b in ((cpu.attending, gpu.attending), (cpu.gap, gpu.gap)):
+    for a, b in ((cpu.attending, gpu.attending), (cpu.gap, gpu.gap), (cpu.pan, gpu.pan)):
         assert a.answer == b.answer
         for name, there in a.maps.items():
             assert elsewhere(there, b.maps[name]) < 10 * EXACT, name  # gradients add up more roundings
             # at a single share, one pixel more or less can decide, and which comes first is a matter of rounding
             assert mean(b.falls[name]) == pytest.approx(mean(a.falls[name]), abs=10 * EXACT), name
+
+
+def test_test_images(both, data_dir):
+    place = both[0].places["vgg-att3-dp-cifar10-s-long"]
+    cpu, gpu = (draw(networks, CifarTest(data_dir), *place, count=48) for networks in both)
+    for a, b in zip(cpu.images, gpu.images, strict=True):
+        assert a.index == b.index and b.probability == pytest.approx(a.probability, abs=ROUNDED), a.index
+        assert a.answer == b.answer or a.probability < 0.5 + ROUNDED, a.index  # two classes are about as probable

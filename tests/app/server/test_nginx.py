@@ -1,6 +1,7 @@
 """The page behind nginx: two replicas, the shipped configuration, a real browser."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.app.serving import FAMILY, Server
 from tests.app.test_api import call, file, get, opener, upload
@@ -26,10 +27,11 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   log_format replica "$cookie_visitor|$upstream_addr"; access_log {folder}/access.log replica;
-  upstream page {{ zone page 64k; hash $visitor consistent; {servers} keepalive 16; }}
   include {folder}/page.conf;
+  include {folder}/upstream.conf;
 }}
 """
+DOCKER = re.compile(r"^ +resolver .*;\n +server page:7860 .*;\n", re.MULTILINE)  # how Docker's replicas are found
 
 
 class Behind:
@@ -41,8 +43,11 @@ class Behind:
         shipped = (REPO / "deploy" / "page.conf").read_text()
         assert "listen 8080;" in shipped
         (folder / "page.conf").write_text(shipped.replace("listen 8080;", f"listen 127.0.0.1:{self.port};"))
-        servers = "".join(f"server 127.0.0.1:{r.port} max_fails=1 fail_timeout=10s; " for r in replicas)
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, servers=servers))
+        each = "".join(f"    server 127.0.0.1:{r.port} max_fails=1 fail_timeout=10s;\n" for r in replicas)
+        upstream, changes = DOCKER.subn(each, (REPO / "deploy" / "upstream.conf").read_text())
+        assert changes == 1
+        (folder / "upstream.conf").write_text(upstream)
+        (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
         self.process = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf"], stderr=subprocess.PIPE)
         for _ in range(100):
             assert self.process.poll() is None, self.process.stderr.read()
@@ -131,16 +136,44 @@ def test_headers(behind, scheme):
         assert json.loads(answer.read())["root"] == behind.url.replace("http:", f"{scheme}:")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert (answer.headers["Strict-Transport-Security"] is not None) == (scheme == "https")
+        assert ("Secure" in answer.headers["Set-Cookie"]) == (scheme == "https")
 
 
-def test_the_end_of_one_replica_is_noticed_by_its_own_visitors_alone(behind, picture_file):
+def test_the_end_of_one_replica_is_noticed_by_its_own_visitors_alone(behind, picture_file, chromium):
     """Last: it kills one."""
     visitors = {f"visitor{i}": behind.replica_of(f"visitor{i}") for i in range(20)}
     dead, alive = behind.replicas
     assert set(visitors.values()) == {dead.port, alive.port}
     assert all(behind.replica_of(visitor) == port for visitor, port in visitors.items())
-    dead.process.kill()
+    pages = {}
+    for server in (dead, alive):
+        visitor = next(visitor for visitor, port in visitors.items() if port == server.port)
+        context = chromium.new_context()
+        context.add_cookies([{"name": "visitor", "value": visitor, "url": f"{behind.url}/"}])
+        pages[server] = page = context.new_page()
+        page.goto(f"{behind.url}/")
+        choose(page, picture_file)
+    dead.process.kill()  # as kill -9
     dead.process.wait(20)
     assert {behind.replica_of(visitor) for visitor in visitors} == {alive.port}  # so the other's stay where they were
     event, data = call(behind.url, image=file(upload(behind.url, "disc.png", picture_file.read_bytes())))
     assert event == "complete", data
+
+    page = pages[alive]  # goes on, and still has its picture
+    before = page.locator("#maps img").first.get_attribute("src")
+    page.get_by_label("Nearest").check()
+    expect(page.locator("#maps img").first).not_to_have_attribute("src", before)
+    assert page.locator("#ask .upload-container img").evaluate("image => image.naturalWidth")
+    expect(page.locator(".toast-body")).to_have_count(0)
+    pages[dead].reload()
+    choose(pages[dead], picture_file)
+    for page in pages.values():
+        page.context.close()
+
+
+def choose(page: Page, picture: Path) -> None:
+    """Uploads a picture, and waits for its answer."""
+    page.locator("#maps img").nth(2).wait_for()  # of the first example
+    before = page.locator("#maps img").first.get_attribute("src")
+    page.locator("input[type=file]").first.set_input_files(picture)
+    expect(page.locator("#maps img").first).not_to_have_attribute("src", before)
