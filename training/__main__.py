@@ -93,10 +93,11 @@ def fit(
     """
     from model.card import front_matter
     from training import data
-    from training.fit import Run
+    from training.fit import fit as train
     from training.parallel import accelerator
     from training.provenance import command_line
     from training.recipes import registry
+    from training.run import Run
     from training.run_folder import RunFolder
     from training.settings import Settings
     from training.start import choose_precision
@@ -139,7 +140,7 @@ def fit(
             run.state.resume(folder, place)
         run.stop.listen()
         try:
-            run.fit(show=sys.stderr.isatty(), save_every=save_every)
+            train(run, show=sys.stderr.isatty(), save_every=save_every)
         except Stopped as e:
             place.print(f"stopped in epoch {run.state.epoch + 1}; --resume goes on from here", flush=True)
             raise typer.Exit(e.status) from None

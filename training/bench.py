@@ -111,7 +111,8 @@ def flops_per_image(settings: Settings, data: Dataset) -> float:
 
 def our_steps(settings: Settings, data: Dataset, device: str, compiled: bool = False) -> Iterator[None]:
     """Endless steps of ``fit`` itself, or of ``fit`` with a compiled network."""
-    from training.fit import Run
+    from training.fit import step
+    from training.run import Run
 
     run = Run(settings, data, RunFolder("unused"), accelerator(device))
     generator, number = torch.Generator().manual_seed(0), 0
@@ -121,7 +122,7 @@ def our_steps(settings: Settings, data: Dataset, device: str, compiled: bool = F
     while True:
         for index in torch.randperm(len(run.batches.train), generator=generator).split(run.recipe.batch_size):
             if len(index) == run.recipe.batch_size:
-                run.step(number % run.steps, *run.batches.draw(index, data.input_size, generator))
+                step(run, number % run.steps, *run.batches.draw(index, data.input_size, generator))
                 number += 1
                 yield
 

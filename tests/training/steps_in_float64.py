@@ -7,9 +7,10 @@ import sys
 import torch
 
 from training import data
-from training.fit import Run
+from training.fit import step
 from training.parallel import accelerator
 from training.recipes.registry import find_recipe
+from training.run import Run
 from training.run_folder import RunFolder
 from training.settings import Settings
 
@@ -26,6 +27,6 @@ generator, losses = torch.Generator().manual_seed(0), []
 for number, index in enumerate(torch.randperm(256, generator=generator).split(32)):
     batch = run.batches.draw(index, 16, generator, number)
     wide = [x.double() if torch.is_tensor(x) and x.is_floating_point() else x for x in batch]
-    losses.append(place.reduce(run.step(number, *wide))[0, 0].item() / 32)
+    losses.append(place.reduce(step(run, number, *wide))[0, 0].item() / 32)
 if place.is_main_process:
     print(json.dumps({"processes": place.num_processes, "losses": losses}))

@@ -364,18 +364,18 @@ def test_a_loss_that_is_not_finite_is_never_saved(data_dir, tmp_path, monkeypatc
 
 
 def test_a_loss_that_is_not_finite_is_noticed_within_ten_steps(data_dir, tmp_path, monkeypatch, capsys):
-    from training.fit import Run
+    from training import fit
 
-    steps, step = [], Run.step
-    monkeypatch.setattr(Run, "step", lambda *arguments: steps.append(0) or step(*arguments))
+    steps, step = [], fit.step
+    monkeypatch.setattr(fit, "step", lambda *arguments: steps.append(0) or step(*arguments))
     refusal(monkeypatch, capsys, "--lr", "1e20", "--stages", "16x1", data_dir=data_dir, out=tmp_path)
     assert len(steps) == 10 < 384 // 32
 
 
 def test_too_little_memory_gets_one_sentence(data_dir, tmp_path, monkeypatch, capsys):
-    from training.fit import Run
+    from training import fit
 
-    monkeypatch.setattr(Run, "step", lambda *_: torch.empty(2**50))
+    monkeypatch.setattr(fit, "step", lambda *_: torch.empty(2**50))
     assert "not enough memory" in refusal(monkeypatch, capsys, "--stages", "16x1", data_dir=data_dir, out=tmp_path)
 
 
@@ -423,10 +423,11 @@ def test_accelerates_own_precision_changes_nothing(monkeypatch):
 
 def test_a_resumed_run_does_not_need_the_checkpoint_it_started_from(data_dir, tmp_path, monkeypatch):
     import model
-    from training import fit, start
+    from training import start
     from training.data import load
     from training.parallel import accelerator
     from training.recipes.registry import find_recipe
+    from training.run import Run
     from training.run_folder import RunFolder
     from training.settings import Settings
 
@@ -434,7 +435,7 @@ def test_a_resumed_run_does_not_need_the_checkpoint_it_started_from(data_dir, tm
     settings = Settings(
         "vgg-att1-concat-pc", "cifar10", find_recipe("fast", "cifar10", ""), width=0.03125, start="gone"
     )
-    run = fit.Run(settings, load("cifar10", data_dir), RunFolder(tmp_path), accelerator("cpu"), from_state=True)
+    run = Run(settings, load("cifar10", data_dir), RunFolder(tmp_path), accelerator("cpu"), from_state=True)
     assert run.settings.start == "gone" and isinstance(run.net, model.AttentionVGG)
 
 

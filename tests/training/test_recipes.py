@@ -118,7 +118,7 @@ def test_every_network_starts_under_every_recipe(arch, recipe, tmp_path, monkeyp
     pixels = Split(torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     ten = Dataset("cifar10", pixels, pixels, tuple("abcdefghij"), (0.5,) * 3, (0.2,) * 3)
     monkeypatch.setattr("training.data.load", lambda *_: ten)
-    monkeypatch.setattr("training.fit.Run", start)
+    monkeypatch.setattr("training.run.Run", start)
     command = ["fit", "--arch", arch, "--recipe", recipe, "--width", "0.1", "--out", str(tmp_path), "--device", "cpu"]
     result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, Started), result.exception

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 import model
 from model.presets import normalise
 from training import fit
+from training import run as runs
 from training.augment import cutout, random_crop, random_flip, random_part
 from training.average import Average
 from training.batches import Batches
@@ -38,12 +39,12 @@ def run(tmp_path):
     split = Split(pixels, torch.arange(64) % 10)
     noise = Dataset("cifar10", split, split, tuple("abcdefghij"), (0.5,) * 3, (0.25,) * 3)
 
-    def make(seed=0, holdout=0, arch="vgg-att1-concat-pc", **changes) -> fit.Run:
+    def make(seed=0, holdout=0, arch="vgg-att1-concat-pc", **changes) -> runs.Run:
         recipe = dataclasses.replace(
             find_recipe("fast", "cifar10", ""), **{"stages": ((0, 2),), "batch_size": 16} | changes
         )
         settings = Settings(arch, "cifar10", recipe, width=1 / 32, seed=seed, holdout=holdout)
-        return fit.Run(settings, noise, RunFolder(tmp_path), accelerator("cpu"))
+        return runs.Run(settings, noise, RunFolder(tmp_path), accelerator("cpu"))
 
     return make
 
@@ -75,7 +76,7 @@ def test_a_step_has_the_recipes_loss_and_rate(run):
     x, y = one.batches.draw(torch.arange(16), 32, generator())
     expected = cross_entropy(copy.deepcopy(one.net).train()(x)[0], y, label_smoothing=0.2).item()
     one.net.train()
-    (loss, count), _ = one.step(3, x, y).tolist()
+    (loss, count), _ = fit.step(one, 3, x, y).tolist()
     assert loss / count == pytest.approx(expected, rel=1e-4) and count == 16
     assert {g["lr"] for g in one.optimiser.param_groups} == {one.recipe.rate(3, 8)} != {one.recipe.lr}
 
@@ -86,7 +87,7 @@ def test_no_step_waits_for_the_device(run, objective):
     one = run(objective=objective, ema=0.9)
     one.net.train()
     with torch.profiler.profile() as steps:
-        one.step(3, *one.batches.draw(torch.arange(16), 32, generator(), 2))
+        fit.step(one, 3, *one.batches.draw(torch.arange(16), 32, generator(), 2))
     assert not {event.key for event in steps.key_averages()} & {"aten::item", "aten::_local_scalar_dense"}
 
 
@@ -114,11 +115,11 @@ def test_each_epoch_and_each_seed_has_its_own_order_and_each_seed_its_weights(ru
     monkeypatch.setattr(
         Batches, "draw", lambda self, index, *rest: orders.append(tuple(index.tolist())) or draw(self, index, *rest)
     )
-    runs = [run(seed=seed) for seed in (0, 1)]
-    assert not torch.equal(runs[0].net.classifier.weight, runs[1].net.classifier.weight)
-    for one in runs:
+    two = [run(seed=seed) for seed in (0, 1)]
+    assert not torch.equal(two[0].net.classifier.weight, two[1].net.classifier.weight)
+    for one in two:
         for one.state.epoch in (0, 1):
-            one.train_epoch(show=False, save_every=0)
+            fit.train_epoch(one, show=False, save_every=0)
     assert len(orders) == 16 and len({orders[i] for i in (0, 4, 8, 12)}) == 4
     assert all(sorted(sum(orders[i : i + 4], ())) == list(range(64)) for i in (0, 4, 8, 12))
 
@@ -130,12 +131,12 @@ def test_an_epoch_shows_each_picture_as_often_as_the_data_set_says(tmp_path, mon
     data = Dataset("photos", split, split, tuple("abcdefghij"), (0.5,) * 3, (0.25,) * 3)
     recipe = dataclasses.replace(find_recipe("fast", "photos", ""), stages=((0, 1),), batch_size=16)
     settings = Settings("vgg-att1-concat-pc", "photos", recipe, width=1 / 32)
-    one = fit.Run(settings, data, RunFolder(tmp_path), accelerator("cpu"))
+    one = runs.Run(settings, data, RunFolder(tmp_path), accelerator("cpu"))
     shown, draw = [], Batches.draw
     monkeypatch.setattr(
         Batches, "draw", lambda self, index, *rest: shown.extend(index.tolist()) or draw(self, index, *rest)
     )
-    one.train_epoch(show=False, save_every=0)
+    fit.train_epoch(one, show=False, save_every=0)
     assert torch.tensor(shown).bincount().equal(times) and shown != split.shown.tolist()
     rest, held_out = hold_out(split, 8)
     assert rest.shown.bincount().equal(rest.times) and len(held_out.shown) == held_out.times.sum()
@@ -144,7 +145,7 @@ def test_an_epoch_shows_each_picture_as_often_as_the_data_set_says(tmp_path, mon
 def test_best_is_the_lowest_error_at_its_own_side(run, monkeypatch):
     errors = [0.5, 0.4, 0.45, 0.4, 0.9, 0.95]
     one, left = run(holdout=8, ema=0.0), iter(errors)
-    monkeypatch.setattr(fit, "measure", lambda *_: SimpleNamespace(error=next(left)))
+    monkeypatch.setattr(runs, "measure", lambda *_: SimpleNamespace(error=next(left)))
     best = []
     for side in (16, 16, 16, 16, 32, 32):
         row = {"side": side}
