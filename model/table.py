@@ -43,7 +43,7 @@ adds their logits. Last comes the compatibility, the score of a position:
 - `uniform`, a control: the same for every position.
 
 To add a compatibility, write a module in [attention.py](../model/networks/attention.py) that makes scores [B, H, W] of
-local features [B, C, H, W] and g [B, C]. Add a row to `COMPATIBILITIES` below it: its name, its label on the page, its
+local features [B, C, H, W] and g [B, C]. Add a row to `ROWS` below it: its name, its label on the page, its
 formula, and whether it uses g. Then every name above can be built with it, and the page's switch offers it.
 
 - Under `pc` and `uniform` the global branch cannot change the answer: its parameters are counted, since the paper's

@@ -19,7 +19,8 @@ def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
     if device.type == "cuda":
         hardware = torch.cuda.get_device_name(device)
     else:
-        hardware = f"{processor()} CPU, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        hardware = f"{processor()} CPU, {threads} thread{'s' if threads > 1 else ''}"
     return {
         "hardware": hardware + (f", {processes} processes" if processes > 1 else ""),
         "versions": f"Python {platform.python_version()}, torch {torch.__version__}",

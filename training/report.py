@@ -9,6 +9,7 @@ config.json, so they cannot disagree.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import torch
@@ -40,6 +41,13 @@ def parameters(entry: Entry) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
+def shorten(text: str) -> str:
+    """A machine without what its maker's full name adds; commits by seven digits."""
+    for long in ("(R)", " Processor", " CPU"):
+        text = text.replace(long, "")
+    return re.sub(r"\b([0-9a-f]{7})[0-9a-f]{5}\b", r"\1", re.sub(r"\b1 threads", "1 thread", text))
+
+
 def stated_error(entry: Entry) -> str:
     """Its error in per cent, and those on the data's other test sets."""
     results = entry.info.results
@@ -51,16 +59,16 @@ def short_table(entries: list[Entry]) -> str:
     """One row for each checkpoint, for README."""
     rows = ["| checkpoint | data | test error | parameters | training |", "|---|---|---|---|---|"]
     for e in entries:
-        hours = f"{e.info.recipe['hours']:.2f} h, {e.info.recipe['hardware']}"
+        hours = f"{e.info.recipe['hours']:.2f} h, {shorten(e.info.recipe['hardware'])}"
         size = f"{parameters(e) / 1e6:.2f} M"
         rows.append(f"| `{e.name}` | {dataset_title(e.info.dataset)} | {stated_error(e)} | {size} | {hours} |")
     return "\n".join(rows)
 
 
 def long_table(entries: list[Entry]) -> str:
-    """All that is known of each number, for docs/results.md; commands and versions are in the cards."""
-    head = "checkpoint | test error | 95 % interval | calibration error | parameters | pictures seen | seed | hours"
-    rows = [f"| {head} | precision | hardware | commit |", "|---|" + "--:|" * 7 + "---|" * 3]
+    """All that is known of each number, for docs/results.md; commands, seeds and versions are in the cards."""
+    head = "checkpoint | test error | 95 % interval | calibration error | parameters | pictures seen | hours"
+    rows = [f"| {head} | precision | hardware | commit |", "|---|" + "--:|" * 6 + "---|" * 3]
     for e in entries:
         results, recipe = e.info.results, e.info.recipe
         low, high = results["interval"]
@@ -71,11 +79,10 @@ def long_table(entries: list[Entry]) -> str:
             f"{100 * results['calibration']:.2f} %",
             f"{parameters(e):,}",
             f"{recipe['images_seen']:,}",
-            str(recipe["seed"]),
             f"{recipe['hours']:.2f}",
             recipe["precision"],
-            recipe["hardware"],
-            recipe["commit"],
+            shorten(recipe["hardware"]),
+            shorten(recipe["commit"]),
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

@@ -6,7 +6,7 @@ import pytest
 
 from model.checkpoints import Entry
 from model.format import Info
-from training.report import ask_table, replace_block, stated_error
+from training.report import ask_table, replace_block, shorten, stated_error
 
 MEASURED = {
     "grid": [1, 2],
@@ -45,6 +45,11 @@ def test_only_what_stands_between_the_marks_is_replaced():
     assert replace_block(f"a\n{begin}\n\nold\n\n{end}\nb", "x", "") == f"a\n{begin}\n{end}\nb"
     with pytest.raises(ValueError, match="there must be one line"):
         replace_block("a", "x", "new")
+
+
+def test_a_machine_and_its_commits_are_written_shortly():
+    assert shorten("Intel(R) Xeon(R) Processor CPU, 1 threads") == "Intel Xeon, 1 thread"
+    assert shorten("97aafa6d49f2, then 51d0cfcfeadd with changes") == "97aafa6, then 51d0cfc with changes"
 
 
 def test_the_errors_on_other_test_sets_are_stated_too():
