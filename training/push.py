@@ -20,8 +20,8 @@ from model.hub import by_proxy
 from model.network import Network
 from model.pictures import BadPicture, read_picture
 from model.presets import crop_square, network_input, to_pixels
-from tools import scenes
 from training import plots
+from training.data.objects import EXAMPLES, SCENES
 from training.provenance import without_place
 from training.run_folder import CONFUSION, CURVES, METRICS, SETTINGS
 
@@ -123,10 +123,10 @@ def gather(run: Path, net: Network) -> dict[str, bytes]:
     try:
         files, maps = {name: (run / name).read_bytes() for name in names}, None
         # by name: an operator of the page may have put other pictures into the folder
-        pixels = read_scenes(net, [scenes.FOLDER / f"{name}.png" for name in scenes.SCENES])
+        pixels = read_scenes(net, [EXAMPLES / f"{name}.png" for name in SCENES])
     except (OSError, BadPicture) as e:
         why = getattr(e, "strerror", None) or f"it is {e}"
-        raise PushError(f"a file of {run} or of {scenes.FOLDER} cannot be read: {why}") from e
+        raise PushError(f"a file of {run} or of {EXAMPLES} cannot be read: {why}") from e
     with plots.extra(MAPS):
         maps = draw_maps(net, pixels)
     if SETTINGS in files:

@@ -21,7 +21,7 @@ from model import AttentionVGG, Info
 from model.card import PAPER
 from model.format import CARD, CONFIG, WEIGHTS
 from tests.training.local_hub import READER, WRITER, LocalHub, client_of
-from tools import scenes
+from training.data.objects import EXAMPLES
 from training.provenance import command_line
 from training.push import TILE, PushError, draw_maps, push, read_scenes
 
@@ -251,12 +251,13 @@ def test_what_is_no_run_is_refused_before_any_call(hub, run, tmp_path):
 
 def test_no_picture_that_was_put_beside_the_scenes_is_published(hub, run, tmp_path, monkeypatch):
     push(run, "user/without")
-    monkeypatch.setattr(scenes, "FOLDER", shutil.copytree(scenes.FOLDER, tmp_path / "examples"))
-    Image.effect_noise((50, 40), 90).save(scenes.FOLDER / "a child.jpg")  # the first by name
-    (scenes.FOLDER / "broken.jpg").write_bytes(b"no picture")
+    folder = shutil.copytree(EXAMPLES, tmp_path / "examples")
+    monkeypatch.setattr("training.push.EXAMPLES", folder)
+    Image.effect_noise((50, 40), 90).save(folder / "a child.jpg")  # the first by name
+    (folder / "broken.jpg").write_bytes(b"no picture")
     push(run, "user/with")
     assert hub.files("user/with")["maps.png"] == hub.files("user/without")["maps.png"]
-    (scenes.FOLDER / "cat.png").write_bytes(b"no picture")
+    (folder / "cat.png").write_bytes(b"no picture")
     assert "not a picture" in refusal(run, "user/none")
 
 

@@ -15,14 +15,16 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from model.format import BUNDLED
 from model.presets import crop_square, to_pixels
-from tools import scenes
 from training.data.birds import FOLDER, cub_records
 from training.data.files import BadPicture, read_all, read_picture
 from training.data.photos import TEST_FOLD
 from training.data.splits import DataError
 from training.data.stl10 import read_masks, read_photographs, resize_all
 
+EXAMPLES = BUNDLED.parent / "examples"
+SCENES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # drawn for these
 LEAST_LEFT = 0.5  # of an object, inside the centred square
 COSEG_NAMES = {"Aero": "airplane", "Boat": "ship", "Car": "automobile"}  # as CIFAR-10 calls them
 
@@ -119,12 +121,12 @@ def birds(data_dir: Path, side: int) -> tuple[Objects, Objects]:
 def illustrations(side: int) -> Objects:
     """The ten scenes of assets/examples, at the network's input size."""
     images, coverage = [], []
-    for name in scenes.SCENES:
-        images.append(to_pixels(crop_square(read_picture(scenes.FOLDER / f"{name}.png"), side)))
-        with Image.open(scenes.FOLDER / "masks" / f"{name}.png") as mask:
+    for name in SCENES:
+        images.append(to_pixels(crop_square(read_picture(EXAMPLES / f"{name}.png"), side)))
+        with Image.open(EXAMPLES / "masks" / f"{name}.png") as mask:
             exact = torch.from_numpy(np.array(mask, dtype=np.float32))[None, None] / 255
         coverage.append(interpolate(exact, (side, side), mode="area")[0, 0])
-    return Objects(torch.stack(images), torch.stack(coverage), tuple(scenes.SCENES))
+    return Objects(torch.stack(images), torch.stack(coverage), SCENES)
 
 
 def photographs(data_dir: Path, side: int) -> Objects:

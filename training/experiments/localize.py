@@ -48,9 +48,8 @@ from pathlib import Path
 import torch
 
 from model import Network
-from tools import scenes
 from training.data import DataError
-from training.data.objects import OBJECTS, Objects
+from training.data.objects import OBJECTS, SCENES, Objects
 from training.experiments.map_scores import auc, best_threshold, is_blank, mass_inside, overlap, peak_inside
 from training.experiments.network_maps import Key, network_maps, plain_maps
 from training.intervals import Estimate, bootstrap, bootstrap_numbers
@@ -146,7 +145,7 @@ def localize(
 
 def check(name: str, net: Network, dataset: str) -> None:
     """Raises DataError if a network does not know a class of CIFAR-10, or was trained on the photographs."""
-    if missing := set(scenes.SCENES) - set(net.info.class_names):
+    if missing := set(SCENES) - set(net.info.class_names):
         raise DataError(f"{name} does not know the class {min(missing)}: use a checkpoint trained on CIFAR-10")
     if dataset == "stl10" and "stl10" in f"{net.info.dataset} {net.info.recipe.get('start')}":
         raise DataError(f"{name} was trained on some of the photographs of STL-10 that would be measured")
