@@ -145,7 +145,7 @@ class Networks:
         Args:
             picture: the picture to answer for.
             checkpoint, compatibility: whose answer, as ``find`` takes them.
-            question: a picture whose global feature asks in place of ``picture``'s own.
+            question: a picture whose global feature takes the place of ``picture``'s own.
             side: of the square that the network reads, in pixels; 0 is its own.
             draw: False leaves out ``square``, which only drawings of the maps need.
 

@@ -62,7 +62,7 @@ def fraction(value: object) -> TypeGuard[float]:
     return moderate(value) and 0 <= value <= 1
 
 
-def asked_row(value: object) -> bool:
+def is_ask_row(value: object) -> bool:
     """Whether it is one kind of question put to one kind of scene, as ``training ask --save`` writes it."""
     if not isinstance(value, dict) or not isinstance(value.get("shares"), dict):
         return False
@@ -82,7 +82,7 @@ RESULTS: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` the
     "interval": lambda v: isinstance(v, list) and len(v) == 2 and all(map(fraction, v)),
     # error on single pictures by the side in pixels at which they were read
     "sides": lambda v: isinstance(v, dict) and all(k.isdecimal() and fraction(error) for k, error in v.items()),
-    "ask": lambda v: isinstance(v, list) and all(map(asked_row, v)),
+    "ask": lambda v: isinstance(v, list) and all(map(is_ask_row, v)),
     # {what people call another test set: what was measured on it}
     "more_tests": lambda v: isinstance(v, dict) and all(map(test_result, v.values())),
 }

@@ -8,6 +8,7 @@ from torch import nn
 import model
 from model import Network
 from model.machine import multiplies_bfloat16
+from model.networks.attending import attends
 from training.data import Dataset
 from training.recipes import Recipe, paper
 from training.run_folder import RunError
@@ -54,7 +55,7 @@ def start_from(net: Network, checkpoint: str, class_names: tuple[str, ...] = ())
     other.pop("class_questions", None)  # they are computed again after training
     left_out = () if class_names and source.info.class_names == tuple(class_names) else ("classifier",)
     fitting = {k: v for k, v in other.items() if k in own and own[k].shape == v.shape}
-    dead = () if getattr(net, "uses_global", True) else ("global_branch.", "project.")  # a pruned checkpoint lacks them
+    dead = ("global_branch.", "project.") if attends(net) and not net.uses_global else ()  # a pruned one lacks them
     strange = [k for k in own.keys() | other.keys() if k not in fitting and not k.startswith(("classifier", *dead))]
     if strange:
         raise RunError(f"cannot start from {checkpoint}: it has another architecture or width (see {min(strange)})")

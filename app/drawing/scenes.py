@@ -21,9 +21,9 @@ LIKELY = 0.5  # a class below it is drawn as absent
 SMALL, LARGE = 96, 400  # px of the longer side of a map
 PLAIN = render.View()
 LEGEND = (
-    "A question is a global feature g: that of the picture that asks, or the mean over a class's training pictures. It "
-    "replaces the scene's own g; the maps “not asked” use the scene's own. The numbers are each picture's share of the "
-    "map. Each map has its own colours, from dark at its lowest to bright at its highest."
+    "A question replaces the scene's global feature g by that of another picture, or by the mean g of a class's "
+    "training pictures. The numbers are each picture's share of the map. Each map has its own colours, from dark at "
+    "its lowest to bright at its highest."
 )
 NO_NAMES = "This checkpoint cannot be asked for a class by name: click a picture to ask with it."
 PLACES: dict[Grid, tuple[str, ...]] = {
@@ -112,15 +112,15 @@ def answer(result: SceneAnswer, names: Sequence[str], asker: str, limit: str, an
     wide = " wide" if result.grid[1] > 2 * result.grid[0] else ""
     large = smaller(explanation.canvas, explanation.canvas.width if wide else LARGE)
     small = smaller(explanation.canvas, 2 * SMALL)
-    pair = asked_and_own(result, last, names, large, button)
+    pair = draw_pair(result, last, names, large, button)
     rest = "".join(
         f"<section><h3>{level} <small>{explanation.levels[level].title}</small></h3>"
-        f'<div class="pair">{asked_and_own(result, level, names, small, cell)}</div></section>'
+        f'<div class="pair">{draw_pair(result, level, names, small, cell)}</div></section>'
         for level in reversed(others)
     )
     name, probability = words.label(explanation.answer), panels.per_cent(explanation.probabilities[explanation.answer])
     text = f"<small>The network answers</small> {name} <small>{probability}</small>"
-    answers = bars("With the question", explanation) + bars("Not asked", result.own)
+    answers = bars("With the question", explanation) + bars("Without the question", result.own)
     return f"""<div class="asked{wide}" data-compatibility="{explanation.compatibility}">
 <div class="said"><p class="question">{asker}</p>
 <p class="named" aria-live="{panels.POLITENESS[announce]}">{text}</p>
@@ -141,11 +141,11 @@ def verdict(result: SceneAnswer, level: str, names: Sequence[str]) -> str:
     most = int(np.argmax(shares))
     return (
         f"{level} puts {100 * shares[most]:.0f} % of its attention on the {place(result.grid, most)} picture "
-        f"({names[most]}). Not asked, it puts {100 * own[most]:.0f} % there."
+        f"({names[most]}). Without the question, it puts {100 * own[most]:.0f} % there."
     )
 
 
-def asked_and_own(
+def draw_pair(
     result: SceneAnswer, level: str, names: Sequence[str], square: Image.Image, number: Callable[[str, str], str]
 ) -> str:
     """A level's map under the question and the scene's own, each with its share in each picture.
@@ -172,14 +172,14 @@ def figure(
     explanation, shares = (result.own, result.own_shares) if own else (result.asked, result.shares)
     part = explanation.levels[level]
     picture = render.overlay(square, part.attention, own_scale(part.attention), PLAIN)
-    text = words.alt(level, part, "not asked" if own else f"asked for {words.add_spaces(result.question)}")
+    text = words.alt(level, part, "without the question" if own else f"asked for {words.add_spaces(result.question)}")
     cells = ""
     if len(names) > 1:
         numbers = [f"{100 * share:.0f} %" for share in shares[level]]
         text += "; " + ", ".join(f"{n} on {name}" for n, name in zip(numbers, names, strict=True))
         cells = "".join(map(number, numbers, names))
         cells = f'<div class="cells" style="--columns:{result.grid[1]}">{cells}</div>'
-    caption = f"{level}, not asked" if own else f"<b>{level}, asked</b>"
+    caption = f"{level} without the question" if own else f"<b>{level} with the question</b>"
     return (
         f'<figure class="{"own" if own else "moved"}" data-level="{level}"><div class="scene">'
         f'<img src="{panels.data_uri(picture, exact=False)}" alt="{escape(text)}">{cells}</div>'

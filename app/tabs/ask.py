@@ -237,17 +237,17 @@ def add_endpoint(site: Site) -> None:
 
         Args:
             image: the scene; its centred square is used.
-            question: a picture whose global feature asks; leave it out if you send about.
-            about: the name of a class; the mean global feature of its training pictures asks.
+            question: a picture, whose global feature is the question; leave it out if you send about.
+            about: the name of a class; the mean global feature of its training pictures is the question.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s-ask, or a family: vgg-att3-cifar10-s-ask.
             compatibility: dp, pc (ignores questions) or additive; by default a checkpoint's own, or a family's best.
             side: of the square that the network reads, in pixels; 0 is its own.
 
         Returns:
             One JSON object. asked: the answer to the question. own: the answer without one. Both are as from /explain.
-            question: the class asked for, or the network's answer for the picture that asks. by_name: whether a class
-            asked. correlation: Pearson's r of both maps by level (null where a map is even). note: what the question
-            changed.
+            question: the class asked for; for a picture, the network's answer to it. by_name: whether the question was
+            the name of a class. correlation: Pearson's r of both maps by level (null where a map is even). note: what
+            the question changed.
         """
         if (question is None) == (not about):
             raise PictureError("Send one question: either a picture as question, or the name of a class as about.")

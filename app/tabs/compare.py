@@ -86,8 +86,9 @@ def add_endpoint(site: Site) -> None:
             side: of the square that the networks read, in pixels; 0 is their own.
 
         Returns:
-            One JSON object. checkpoint: as sent. answers: one for each compatibility, as from /explain. pairs: in each,
-            of names two compatibilities, and correlation Pearson's r of their maps by level (null if one is even).
+            One JSON object. checkpoint: as sent. answers: one for each compatibility, as from /explain. pairs: one for
+            each two answers. In it, of has the names of their compatibilities, and correlation Pearson's r of their
+            maps by level (null where a map is even).
         """
         comparison = site.networks.compare(read_sent(image), checkpoint, side, draw=False)
         return {"checkpoint": checkpoint, **comparison.to_json()}

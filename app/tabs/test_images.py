@@ -93,7 +93,7 @@ def button(image: Prediction) -> str:
     return (
         f'<button type="button" data-index="{image.index}" title="Explain test picture {image.index}">'
         f'<img src="{panels.data_uri(picture)}" alt="Test picture {image.index}, labelled {label}">'
-        f"<span>label: <b>{label}</b></span><span>named: <b>{answer}</b></span>"
+        f"<span>label: <b>{label}</b></span><span>answer: <b>{answer}</b></span>"
         f"<span>{panels.per_cent(image.probability)} · <b>{verdict}</b></span></button>"
     )
 

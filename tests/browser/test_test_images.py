@@ -66,7 +66,7 @@ def test_wrong_only_tells_how_many_were_looked_through(open_images):
     expect(heading).to_contain_text("12 misclassified among the first", timeout=SLOW)
     assert int(re.search(r"first (\d+) drawn", heading.inner_text())[1]) >= 12
     for caption in page.locator(".drawn button").all_inner_texts():
-        label, named = re.match(r"label: (\w+)\s+named: (\w+)\s+[\d.]+ %\s+· ✗ wrong", caption).groups()
+        label, named = re.match(r"label: (\w+)\s+answer: (\w+)\s+[\d.]+ %\s+· ✗ wrong", caption).groups()
         assert label != named
 
 
@@ -82,8 +82,8 @@ def test_a_picture_opens_in_explain_with_the_same_answer(open_images):
             expect(page.locator(".draw")).to_have_attribute("data-compatibility", "pc", timeout=SLOW)
             button.click()
         caption = button.text_content()
-        label = re.search(r"label: (\w+?)named:", caption)[1]
-        named, probability = re.search(r"named: (\w+?)(\d[\d.]* %) ·", caption).groups()
+        label = re.search(r"label: (\w+?)answer:", caption)[1]
+        named, probability = re.search(r"answer: (\w+?)(\d[\d.]* %) ·", caption).groups()
         answer = page.locator(".answer[data-compatibility=pc]:visible h2")
         expect(answer).to_have_text(re.compile(rf"{named}\s+{re.escape(probability)}"), timeout=SLOW)
         sentence = f"Test picture {button.get_attribute('data-index')}, labelled {label}."

@@ -67,11 +67,11 @@ def measure(nets: dict[str, Network], data: Dataset) -> tuple[str, dict[str, lis
     """
     if len(nets) < 2:
         raise ValueError("two checkpoints or more are needed: python -m training compare A B")
-    wrongs = {name: wrong(net, data) for name, net in nets.items()}
+    wrongs = {name: find_wrong(net, data) for name, net in nets.items()}
     return table(wrongs), {"pairs": pairs(wrongs)}
 
 
-def wrong(net: Network, data: Dataset) -> Tensor:
+def find_wrong(net: Network, data: Dataset) -> Tensor:
     """Which test pictures a network misclassifies, bool [N].
 
     Raises:

@@ -60,7 +60,7 @@ def load(
         return net.info.recipe.get("split_seed", 0) if net.info.dataset.startswith("folder:") else 0
 
     seeds = {split_seed} if split_seed is not None else {seed_of(net) for net in nets.values()}
-    names = {dataset} if dataset else {trained_on(checkpoint, net) for checkpoint, net in nets.items()}
+    names = {dataset} if dataset else {training_data(checkpoint, net) for checkpoint, net in nets.items()}
     (name, seed), *others = product(names, seeds)
     size, *sizes = {net.arguments["input_size"] for net in nets.values()}
     if others or sizes:
@@ -68,7 +68,7 @@ def load(
     return nets, data.load(name, data_dir, seed, size)
 
 
-def trained_on(checkpoint: str, net: Network) -> str:
+def training_data(checkpoint: str, net: Network) -> str:
     """The data set that a network was trained on.
 
     Raises:
