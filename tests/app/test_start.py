@@ -39,6 +39,7 @@ PROXIES = {
     "HTTP_PROXY": "socks://127.0.0.1:9/",
     "NO_PROXY": "localhost,[::1],fe80::/10",
 }
+CLOSED_HOME = {"HOME": "/proc", "MPLCONFIGDIR": "", "XDG_CACHE_HOME": "", "XDG_CONFIG_HOME": ""}  # even for root
 NOBODY = 1002700000  # a user id without a name, as some clusters give
 
 
@@ -57,10 +58,11 @@ def has_ipv6() -> bool:
     return not bind_fault("::1", 0)
 
 
-def test_the_page_starts_as_in_a_space_and_behind_unknown_proxies(checkpoints, picture_file, tmp_path):
-    server = Server(
-        serve_at("--checkpoints", str(checkpoints), "--device", "cpu"), tmp_path, cwd=REPO, **SPACE, **PROXIES
-    )
+def test_the_page_starts_as_in_a_space_behind_unknown_proxies_with_a_home_that_cannot_be_written(
+    checkpoints, picture_file, tmp_path
+):
+    command = serve_at("--checkpoints", str(checkpoints), "--device", "cpu")
+    server = Server(command, tmp_path, cwd=REPO, **SPACE, **PROXIES, **CLOSED_HOME)
     try:
         event, data = call(server.url, image=file(upload(server.url, "disc.png", picture_file.read_bytes())))
         assert event == "complete" and json.loads(data)[0]["levels"]
@@ -69,7 +71,7 @@ def test_the_page_starts_as_in_a_space_and_behind_unknown_proxies(checkpoints, p
             with pytest.raises(OSError, match=r"HTTP Error 40[34]"):
                 get(f"{server.url}/{route}")
         log = server.log.read_text()
-        assert "Traceback" not in log and "share" not in log
+        assert "Traceback" not in log and "share" not in log and "/proc" not in log
         assert healthy({"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(server.port)})
     finally:
         server.stop()
