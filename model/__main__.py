@@ -92,7 +92,10 @@ def explain(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where an earlier run stopped.")] = False,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 ...; by default cuda where there is one.")] = "",
 ) -> None:
-    """Explain pictures: a JSON line for each, maps in .npz files. torchrun splits the files among processes."""
+    """Explain pictures: a JSON line for each, maps in .npz files.
+
+    torchrun or accelerate launch splits the files among processes and machines.
+    """
     import torch
     from tqdm import tqdm
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import model
 from tests.conftest import REPO
 
 PACKAGES = ("app", "model", "training")
@@ -75,6 +76,18 @@ def test_what_only_training_and_tests_need_is_in_requirements_dev_txt():
 )
 def test_arrows_run_one_way(package, forbidden):
     assert not imports(package) & forbidden
+
+
+def test_only_model_tells_kinds_of_networks_apart():
+    """A network answers for itself: no isinstance over networks elsewhere, and no class's name is compared at all."""
+    kinds = {c.__name__ for c in vars(model).values() if isinstance(c, type) and issubclass(c, model.Network)}
+    for path in (path for package in (*PACKAGES, "tools") for path in (REPO / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance" and "model" not in path.parts:
+                assert not kinds & set(re.findall(r"\w+", ast.unparse(node.args[1]))), f"{path}:{node.lineno}"
+            elif isinstance(node, ast.Compare):
+                sides = (node.left, *node.comparators)
+                assert not any(isinstance(x, ast.Attribute) and x.attr == "__name__" for x in sides), path
 
 
 def module_name(path: Path) -> str:
