@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from model.explain_files import explain_files
-from model.machine import processor
+from model.machine import processor, threads_in_use
 from model.network import Network
 from model.pictures import read_picture
 from model.presets import network_input, square_pixels
@@ -55,6 +55,6 @@ def measure(checkpoint: str, count: int, rounds: int) -> str:
     spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     return (
         f"explain: {rate:,.0f} pictures/s; decoding and the bare network: {plain:,.0f}; ratio {spread}; "
-        f"{rounds} rounds of {count:,} pictures, {net.name}, {torch.get_num_threads()} threads of {processor()}, "
+        f"{rounds} rounds of {count:,} pictures, {net.name}, {threads_in_use()} of {processor()}, "
         f"torch {torch.__version__}"
     )

@@ -108,6 +108,12 @@ def read_quota(folder: Path) -> list[tuple[int, int]]:
     return [(int(quota), int(period))] if quota.isdigit() and int(quota) and int(period) else []
 
 
+def threads_in_use() -> str:
+    """How many threads torch uses, in words: "1 thread", "2 threads"."""
+    count = torch.get_num_threads()
+    return f"{count} thread{'' if count == 1 else 's'}"
+
+
 def limit_threads() -> None:
     """Makes torch use no more threads than the machine grants cores; a set OMP_NUM_THREADS is left as it is."""
     if not os.environ.get("OMP_NUM_THREADS"):

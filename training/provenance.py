@@ -11,16 +11,13 @@ from pathlib import Path
 
 import torch
 
-from model.machine import processor
+from model.machine import processor, threads_in_use
 
 
 def environment(device: torch.device, processes: int = 1) -> dict[str, str]:
     """What a number was measured on: hardware, versions, commit."""
-    if device.type == "cuda":
-        hardware = torch.cuda.get_device_name(device)
-    else:
-        threads = torch.get_num_threads()
-        hardware = f"{processor()} CPU, {threads} thread{'s' if threads > 1 else ''}"
+    cuda = device.type == "cuda"
+    hardware = torch.cuda.get_device_name(device) if cuda else f"{processor()} CPU, {threads_in_use()}"
     return {
         "hardware": hardware + (f", {processes} processes" if processes > 1 else ""),
         "versions": f"Python {platform.python_version()}, torch {torch.__version__}",

@@ -94,3 +94,9 @@ def test_what_torch_warns_of_a_card_is_left_to_the_fault(monkeypatch, recwarn):
 
     monkeypatch.setattr(torch, "ones", warn_and_fail)
     assert machine.device_fault("cuda") == "no kernel image" and not recwarn
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 thread"), (2, "2 threads")])
+def test_one_thread_is_singular(monkeypatch, count, words):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: count)
+    assert machine.threads_in_use() == words
