@@ -5,7 +5,10 @@ import re
 import sys
 
 import pytest
+import torch
 
+import app.networks
+from app.networks import Networks
 from app.server import gpu
 from tests.app.serving import FAMILY, Server
 from tests.app.test_api import assert_same
@@ -46,6 +49,14 @@ def GPU(function):
 
 def test_elsewhere_nothing_happens():
     assert not gpu.IS_LENT and gpu.on_gpu(len) is len
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_gpu_answers_in_bfloat16_only_where_it_multiplies_it_natively(checkpoints, monkeypatch, native):
+    monkeypatch.setattr(app.networks, "multiplies_bfloat16", lambda device: native)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *place, **form: self)  # no card is needed
+    assert Networks.load(checkpoints, "cuda").bf16 == native
+    assert not Networks.load(checkpoints, "cpu").bf16
 
 
 @pytest.mark.parametrize("compatibility", ["dp", "pc"])
