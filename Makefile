@@ -39,7 +39,7 @@ data: $(page) ## fetch CIFAR-10, which training, evaluation and the page's test 
 bench: $(all) ## measure speed on this machine
 	$(python) -m training bench
 
-load: $(all) browser ## measure how many answers a second programs get, and whether a long, mixed day is withstood
+load: $(all) browser ## measure how many answers a second programs get, and how the page stands a long, mixed day
 	$(python) -m tools.load
 	$(python) -m tools.soak
 

@@ -43,7 +43,7 @@ def export(
     source: Annotated[str, typer.Argument(help="A checkpoint folder, the name of a shipped one, or a Hub id.")],
     destination: Annotated[Path, typer.Argument(help="The new checkpoint's folder, or the ONNX file.")],
     prune: Annotated[
-        bool, typer.Option("--prune", help="pc, uniform: leave out the global branch, which changes no answer.")
+        bool, typer.Option("--prune", help="Leave out the global branch of pc or uniform, which changes no answer.")
     ] = False,
     dtype: Annotated[Precision, typer.Option(help="The precision to store weights in.")] = Precision.float32,
     onnx: Annotated[bool, typer.Option("--onnx", help="Write one ONNX file instead, in float32.")] = False,

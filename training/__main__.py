@@ -19,13 +19,14 @@ from model.home import AtHome
 from training.experiments import EXPERIMENTS, Experiment
 from training.recipes import Recipe
 
-SPLIT_SEED = "folder: chooses the test pictures; default: as in training."
+SPLIT_SEED = "Chooses the test pictures of folder:PATH; by default as in training."
 Checkpoints = Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")]
 DataDir = Annotated[Path, typer.Option(help="Where the data are.")]
 SplitSeed = Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
-INPUT_SIZE = f"{', '.join(k for k, v in DATASETS.items() if v.resizable)}: side in pixels; 0 is the data set's own."
+RESIZABLE = ", ".join(name for name, row in DATASETS.items() if row.resizable)
+INPUT_SIZE = f"Side of the pictures in pixels, for {RESIZABLE}; 0 is the data set's own."
 SCALES = {"yes": True, "no": False, "learnt": "learnt"}
 app = typer.Typer(
     cls=AtHome, add_completion=False, no_args_is_help=True, help="Train, measure and publish attention networks."
@@ -52,7 +53,7 @@ def with_recipe_options(command: Callable[..., None]) -> Callable[..., None]:
 @with_recipe_options
 def fit(
     out: Annotated[Path, typer.Option(help="The run's folder.")],
-    arch: Annotated[str, typer.Option(help="Which network, by name: python -m model list.")] = "vgg-att3-concat-dp",
+    arch: Annotated[str, typer.Option(help="Its name; python -m model list prints all.")] = "vgg-att3-concat-dp",
     dataset: Annotated[str, typer.Option(help=f"{', '.join(DATASETS)}:PATH.")] = "cifar10",
     data_dir: DataDir = Path("data"),
     recipe: Annotated[
@@ -61,7 +62,7 @@ def fit(
     width: Annotated[float, typer.Option(help="Multiplies every channel count; 1 is the paper's network.")] = 1.0,
     scale_scores: Annotated[
         str | None,
-        typer.Option(help="dp: divide scores by sqrt(channels): yes, no or learnt. Default: yes; paper: no."),
+        typer.Option(help="Whether dp divides scores by sqrt(channels): yes, no, learnt. Default: yes; for paper no."),
     ] = None,
     start: Annotated[
         str, typer.Option(help="A checkpoint to start from. Its classifier is kept if the classes are the same.")
@@ -201,7 +202,7 @@ def experiment_command(name: str, row: Experiment) -> Callable[..., None]:
     options: dict[str, Any] = {"checkpoints": (Checkpoints, inspect.Parameter.empty), **row.options}
     if row.dataset:
         options["dataset"] = (str, typer.Option(row.dataset, help="The other data, by name or folder:PATH."))
-        options["split_seed"] = (int, typer.Option(0, min=0, help="folder: chooses the test pictures."))
+        options["split_seed"] = (int, typer.Option(0, min=0, help="Chooses the test pictures of folder:PATH."))
     elif not row.own_pictures:
         options["split_seed"] = (SplitSeed, None)
     options["data_dir"] = (DataDir, Path("data"))

@@ -72,16 +72,16 @@ class Recipe:
     objective: str = setting(
         "class", "What to train for: class, to classify; or ask, to answer questions about scenes too."
     )
-    absent: float = setting(0.1, "ask: share of the scenes that do not show the class asked for.", 0, 1)
-    single: float = setting(1.0, "ask: weight of the loss of single pictures.", 0)
+    absent: float = setting(0.1, "With ask: share of the scenes that do not show the class asked for.", 0, 1)
+    single: float = setting(1.0, "With ask: weight of the loss of single pictures.", 0)
     locate: tuple[float, ...] = setting(
         (0.3, 0.1),
-        "ask: weights of the loss that draws maps to the picture asked for, from the last level back.",
+        "With ask: weights of the loss that draws maps to the picture asked for, from the last level back.",
         read=parse_numbers,
     )
     mixed: tuple[int, ...] = setting(
         (),
-        "ask: sides at which single pictures are read, in turn from step to step, such as 32,32,48.",
+        "With ask: sides at which single pictures are read, in turn from step to step, such as 32,32,48.",
         read=parse_sides,
     )
 
