@@ -49,7 +49,10 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             side = detail(site, checkpoint, compatibility)
             layout = gr.Radio([("Square", "square"), ("Row", "row")], value="square", label="Four pictures in a")
             with gr.Accordion("Pictures of your own", open=False, elem_id="own"):
-                uploads = {key: picture_input(key.capitalize(), 140) for key in (SCENE, ASKS)}
+                uploads = {
+                    SCENE: picture_input(SCENE.capitalize(), 140, elem_id="own-scene"),
+                    ASKS: picture_input(ASKS.capitalize(), 140),
+                }
         keep_last(camera, uploads[SCENE])
         with gr.Column(scale=1, min_width=320, elem_id="asked"):
             classes, answer = gr.HTML(elem_id="classes"), gr.HTML(panels.message(START), elem_id="answered")

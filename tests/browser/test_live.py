@@ -130,15 +130,21 @@ def test_the_scene_asked_about_is_what_the_camera_sees(visitor):
     page = visitor("frog", "ship")
     choose_tab(page, "Ask")
     page.locator(".asked .scene img").nth(5).wait_for()
+    page.get_by_text("Pictures of your own").click()
+    uploads = page.locator("#own .upload-container")
+    expect(uploads.first).to_be_visible()
     switch(page, "#asking").click()
+    expect(uploads.first).to_be_hidden()  # the camera's picture is the scene
+    expect(uploads.last).to_be_visible()
     most = page.locator(".classes button b").first
     for name in ("frog", "ship", "frog"):
         expect(most).to_have_text(name)
-    page.locator('.classes [data-ask="class:horse"]').click()
+    page.locator('.classes [data-ask="class:horse"]').dispatch_event("click")  # the list moves with each frame
     expect(page.locator(".asked .question")).to_have_text("Where is the horse?")
     expect(most).to_have_text("ship")
     expect(page.locator(".asked .question")).to_have_text("Where is the horse?")
     switch(page, "#asking").click()
     button = page.locator("#scene").get_by_role("button", name="In the scene: your picture")
     expect(button).to_have_attribute("aria-pressed", "true")
+    expect(uploads.first).to_be_visible()
     expect(page.locator(".asked .cells")).to_have_count(0)
