@@ -1,6 +1,6 @@
-"""Draws how much each level attends to each part of a bird, from what ``parts --json`` printed.
+"""Draws how much each level attends to each part of a bird, from what ``localize --parts --json`` printed.
 
-python -m training parts vgg-att3-dp-cifar10-s-long vgg-att3-pc-cifar10-s-long --json > parts.txt
+python -m training localize vgg-att3-dp-cifar10-s-long vgg-att3-pc-cifar10-s-long --parts --json > parts.txt
 python -m tools.parts parts.txt assets/figures/parts.webp
 """
 

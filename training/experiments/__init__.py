@@ -75,8 +75,8 @@ EXPERIMENTS = {
                 list[str],
                 Option([], "--class", help="Measure pictures of this class; may be given several times."),
             ),
+            "parts": (bool, Option(False, "--parts", help="Measure attention on each part of CUB's birds instead.")),
         },
         own_pictures=True,
     ),
-    "parts": Experiment("Measure attention on each part of a bird, on CUB-200-2011.", own_pictures=True),
 }

@@ -52,6 +52,7 @@ from training.data import DataError
 from training.data.objects import OBJECTS, SCENES, Objects
 from training.experiments.map_scores import auc, best_threshold, is_blank, mass_inside, overlap, peak_inside
 from training.experiments.network_maps import Key, network_maps, plain_maps
+from training.experiments.parts import measure_parts
 from training.intervals import Estimate, bootstrap, bootstrap_numbers
 
 
@@ -95,9 +96,23 @@ class Row:
 
 
 def measure(
-    nets: dict[str, Network], data_dir: Path, dataset: str, side: list[int], classes: list[str]
-) -> tuple[str, dict[str, list[Row]]]:
-    """The table and the rows of every network, {checkpoint: network}; for the options see ``localize``."""
+    nets: dict[str, Network], data_dir: Path, dataset: str, side: list[int], classes: list[str], parts: bool
+) -> tuple[str, dict[str, list]]:
+    """The table and the rows of every network, {checkpoint: network}.
+
+    Args:
+        nets, data_dir, dataset, side, classes: see ``localize``.
+        parts: measure the parts of birds instead, see ``training.experiments.parts``.
+
+    Raises:
+        ValueError: ``parts`` comes with other pictures than birds at the networks' own side; or see ``localize``.
+    """
+    if parts:
+        if side or classes or dataset != "birds":
+            raise ValueError(
+                "--parts measures CUB's birds at the networks' own size: leave out --dataset, --side and --class"
+            )
+        return measure_parts(nets, data_dir)
     rows = localize(nets, data_dir, dataset, tuple(side), tuple(classes))
     return table(rows), {"rows": rows}
 

@@ -1,6 +1,6 @@
 """Which parts of a bird does each level attend to? The claim of the paper's Fig. 4, measured.
 
-    python -m training parts runs/dp runs/pc --data-dir data
+    python -m training localize runs/dp runs/pc --parts --data-dir data
 
 Pictures: CUB-200-2011's test birds, each cut out by its box as for ``--dataset cub``, with the places of its visible
 parts (parts/part_locs.txt). A part is a disc of radius ``RADIUS`` times the side around its place. If both eyes, legs
@@ -143,7 +143,7 @@ def part_rows(name: str, maps: dict[str, Tensor], birds: Birds) -> list[Row]:
     return rows
 
 
-def measure(nets: dict[str, Network], data_dir: str | Path) -> tuple[str, dict[str, list[Row]]]:
+def measure_parts(nets: dict[str, Network], data_dir: str | Path) -> tuple[str, dict[str, list[Row]]]:
     """The table; and the rows of every network, {checkpoint: network}, then those of a centred Gaussian.
 
     Raises:

@@ -8,6 +8,7 @@ import torch
 from model import Network
 from tools.parts import draw
 from training.data import DataError
+from training.experiments import localize
 from training.experiments.network_maps import plain_maps
 from training.experiments.parts import (
     BODY,
@@ -17,7 +18,7 @@ from training.experiments.parts import (
     Birds,
     discs,
     level_maps,
-    measure,
+    measure_parts,
     part_rows,
     read_birds,
     table,
@@ -60,7 +61,7 @@ def test_what_is_beyond_the_mean_map_is_zero_where_all_maps_are_equal(birds):
 def test_a_network_without_attention_is_refused():
     for name in ("vgg-gap-cifar10-s", "vgg-att3-uniform-cifar10-s"):
         with pytest.raises(ValueError, match="has no trained attention"):
-            measure({name: Network.from_pretrained(name)}, "nowhere")
+            measure_parts({name: Network.from_pretrained(name)}, "nowhere")
 
 
 def test_real_parts_lie_on_the_birds(birds_dir):
@@ -86,6 +87,10 @@ def test_table_and_figure(birds):
     assert len(axes.patches) == 3 * 12 and axes.get_title() == "pc"
 
 
-def test_missing_parts_get_one_sentence(tmp_path):
+def test_what_has_no_parts_gets_one_sentence(tmp_path):
+    with pytest.raises(ValueError, match="leave out --dataset, --side and --class"):
+        localize.measure({}, tmp_path, "stl10", [], [], parts=True)
     with pytest.raises(DataError, match="CUB-200-2011 is missing"):
-        measure({"pc": Network.from_pretrained("vgg-att3-pc-cifar10-s")}, tmp_path)
+        localize.measure(
+            {"pc": Network.from_pretrained("vgg-att3-pc-cifar10-s")}, tmp_path, "birds", [], [], parts=True
+        )
