@@ -101,8 +101,9 @@ def explain(
 
     from model import Network
     from model.explain_files import explain_files, list_pictures
-    from model.machine import device_fault
+    from model.machine import device_fault, limit_threads
 
+    limit_threads()
     rank, world, local = (int(os.environ.get(name, default)) for name, default in PROCESS)
     files = list_pictures(sources)
     if not files:

@@ -58,13 +58,20 @@ def choices(examples: Iterable[Example], does: str, kind: str, alt: str, label: 
     )
 
 
-def every_class(look: Look) -> str:
-    """One small map for each class asked, the most probable first; a click asks for it."""
+def every_class(look: Look, live: bool = False) -> str:
+    """One small map for each class asked, the most probable first; a click asks for it.
+
+    Args:
+        look: the scene, asked for every class.
+        live: the next look follows at once, so the classes are in the order of their names: a click meets its aim.
+    """
     *_, level = look.scene.own.levels
     if not look.every:
         return f'<section class="classes"><p class="note">{NO_NAMES}</p></section>'
     square = smaller(look.scene.own.canvas, SMALL)
     classes = sorted(look.every, key=lambda each: -each.probability)[:FIRST]
+    if live:
+        classes.sort(key=lambda each: each.name)
     maps = "".join(one_class(each, square, level, look.moves and each.probability < LIKELY) for each in classes)
     count = len(look.every)
     which, label, names = "", "Every class asked", ""

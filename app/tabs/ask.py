@@ -113,7 +113,7 @@ def build(tab: gr.Tab, site: Site, front: Front) -> None:
             *list_pictures(site, {ASKS: files[ASKS]}),
         ]
         html = draw_answer(result, (SCENE,), question, there, announce=False)
-        return [*[gr.skip()] * 3, scenes.every_class(result.look), html, acknowledge(frame)]
+        return [*[gr.skip()] * 3, scenes.every_class(result.look, live=True), html, acknowledge(frame)]
 
     parts = [camera, clicks, checkpoint, compatibility, side, layout, *uploads.values()]
     changes = [clicks, checkpoint, compatibility, side, layout]

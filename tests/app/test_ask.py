@@ -81,12 +81,15 @@ def test_a_single_picture_has_no_cells(site):
     assert "cells" not in html and '<p class="verdict">conv13 ' in html
 
 
-def test_classes_stand_by_probability_and_of_a_hundred_most_by_name(site):
+def test_classes_stand_by_probability_live_ones_by_name_and_of_a_hundred_most_are_folded(site):
     look = tab.answer_to(site, None, [], of(), ("class", "frog")).look
     html = scenes.every_class(look)
     places = [html.index(f'data-ask="class:{each.name}"') for each in sorted(look.every, key=lambda e: -e.probability)]
     assert places == sorted(places) and len(places) == 10 and "<details>" not in html
     assert html.count('class="absent"') == sum(each.probability < 0.5 for each in look.every)
+    live = scenes.every_class(look, live=True)
+    places = [live.index(f'data-ask="class:{name}"') for name in sorted(each.name for each in look.every)]
+    assert places == sorted(places)
     attention = look.every[0].attention
     many = tuple(ClassAnswer(f"class <{i}>", i / 200, attention) for i in range(100))
     html = scenes.every_class(Look(look.scene, many))

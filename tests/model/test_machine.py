@@ -5,8 +5,11 @@ import warnings
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from model import machine
+from model.__main__ import app
+from tests.conftest import REPO
 
 
 @pytest.fixture
@@ -59,6 +62,11 @@ def test_threads_follow_the_quota_unless_their_number_is_set(groups, monkeypatch
         assert torch.get_num_threads() == 4
         monkeypatch.delenv("OMP_NUM_THREADS")
         machine.limit_threads()
+        assert torch.get_num_threads() == 1
+        torch.set_num_threads(4)
+        CliRunner().invoke(
+            app, ["explain", str(REPO / "assets" / "examples"), "--checkpoint", "nowhere", "--out", "nowhere"]
+        )
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
