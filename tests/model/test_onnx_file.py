@@ -43,7 +43,7 @@ def assert_same(outputs: dict, net: Network, pixels: torch.Tensor, question: tor
 
 @pytest.mark.parametrize("compatibility", ["dp", "additive"])
 def test_with_and_without_a_question_of_any_batch_and_side(compatibility, tmp_path, monkeypatch):
-    net, graph = session(f"vgg-att3-{compatibility}-cifar10-s-long", tmp_path / "new" / "attention.onnx")
+    net, graph = session(f"vgg-att3-{compatibility}-cifar10-s-ask", tmp_path / "new" / "attention.onnx")
     torch.manual_seed(0)
     for shape in ((1, 3, 32, 32), (3, 3, 48, 33), (2, 3, 64, 64)):
         pixels = torch.randint(0, 256, shape, dtype=torch.uint8)

@@ -68,7 +68,7 @@ def test_the_command(cifar10, monkeypatch):
     assert [row["level"] for row in rows] == ["conv7", "conv10", "conv13"]
     assert all(row["peak"]["mean"] > 1 > row["entropy"]["mean"] > 0 for row in rows)
     assert "6 test pictures" in result.output
-    place = r"^Measured on .+ CPU, \d+ threads; Python 3\.\d+\.\d+, torch [\w.+]+; commit "
+    place = r"^Measured on .+ CPU, \d+ threads?; Python 3\.\d+\.\d+, torch [\w.+]+; commit "
     assert re.search(place, result.output, re.MULTILINE)
     refusal = CliRunner().invoke(app, ["maps", "vgg-gap-cifar10-s"])
     assert "is a VGGGAP, and this command measures the paper's attention only" in str(refusal.exception)
