@@ -83,18 +83,13 @@ def read(
             raise PictureError(sentence(e)) from None
 
 
-def look(
-    networks: Networks,
-    pictures: list[Image.Image],
-    checkpoint: str,
-    compatibility: str,
-    side: int = 0,
-    grid: Grid | None = None,
-    canvas: int = SIDE,
-) -> Look:
-    """Reads a scene, and asks it for every class; for arguments and errors see ``read``."""
+def look(networks: Networks, scene: Scene, checkpoint: str, compatibility: str) -> Look:
+    """Asks a scene for every class, where the network keeps questions for classes.
+
+    Raises:
+        CheckpointError: there are no such weights.
+    """
     net = networks.network(checkpoint, compatibility)
-    scene = read(networks, pictures, checkpoint, compatibility, side, grid, canvas)
     with networks.precision(net):
         return Look(scene, tuple(ask_scene_every_class(net, scene)) if takes_names(net) else (), net.uses_global)
 

@@ -189,7 +189,8 @@ def answer_to(site: Site, look_before: Look | None, keys: list[str], *values, ca
     shared_look = look_before
     if shared_look is None:
         pictures = [picture_of(site, key, own) for key in scene]
-        shared_look = look(site.networks, pictures, checkpoint, compatibility, side, grid, canvas)
+        composed = read(site.networks, pictures, checkpoint, compatibility, side, grid, canvas)
+        shared_look = look(site.networks, composed, checkpoint, compatibility)
     question = name if kind == "class" else picture_of(site, name, own)
     return Answer(ask(site.networks, shared_look.scene, question, checkpoint, compatibility), shared_look, of)
 

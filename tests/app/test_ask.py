@@ -6,7 +6,7 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 import model
-from app.ask import Look, ask, look
+from app.ask import Look, ask, look, read
 from app.drawing import scenes
 from app.images import PictureError
 from app.networks import Networks
@@ -173,4 +173,11 @@ def test_api_refuses_in_a_sentence(client, picture_file, arguments, sentence):  
 def test_a_scene_of_the_page_cannot_have_a_picture_that_is_gone(site):
     with pytest.raises(PictureError, match="no longer there"):
         tab.answer_to(site, None, [], of(("nothing",)), ("class", "frog"))
-    assert len(look(site.networks, [tab.picture_of(site, "frog", {})], FAMILY, "dp").every) == 10
+    assert (
+        len(
+            look(
+                site.networks, read(site.networks, [tab.picture_of(site, "frog", {})], FAMILY, "dp"), FAMILY, "dp"
+            ).every
+        )
+        == 10
+    )

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.ask import ask, look
+from app.ask import ask, look, read
 from app.attack import attack
 from app.drawing import grids, panels, scenes, words
 from app.examples import list_examples
@@ -38,7 +38,7 @@ def test_explain_shows_the_best_five_and_names_some(hundred, picture):
 
 @pytest.mark.parametrize("compatibility", ["dp", "pc"])
 def test_ask_draws_the_most_probable_and_offers_every_class_by_name(hundred, picture, compatibility):
-    result = look(hundred, [picture], FAMILY, compatibility)
+    result = look(hundred, read(hundred, [picture], FAMILY, compatibility), FAMILY, compatibility)
     assert len(result.every) == 100
     strip = scenes.every_class(result)
     drawn, listed = strip.split("<details>")
@@ -51,7 +51,8 @@ def test_ask_draws_the_most_probable_and_offers_every_class_by_name(hundred, pic
 
 
 def test_ten_classes_are_all_drawn(networks, picture):
-    strip = scenes.every_class(look(networks, [picture], "vgg-att3-cifar10-s", "dp"))
+    asked = "vgg-att3-cifar10-s", "dp"
+    strip = scenes.every_class(look(networks, read(networks, [picture], *asked), *asked))
     assert strip.count("<img") == 10 and "<details>" not in strip and "most probable" not in strip
 
 
