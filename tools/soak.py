@@ -134,7 +134,7 @@ def main() -> None:
         print(f"{arguments.requests} mixed requests, one in ten hostile: {len(wrong)} wrong or lost.")
         tabs = sorted(set(failures))
         print(f"{arguments.visits} visits to {len(SIGNS)} tabs: {len(failures)} without an answer {tabs}.")
-        print("Memory of the page, MB, after each eighth of the requests: ", end="")
+        print("Memory of the page, MB, at the start of each eighth of the requests: ", end="")
         print(", ".join(f"{memories[n]:.0f}" for n in sorted(memories)), end=".\n")
         print(f"After each tenth visit: {', '.join(f'{m:.0f}' for m in after_visits[9::10])}", end="")
         time.sleep(1.5 * AGE)
