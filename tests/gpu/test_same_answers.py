@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.ask import ask, look
+from app.ask import ask, look, read
 from app.attack import attack
 from app.images import read_picture
 from app.networks import Networks
@@ -56,7 +56,7 @@ def test_explain_and_side_by_side(both, picture, name):
 def test_ask(both):
     pictures = [read_picture(REPO / "assets" / "examples" / f"{name}.png") for name in NAMES]
     place = both[0].places["vgg-att3-dp-cifar10-s-ask"]
-    looks = [look(networks, pictures, *place) for networks in both]
+    looks = [look(networks, read(networks, pictures, *place), *place) for networks in both]
     for a, b in zip(*(seen.every for seen in looks), strict=True):
         assert b.probability == pytest.approx(a.probability, abs=ROUNDED), a.name
         assert elsewhere(a.attention, b.attention) < ROUNDED, a.name
