@@ -117,7 +117,7 @@ def png(image: Image.Image) -> bytes:
 
 
 def jpeg(image: Image.Image, quality: int = 95) -> bytes:
-    """The file's content, for maps over a picture: a small part of a PNG's bytes, in a tenth of its time.
+    """The file's content, for maps over a picture: a sixth of a PNG's bytes, in less than a tenth of its time.
 
     Colours are kept at half the resolution of lightness, as cameras do; that saves a third of the time.
     """
