@@ -20,6 +20,7 @@ from training.experiments import EXPERIMENTS, Experiment
 from training.recipes import Recipe
 
 SPLIT_SEED = "Chooses the test pictures of folder:PATH; by default as in training."
+FIRST_SPLIT = "Chooses the test pictures of folder:PATH, and the fold of stl10."
 Checkpoints = Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")]
 DataDir = Annotated[Path, typer.Option(help="Where the data are.")]
 SplitSeed = Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)]
@@ -202,7 +203,8 @@ def experiment_command(name: str, row: Experiment) -> Callable[..., None]:
     options: dict[str, Any] = {"checkpoints": (Checkpoints, inspect.Parameter.empty), **row.options}
     if row.dataset:
         options["dataset"] = (str, typer.Option(row.dataset, help="The other data, by name or folder:PATH."))
-        options["split_seed"] = (int, typer.Option(0, min=0, help="Chooses the test pictures of folder:PATH."))
+        options["split_seed"] = (int, typer.Option(0, min=0, help=FIRST_SPLIT))
+        options["splits"] = (int, typer.Option(1, min=1, help="Number of splits, to average over; stl10 has ten."))
     elif not row.own_pictures:
         options["split_seed"] = (SplitSeed, None)
     options["data_dir"] = (DataDir, Path("data"))

@@ -22,7 +22,8 @@ class Experiment:
     Attributes:
         help: what the command does.
         options: the command's own, {name: (type, Typer's option with its default)}; ``measure`` takes them by name.
-        dataset: what it measures by default; empty for what the networks were trained on.
+        dataset: the other data that it measures by default, of which ``measure`` takes a list of splits; empty if it
+            measures what the networks were trained on.
         own_pictures: it reads pictures of its own: ``measure`` takes the folder of the data in place of a data set.
     """
 

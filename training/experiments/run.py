@@ -31,9 +31,11 @@ def experiment(
     module, row = import_module(f"training.experiments.{name}"), EXPERIMENTS[name]
     if row.own_pictures:
         nets, pictures = load_networks(checkpoints, device), data_dir
+    elif row.dataset:
+        other, splits = options.pop("dataset"), options.pop("splits")
+        nets, pictures = load_splits(checkpoints, data_dir, split_seed or 0, splits, device, other)
     else:
-        other = options.pop("dataset") if row.dataset else ""
-        nets, pictures = load(checkpoints, data_dir, split_seed, device, other)
+        nets, pictures = load(checkpoints, data_dir, split_seed, device)
     show(*module.measure(nets, pictures, **options), device, as_json)
 
 
@@ -66,6 +68,22 @@ def load(
     if others or sizes:
         raise ValueError("these networks were trained on different data, or for pictures of different sizes")
     return nets, data.load(name, data_dir, seed, size)
+
+
+def load_splits(
+    checkpoints: list[str], data_dir: Path, split_seed: int, count: int, device: str, dataset: str
+) -> tuple[dict[str, Network], list[data.Dataset]]:
+    """{checkpoint: network on the device}; and ``count`` splits of ``dataset``, from the split of ``split_seed`` on.
+
+    Raises:
+        ValueError: the networks are for pictures of different sizes; or the data set has one split only.
+    """
+    nets, first = load(checkpoints, data_dir, split_seed, device, dataset)
+    seeds = range(split_seed + 1, split_seed + count)
+    splits = [first, *(data.load(dataset, data_dir, seed, first.input_size) for seed in seeds)]
+    if len({split.fingerprint for split in splits}) < count:
+        raise ValueError(f"{dataset} has one split of its own; --splits is for stl10 and folders without a test split")
+    return nets, splits
 
 
 def training_data(checkpoint: str, net: Network) -> str:

@@ -7,14 +7,19 @@ levels, after BatchNorm and ReLU (the paper's cross-domain experiment). The new 
 standardised features. Its penalty is chosen by cross-validation on the training split; the test split is measured once.
 There are two controls: the same network with random weights (and batch statistics of these pictures), and the pixels
 themselves. Errors are compared picture by picture, as in ``training.experiments.compare``.
+
+STL-10 has ten official folds: ``--dataset stl10 --splits 10`` measures all of them, and shows means and standard
+deviations. The folds share photographs, so no p-value is given.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import mean, stdev
 
 import numpy as np
 import torch
@@ -53,6 +58,10 @@ class Row:
     pictures: int
     c: float
 
+    @property
+    def title(self) -> str:
+        return f"{self.checkpoint} {self.features}".strip()
+
 
 @torch.no_grad()
 def embed(net: Network, images: Tensor) -> np.ndarray:
@@ -60,6 +69,20 @@ def embed(net: Network, images: Tensor) -> np.ndarray:
     batches = images.tensor_split(math.ceil(len(images) / BATCH))  # alike in size: build_untrained() averages over them
     parts = [net.embed(network_input(net, x)).float().cpu() for x in batches]
     return torch.cat(parts).numpy()
+
+
+def embed_once(net: Network) -> Callable[[Tensor], np.ndarray]:
+    """``embed`` for pictures of several splits, which reads none of them twice."""
+    known: dict[bytes, np.ndarray] = {}
+
+    def vectors(images: Tensor) -> np.ndarray:
+        keys = [image.numpy().tobytes() for image in images]
+        new = [number for number, key in enumerate(keys) if key not in known]
+        if new:
+            known.update(zip((keys[number] for number in new), embed(net, images[new]), strict=True))
+        return np.stack([known[key] for key in keys])
+
+    return vectors
 
 
 def build_untrained(net: Network, images: Tensor) -> Network:
@@ -105,47 +128,77 @@ def probe(train: np.ndarray, test: np.ndarray, data: Dataset) -> tuple[Tensor, f
     return wrong, search.best_params_["logisticregression__C"]
 
 
-def measure(nets: dict[str, Network], data: Dataset) -> tuple[str, dict[str, list]]:
-    """The table, the rows and the pairs of the networks {name: network}."""
-    rows, pairs = transfer(nets, data)
-    return table(rows, pairs, data), {"rows": rows, "pairs": pairs}
+@dataclass(frozen=True)
+class Average:
+    """An error, or the difference of two, over several splits.
+
+    Attributes:
+        name: the features, "NETWORK trained" for example, or "FIRST - SECOND".
+        mean: of the values.
+        deviation: their standard deviation.
+        values: of each split, fractions of its test pictures.
+    """
+
+    name: str
+    mean: float
+    deviation: float
+    values: list[float]
 
 
-def transfer(nets: dict[str, Network], data: Dataset) -> tuple[list[Row], list[Pair]]:
-    """Every network's rows, trained and untrained, then the pixels'; and the pairs that are compared.
+def measure(nets: dict[str, Network], splits: list[Dataset]) -> tuple[str, dict[str, list]]:
+    """The table, the rows and the pairs of the networks {name: network}; averages, if there are several splits."""
+    measured = transfer(nets, splits)
+    if len(splits) == 1:
+        ((rows, pairs),) = measured
+        return table(rows, pairs, splits[0]), {"rows": rows, "pairs": pairs}
+    rows, pairs = (list(zip(*parts, strict=True)) for parts in zip(*measured, strict=True))
+    errors = [average(row[0].title, [one.error for one in row]) for row in rows]
+    differences = [average(f"{pair[0].first} - {pair[0].second}", [one.difference for one in pair]) for pair in pairs]
+    return average_table(errors, differences, splits), {"errors": errors, "differences": differences}
+
+
+def transfer(nets: dict[str, Network], splits: list[Dataset]) -> list[tuple[list[Row], list[Pair]]]:
+    """For each split, every network's rows, trained and untrained, then the pixels'; and the pairs that are compared.
 
     Args:
         nets: {name: network}, in evaluation mode.
-        data: at their input size; any classes.
+        splits: of one data set, at the networks' input size; any classes. The untrained networks have the batch
+            statistics of the first split's training pictures.
 
     Raises:
         DataError: see ``probe``.
     """
-    rows, wrongs = [], {}
+    measured: list[tuple[list[Row], dict[str, Tensor]]] = [([], {}) for _ in splits]
 
-    def add(checkpoint: str, features: str, train: np.ndarray, test: np.ndarray) -> None:
-        wrong, c = probe(train, test, data)
-        wrongs[f"{checkpoint} {features}".strip()] = wrong
-        error = wrong.double().mean().item()
-        row = Row(
-            checkpoint=checkpoint,
-            features=features,
-            dimensions=train.shape[1],
-            error=round(error, 6),
-            interval=wilson(error, len(data.test)),
-            pictures=len(data.test),
-            c=round(c, 6),
-        )
-        rows.append(row)
+    def add(checkpoint: str, features: str, vectors: Callable[[Tensor], np.ndarray]) -> None:
+        for data, (rows, wrongs) in zip(splits, measured, strict=True):
+            train, test = vectors(data.train.images), vectors(data.test.images)
+            wrong, c = probe(train, test, data)
+            error = wrong.double().mean().item()
+            row = Row(
+                checkpoint=checkpoint,
+                features=features,
+                dimensions=train.shape[1],
+                error=round(error, 6),
+                interval=wilson(error, len(data.test)),
+                pictures=len(data.test),
+                c=round(c, 6),
+            )
+            rows.append(row)
+            wrongs[row.title] = wrong
 
     for name, net in nets.items():
-        fresh = build_untrained(net, data.train.images)
-        for features, kind in {"trained": net, "untrained": fresh}.items():
-            add(name, features, *(embed(kind, split.images) for split in (data.train, data.test)))
-    add("", "pixels", *(split.images.flatten(1).numpy() / np.float32(255) for split in (data.train, data.test)))
+        add(name, "trained", embed_once(net))
+        add(name, "untrained", embed_once(build_untrained(net, splits[0].train.images)))
+    add("", "pixels", lambda images: images.flatten(1).numpy() / np.float32(255))
     against = [*(f"{name} trained" for name in nets), "pixels"]
     pairs = [*combinations(against, 2), *((f"{name} trained", f"{name} untrained") for name in nets)]
-    return rows, [pair(wrongs, *two) for two in pairs]
+    return [(rows, [pair(wrongs, *two) for two in pairs]) for rows, wrongs in measured]
+
+
+def average(name: str, values: list[float]) -> Average:
+    """The mean of two or more values and their standard deviation."""
+    return Average(name, round(mean(values), 6), round(stdev(values), 6), values)
 
 
 def table(rows: list[Row], pairs: list[Pair], data: Dataset) -> str:
@@ -155,13 +208,26 @@ def table(rows: list[Row], pairs: list[Pair], data: Dataset) -> str:
         low, high = (100 * v for v in row.interval)
         name, weights = (f"`{row.checkpoint}`", row.features) if row.checkpoint else ("the pixels", "none")
         lines.append(f"| {name} | {weights} | {row.dimensions:,} | {100 * row.error:.1f} % | {low:.1f} to {high:.1f} |")
+    return "\n".join([*lines, "", about(data), "", pair_table(pairs)])
+
+
+def average_table(errors: list[Average], differences: list[Average], splits: list[Dataset]) -> str:
+    """Errors and differences over several splits, in Markdown."""
+    lines = ["| features of | mean test error | standard deviation |", "|---|--:|--:|"]
+    lines += [f"| `{row.name}` | {100 * row.mean:.1f} % | {100 * row.deviation:.1f} |" for row in errors]
+    lines += ["", f"{len(splits)} splits of {about(splits[0])}", ""]
+    lines += ["| first - second | mean | standard deviation | first lower in |", "|---|--:|--:|--:|"]
+    for row in differences:
+        lower = sum(value < 0 for value in row.values)
+        lines.append(f"| `{row.name}` | {100 * row.mean:+.2f} | {100 * row.deviation:.2f} | {lower} of {len(splits)} |")
+    return "\n".join([*lines, "", "Differences in % points. The splits share pictures, so no p-value is given."])
+
+
+def about(data: Dataset) -> str:
+    """A sentence on the data, with the error of the simplest answer."""
     chance = 100 * (1 - data.test.labels.bincount().max().item() / len(data.test))
-    lines += [
-        "",
+    return (
         f"{data.name}, {len(data.class_names)} classes at {data.input_size} x {data.input_size}: "
         f"{len(data.train):,} training and {len(data.test):,} test pictures; "
-        f"always answering the commonest class has an error of {chance:.1f} %.",
-        "",
-        pair_table(pairs),
-    ]
-    return "\n".join(lines)
+        f"always answering the commonest class has an error of {chance:.1f} %."
+    )

@@ -13,7 +13,10 @@ from model.presets import normalise
 from training import data
 from training.__main__ import app
 from training.data import DataError, Dataset, Split
-from training.experiments.transfer import build_untrained, embed, probe, table, transfer
+from training.data.stl10 import read_photographs
+from training.experiments import transfer as experiment
+from training.experiments.run import load_splits
+from training.experiments.transfer import build_untrained, embed, measure, probe, table, transfer
 
 STATISTICS = {"mean": (0.4, 0.5, 0.6), "std": (0.2, 0.2, 0.2)}
 
@@ -73,7 +76,7 @@ def test_the_untrained_network_has_other_weights_and_the_statistics_of_the_pictu
 
 def test_rows_and_table(net):
     data = made_up()
-    rows, compared = transfer({"net": net}, data)
+    ((rows, compared),) = transfer({"net": net}, [data])
     assert [(row.checkpoint, row.features, row.dimensions) for row in rows] == [
         ("net", "trained", 64),
         ("net", "untrained", 64),
@@ -92,9 +95,41 @@ def test_rows_and_table(net):
     assert lines[10].startswith("| `net trained` | `pixels` | ")
 
 
+def test_splits_are_averaged_and_no_picture_is_read_twice(net, monkeypatch):
+    whole = made_up()
+    halves = [dataclasses.replace(whole, train=whole.test, test=whole.train), whole]
+    alone = [transfer({"net": net}, [halves[0]])[0], transfer({"net": net}, halves)[1]]
+    read = []
+    monkeypatch.setattr(experiment, "embed", lambda net, images: (read.append(len(images)), embed(net, images))[1])
+    text, answer = measure({"net": net}, halves)
+    assert read == [60, 60, 60, 60, 60]  # the network's two halves; then the untrained one's, after its statistics
+    for kind, errors in enumerate(answer["errors"]):
+        values = [rows[kind].error for rows, _ in alone]
+        assert errors.values == values and errors.mean == pytest.approx(sum(values) / 2, abs=1e-6)
+        assert errors.deviation == pytest.approx(abs(values[0] - values[1]) / 2**0.5, abs=1e-6)
+    difference = answer["differences"][0]
+    assert difference.name == "net trained - pixels"
+    assert difference.mean == pytest.approx(answer["errors"][0].mean - answer["errors"][2].mean, abs=1e-6)
+    lower = sum(value < 0 for value in difference.values)
+    assert f"| `net trained - pixels` | {100 * difference.mean:+.2f} | " in text and f"| {lower} of 2 |" in text
+
+
+def test_the_splits_of_stl10_are_its_folds(stl10_dir):
+    _, splits = load_splits(["vgg-att3-dp-cifar10-s"], stl10_dir, 3, 2, "cpu", "stl10")
+    photographs = read_photographs(stl10_dir)
+    for fold, split in zip((3, 4), splits, strict=True):
+        assert torch.equal(split.train.labels, photographs.labels[photographs.folds[fold].sort().values])
+        assert (len(split.train), len(split.test)) == (1000, 4000)
+
+
+def test_data_with_one_split_are_refused(birds_dir):
+    with pytest.raises(ValueError, match="cub has one split of its own"):
+        load_splits(["vgg-att3-dp-cifar10-s"], birds_dir, 0, 2, "cpu", "cub")
+
+
 def test_too_few_pictures_of_a_class_are_refused(net):
     with pytest.raises(DataError, match="needs at least 3 training pictures"):
-        transfer({"net": net}, made_up(6))
+        transfer({"net": net}, [made_up(6)])
 
 
 def test_the_command_on_real_birds(birds_dir, monkeypatch):
