@@ -19,12 +19,13 @@ ROUNDED = 0.05  # of a probability, and of a map's mass that lies elsewhere: ans
 EXACT = 0.005  # the same, of what is computed in float32 on both, perhaps in TF32
 SWITCH = sorted(entry.name for entry in list_checkpoints() if entry.compatibility in ("dp", "pc", "additive"))
 NAMES = ("frog", "ship")
+Both = tuple[Networks, Networks]  # on the CPU and on the GPU
 
 pytestmark = pytest.mark.skipif(DEVICE == "cuda" and not torch.cuda.is_available(), reason="there is no CUDA here")
 
 
 @pytest.fixture(scope="module")
-def both() -> tuple[Networks, Networks]:
+def both() -> Both:
     return Networks.load(BUNDLED, "cpu"), Networks.load(BUNDLED, DEVICE)
 
 
@@ -49,11 +50,12 @@ def alike(cpu, gpu, bound: float = ROUNDED) -> None:
 
 
 @pytest.mark.parametrize("name", SWITCH)
-def test_explain_and_side_by_side(both, picture, name):
-    alike(*(networks.explain(picture, name) for networks in both))
+def test_explain_and_side_by_side(both: Both, picture, name):
+    cpu, gpu = (networks.explain(picture, name) for networks in both)
+    alike(cpu, gpu)
 
 
-def test_ask(both):
+def test_ask(both: Both):
     pictures = [read_picture(REPO / "assets" / "examples" / f"{name}.png") for name in NAMES]
     place = both[0].places["vgg-att3-dp-cifar10-s-ask"]
     looks = [look(networks, read(networks, pictures, *place), *place) for networks in both]
@@ -67,7 +69,7 @@ def test_ask(both):
 
 
 @pytest.mark.parametrize("method", ["fgsm", "pgd"])
-def test_attack(both, picture, method):
+def test_attack(both: Both, picture, method):
     """Its steps follow the signs of gradients, some of which are near 0: the moves differ, their strength does not."""
     place = both[0].places["vgg-att3-dp-cifar10-s-long"]
     cpu, gpu = (attack(networks, picture, *place, method, 4) for networks in both)
@@ -78,18 +80,18 @@ def test_attack(both, picture, method):
     assert left[1] == pytest.approx(left[0], abs=2 * ROUNDED)
 
 
-def test_other_explanations(both, picture):
+def test_other_explanations(both: Both, picture):
     place = both[0].places["vgg-att3-dp-cifar10-s-long"]
     cpu, gpu = (explain_otherwise(networks, picture, *place) for networks in both)
     for a, b in ((cpu.attending, gpu.attending), (cpu.gap, gpu.gap), (cpu.pan, gpu.pan)):
-        assert a.answer == b.answer
+        assert a and b and a.answer == b.answer
         for name, there in a.maps.items():
             assert elsewhere(there, b.maps[name]) < 10 * EXACT, name  # gradients add up more roundings
             # at a single share, one pixel more or less can decide, and which comes first is a matter of rounding
             assert mean(b.falls[name]) == pytest.approx(mean(a.falls[name]), abs=10 * EXACT), name
 
 
-def test_test_images(both, data_dir):
+def test_test_images(both: Both, data_dir):
     place = both[0].places["vgg-att3-dp-cifar10-s-long"]
     cpu, gpu = (draw(networks, CifarTest(data_dir), *place, count=48) for networks in both)
     for a, b in zip(cpu.images, gpu.images, strict=True):
