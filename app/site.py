@@ -72,8 +72,10 @@ class Site:
         return keeps_questions(self.networks.network(checkpoint, self.nearest(checkpoint, compatibility)))
 
     def checkpoint_choices(self) -> list[tuple[str, str]]:
-        """(what visitors read, family) of every checkpoint: the data first, then the size; sorted in this order."""
-        labels = {family: describe(nets.values()) for family, nets in sorted(self.networks.families.items(), key=place)}
+        """(what visitors read, family) of every checkpoint: data, then size, if sizes differ; sorted in this order."""
+        families = self.networks.families
+        sizes = len({net.arguments["width"] for nets in families.values() for net in nets.values()}) > 1
+        labels = {family: describe(nets.values(), sizes) for family, nets in sorted(families.items(), key=place)}
         alike = {label for label in labels.values() if list(labels.values()).count(label) > 1}
         return [(f"{label} · {family}" if label in alike else label, family) for family, label in labels.items()]
 
@@ -114,18 +116,20 @@ def place(item: tuple[str, Mapping[str, AttendingNetwork]]) -> tuple:
     return data, dataset_title(net.info.dataset), net.arguments["width"], questions, least, family
 
 
-def describe(nets: Iterable[AttendingNetwork]) -> str:
-    """A family in plain words instead of its name: its data, its size, whether it answers questions, its errors."""
+def describe(nets: Iterable[AttendingNetwork], with_size: bool) -> str:
+    """A family in plain words instead of its name: its data, its size, its errors, whether it answers questions."""
     nets = list(nets)
     info, width = nets[0].info, nets[0].arguments["width"]
     title, kinds = dataset_title(info.dataset), len(info.class_names)
     data = DATASETS.get(info.dataset)
-    subject = data.shows.format(kinds).capitalize() if data else f"{title}, {kinds} kinds"
-    size = SIZES.get(width, f"width {width:g}")
-    ability = ", answers questions" if any(map(keeps_questions, nets)) else ""
-    errors = sorted({f"{100 * error(net):.1f}" for net in nets if error(net) < math.inf}, key=float)
-    test_error = [f"test error {' to '.join(dict.fromkeys([errors[0], errors[-1]]))} %"] if errors else []
-    return " · ".join([subject, size + ability, *test_error, *([title] if data else [])])
+    parts = [data.shows.format(kinds).capitalize() if data else f"{title}, {kinds} kinds"]
+    if with_size:
+        parts.append(SIZES.get(width, f"width {width:g}"))
+    if errors := sorted({f"{100 * error(net):.1f}" for net in nets if error(net) < math.inf}, key=float):
+        parts.append(f"{' to '.join(dict.fromkeys([errors[0], errors[-1]]))} % wrong")
+    if any(map(keeps_questions, nets)):
+        parts.append("answers questions")
+    return " · ".join([*parts, *([title] if data else [])])
 
 
 def sides_read_well(net: Network) -> set[int]:

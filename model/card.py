@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from model.datasets import dataset_title, hub_id
+from model.datasets import dataset_title, hub_id, title_of_test
 from model.format import shipped_folder
 from model.map_kinds import MapKind
 from model.networks.attention import Equation
@@ -47,14 +47,15 @@ def card(
         Markdown behind a YAML head; the head has a model-index where a test error was measured.
     """
     results, recipe = config["results"], config["recipe"]
-    trained_on = dataset_title(config["dataset"]) if config["dataset"] else ""
+    data = config["dataset"], len(config["class_names"])
+    trained_on = dataset_title(*data) if config["dataset"] else ""
     facts = {label: recipe.get(key) for key, label in RECIPE_FACTS.items()}
     careful = " A map highlights where the attended features lie. It does not prove why a class was chosen."
     parts = [
         f"---\n{front_matter(name, config)}\n---",
         f"# {name}",
         describe(config["architecture"], config["arguments"], trained_on, recipe.get("start"), equation),
-        measurement(results, dataset_title(config["dataset"])),
+        measurement(results, dataset_title(*data), title_of_test(*data)),
         questions(results),
         *(f"![{text}]({file})\n\n{text}" for file, text in (pictures or {}).items()),
         "## Use",
@@ -86,7 +87,7 @@ def front_matter(name: str, config: Mapping) -> str:
         result = EvalResult(
             task_type="image-classification",
             dataset_type=hub_id(dataset) or plain(dataset_title(dataset)),
-            dataset_name=dataset_title(dataset),
+            dataset_name=title_of_test(dataset, len(config.get("class_names", ()))),
             dataset_split="test",
             metric_type="accuracy",
             metric_value=round(1 - results["error"], 4),
@@ -116,11 +117,11 @@ def plain(title: str) -> str:
     return re.sub("[^A-Za-z0-9_.-]+", "-", letters).strip("-") or "pictures"
 
 
-def measurement(results: Mapping, dataset: str) -> str:
-    """The measured error, and how it was measured."""
+def measurement(results: Mapping, dataset: str, test_split: str) -> str:
+    """The measured error, and how it was measured: on ``test_split``, or on pictures of ``dataset`` held out."""
     if "error" in results:
         count = f"all {results['test_images']:,} " if "test_images" in results else "the "
-        text = f"**Test error: {100 * results['error']:.2f} %** on {count}test images of {dataset}"
+        text = f"**Test error: {100 * results['error']:.2f} %** on {count}test images of {test_split}"
         if "interval" in results:
             low, high = (100 * v for v in results["interval"])
             text += f" (95 % interval {low:.2f} to {high:.2f})"

@@ -22,6 +22,8 @@ class Facts:
         resizable: whether its pictures can be read at another side.
         mirrored: whether a mirrored picture keeps its class; digits do not.
         hub_id: its id on the Hugging Face Hub; empty if it has none.
+        classes: how many it has, if copies may hold a part of them; else 0.
+        tested_on: what its test split is, where that needs more than the title.
     """
 
     title: str
@@ -31,15 +33,24 @@ class Facts:
     resizable: bool = False
     mirrored: bool = True
     hub_id: str = ""
+    classes: int = 0
+    tested_on: str = ""
 
 
 DATASETS = {
     "cifar10": Facts("CIFAR-10", "cifar", hub_id="uoft-cs/cifar10"),
     "cifar100": Facts("CIFAR-100", "cifar", hub_id="uoft-cs/cifar100"),
     "svhn": Facts("SVHN", "svhn", "digits of house numbers", mirrored=False, hub_id="ufldl-stanford/svhn"),
-    "cub": Facts("CUB-200-2011", "birds", "{} kinds of birds", side=80, resizable=True),
+    "cub": Facts("CUB-200-2011", "birds", "{} kinds of birds", side=80, resizable=True, classes=200),
     "stl10": Facts("STL-10", "stl10", "photographs, {} kinds", resizable=True),
-    "photos": Facts("CIFAR-10 and STL-10 photographs", "photos", "photographs, {} kinds", side=64, resizable=True),
+    "photos": Facts(
+        "CIFAR-10 and STL-10 photographs",
+        "photos",
+        "photographs, {} kinds",
+        side=64,
+        resizable=True,
+        tested_on="STL-10's first official fold",
+    ),
     "folder": Facts("", "folders", resizable=True),  # "folder:PATH"; its title is the folder's own name
 }
 
@@ -61,7 +72,20 @@ def hub_id(name: str) -> str:
     return DATASETS[name].hub_id if name in DATASETS else ""
 
 
-def dataset_title(name: str) -> str:
-    """What people call a data set; for a folder of pictures, the folder's own name."""
-    title = DATASETS[name].title if name in DATASETS else ""
-    return title or re.split(r"[/\\:]", name.rstrip("/\\"))[-1].strip() or "unknown data"
+def dataset_title(name: str, classes: int = 0) -> str:
+    """What people call a data set; for a folder of pictures, the folder's own name.
+
+    With the number of classes that were there, it says so if they are a part:
+
+    >>> dataset_title("cub", classes=50)
+    'CUB-200-2011, 50 of 200 classes'
+    """
+    row = DATASETS.get(name, DATASETS["folder"])
+    title = row.title or re.split(r"[/\\:]", name.rstrip("/\\"))[-1].strip() or "unknown data"
+    return f"{title}, {classes} of {row.classes} classes" if 0 < classes < row.classes else title
+
+
+def title_of_test(name: str, classes: int = 0) -> str:
+    """What people call its test pictures; see ``dataset_title``."""
+    row = DATASETS.get(name, DATASETS["folder"])
+    return row.tested_on or dataset_title(name, classes)

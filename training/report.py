@@ -59,9 +59,10 @@ def short_table(entries: list[Entry]) -> str:
     """One row for each checkpoint, for README."""
     rows = ["| checkpoint | data | test error | parameters | training |", "|---|---|---|---|---|"]
     for e in entries:
+        data = dataset_title(e.info.dataset, len(e.info.class_names))
         hours = f"{e.info.recipe['hours']:.2f} h, {shorten(e.info.recipe['hardware'])}"
         size = f"{parameters(e) / 1e6:.2f} M"
-        rows.append(f"| `{e.name}` | {dataset_title(e.info.dataset)} | {stated_error(e)} | {size} | {hours} |")
+        rows.append(f"| `{e.name}` | {data} | {stated_error(e)} | {size} | {hours} |")
     return "\n".join(rows)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from model import AttendingNetwork
-from model.datasets import dataset_title
+from model.datasets import DATASETS, dataset_title
 from model.explanation import Explanation, Level
 
 ROWS, COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
@@ -143,15 +143,18 @@ def formula(text: str) -> str:
 def reliability(explanation: Explanation) -> str:
     """The classes that the network can answer with, and its test error."""
     names = [add_spaces(name) for name in explanation.probabilities]
-    sentence = f"The network knows only {classes(names, f' of {dataset_title(explanation.dataset)}')}"
+    whole = DATASETS.get(explanation.dataset, DATASETS["folder"]).classes
+    known = classes(names, f" of {dataset_title(explanation.dataset)}", whole)
+    sentence = f"The network knows only {known}"
     if explanation.test_error is None:
         return f"{sentence}. Its test error was not measured."
     return f"{sentence}. Its test error is {100 * explanation.test_error:.1f}\u00a0%."
 
 
-def classes(names: Sequence[str], whose: str = "") -> str:
-    """Classes in words, ``whose`` after them: all by name, or how many there are and some of them."""
+def classes(names: Sequence[str], whose: str = "", whole: int = 0) -> str:
+    """Classes in words, ``whose`` after them: all by name, or how many there are, of a larger ``whole``, and some."""
     count = len(names)
     *most, last = names if count <= FEW else names[:: count // SOME][:SOME]
     text = f"{', '.join(most)} and {last}" if most else last
-    return f"the classes{whose}: {text}" if count <= FEW else f"the {count} classes{whose}, such as {text}"
+    number = f"{count} of the {whole}" if count < whole else f"the {count}"
+    return f"the classes{whose}: {text}" if count <= FEW else f"{number} classes{whose}, such as {text}"

@@ -120,9 +120,10 @@ def training_item(title: str, net: Network) -> str:
 def checkpoint_row(title: str, net: Network) -> str:
     with torch.device("meta"):
         parameters = sum(p.numel() for p in type(net)(**net.arguments).parameters())  # net's own may be folded
+    data = dataset_title(net.info.dataset, len(net.info.class_names))
     return (
         f'<tr><th scope="row">{escape(title)}</th><td class="error">{error_text(net)}</td>'
-        f"<td>{escape(dataset_title(net.info.dataset))}</td><td>{compatibility_text(net)}</td>"
+        f"<td>{escape(data)}</td><td>{compatibility_text(net)}</td>"
         f"<td>{net.arguments['width']:g}</td><td>{parameters:,}</td><td>{pictures_seen(net)}</td></tr>"
     )
 

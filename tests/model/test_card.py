@@ -52,6 +52,16 @@ def test_the_card_of_a_users_own_data_set_is_valid_and_shows_no_path(config, dat
     assert "someone" not in str(read_card)
 
 
+@pytest.mark.parametrize(
+    "dataset, measured_on",
+    [("cub", "CUB-200-2011, 10 of 200 classes"), ("photos", "STL-10's first official fold"), ("stl10", "STL-10")],
+)
+def test_the_card_says_which_part_of_the_data_was_measured(config, dataset, measured_on):
+    read_card = read("net", {**config, "dataset": dataset, "class_names": [*"abcdefghij"]})
+    (result,) = read_card.data.eval_results
+    assert result.dataset_name == measured_on and f" test images of {measured_on} (95 %" in read_card.text
+
+
 def test_what_is_not_known_is_not_claimed(config):
     text = card("net", {**config, "dataset": "", "results": {}})
     assert "AttentionVGG, width 0.0625" in text and "trained" not in text.split("## Use")[0]

@@ -146,6 +146,8 @@ def test_the_classes_are_named_if_they_are_few(networks, picture):
     assert "airplane, automobile, bird" in words.reliability(result) and "ship and truck." in words.reliability(result)
     many = dataclasses.replace(result, probabilities={f"class {i}": 0.01 for i in range(100)})
     assert "the 100 classes of CIFAR-10, such as class 0, class 33 and class 66." in words.reliability(many)
+    some = dataclasses.replace(many, dataset="cub")
+    assert "only 100 of the 200 classes of CUB-200-2011, such as class 0" in words.reliability(some)
 
 
 def test_class_names_cannot_inject_html(networks, picture):
