@@ -25,8 +25,8 @@ help: ## show this help
 demo: $(page) ## serve the page on http://localhost:7860 with the shipped checkpoints
 	GRADIO_SERVER_PORT=$(PORT) $(python) -m app
 
-test: $(all) browser ## run every test, on up to four cores
-	OMP_NUM_THREADS=1 $(python) -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+test: $(all) browser ## run every test, one more process than cores, as tests often wait; at most four
+	OMP_NUM_THREADS=1 $(python) -m pytest -q -n $$($(python) -c "import os; print(min(4, 1 + os.cpu_count()))") --dist loadfile
 
 lint: $(all) ## check style, format and types
 	$(python) -m ruff check .

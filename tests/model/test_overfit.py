@@ -7,6 +7,8 @@ from torch.nn.functional import avg_pool2d, cross_entropy
 import model
 
 STEPS = {"vgg": 80, "resnet164": 200}  # at least 1.5 times as many as two seeds needed
+# Attention is the same code in both families; on the slow ResNet, pc stands for the others.
+NAMES = [name for name in model.list_names() if name == "resnet164" or name.startswith("vgg") or name.endswith("-pc")]
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def photographs(data_dir):
     return (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True), torch.tensor(data.targets[:64])
 
 
-@pytest.mark.parametrize("name", model.list_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_learns_64_photographs_by_heart(name, photographs):
     images, classes = photographs
     torch.manual_seed(0)
