@@ -17,7 +17,7 @@ from app.server.gradio_patches import Switch, Upload
 from app.site import Site
 from model import render
 
-CHECKPOINT = "Checkpoint: trained on · errors on test pictures"
+CHECKPOINT = "Checkpoint: pictures · test error"
 INTERNAL: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 CLICK_ON_EXAMPLE = """element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-example]");

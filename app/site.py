@@ -126,7 +126,7 @@ def describe(nets: Iterable[AttendingNetwork], with_size: bool) -> str:
     if with_size:
         parts.append(SIZES.get(width, f"width {width:g}"))
     if errors := sorted({f"{100 * error(net):.1f}" for net in nets if error(net) < math.inf}, key=float):
-        parts.append(f"{' to '.join(dict.fromkeys([errors[0], errors[-1]]))} % wrong")
+        parts.append(f"test error {' to '.join(dict.fromkeys([errors[0], errors[-1]]))} %")
     if any(map(keeps_questions, nets)):
         parts.append("answers questions")
     return " · ".join([*parts, *([title] if data else [])])

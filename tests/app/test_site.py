@@ -72,16 +72,16 @@ def test_the_picker_tells_the_data_then_the_size_then_the_errors_in_this_order()
         "cifar10-s-long": known("cifar10", 10, 0.25, 0.0581),
     }
     assert Site(Networks(families)).checkpoint_choices() == [
-        ("Tiny pictures, 10 kinds · small · 5.8 % wrong · CIFAR-10", "cifar10-s-long"),
-        ("Tiny pictures, 10 kinds · small · 8.2 to 8.4 % wrong · CIFAR-10", "cifar10-s"),
-        ("Tiny pictures, 10 kinds · the paper's size · 5.0 to 5.1 % wrong · CIFAR-10", "cifar10-l"),
-        ("Tiny pictures, 100 kinds · width 0.5 · 27.0 % wrong · CIFAR-100", "cifar100-m"),
-        ("Photographs, 11 kinds · small · 16.0 to 16.3 % wrong · CIFAR-10 and STL-10 photographs", "photos-s"),
+        ("Tiny pictures, 10 kinds · small · test error 5.8 % · CIFAR-10", "cifar10-s-long"),
+        ("Tiny pictures, 10 kinds · small · test error 8.2 to 8.4 % · CIFAR-10", "cifar10-s"),
+        ("Tiny pictures, 10 kinds · the paper's size · test error 5.0 to 5.1 % · CIFAR-10", "cifar10-l"),
+        ("Tiny pictures, 100 kinds · width 0.5 · test error 27.0 % · CIFAR-100", "cifar100-m"),
+        ("Photographs, 11 kinds · small · test error 16.0 to 16.3 % · CIFAR-10 and STL-10 photographs", "photos-s"),
         ("pets, 3 kinds · small", "pets-s"),
     ]
     small = {name: nets for name, nets in families.items() if name in ("cifar10-s", "pets-s")}
     assert Site(Networks(small)).checkpoint_choices() == [
-        ("Tiny pictures, 10 kinds · 8.2 to 8.4 % wrong · CIFAR-10", "cifar10-s"),
+        ("Tiny pictures, 10 kinds · test error 8.2 to 8.4 % · CIFAR-10", "cifar10-s"),
         ("pets, 3 kinds", "pets-s"),
     ]  # all of one size
 
@@ -115,7 +115,7 @@ def test_a_side_is_offered_where_every_network_was_measured_at_it(networks):
 def test_the_picker_tells_which_checkpoints_answer_questions():
     asking = network(0.1).with_class_questions(torch.zeros(network(0.1).arguments["num_classes"], 5))
     ((label, _),) = Site(Networks({"x": {"dp": asking}})).checkpoint_choices()
-    assert "10.0 % wrong · answers questions" in label
+    assert "test error 10.0 % · answers questions" in label
     site = Site(Networks({"x": {"dp": asking}, "y": {"pc": network(0.1)}}))
     assert site.answers_questions("x", "pc") and not site.answers_questions("y", "pc")  # x has dp alone
 
