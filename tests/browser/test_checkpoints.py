@@ -13,7 +13,8 @@ from tests.browser.test_test_images import LATE
 from tests.conftest import REPO
 
 SMALL, OTHER = (
-    f"Tiny pictures, 10 kinds · test error 10.0 % · answers questions · CIFAR-10 · vgg-att3-cifar10-{size}" for size in "sx"
+    f"Tiny pictures, 10 kinds · test error 10.0 % · answers questions · CIFAR-10 · vgg-att3-cifar10-{size}"
+    for size in "sx"
 )
 
 
