@@ -25,7 +25,8 @@ help: ## show this help
 demo: $(page) ## serve the page on http://localhost:7860 with the shipped checkpoints
 	GRADIO_SERVER_PORT=$(PORT) $(python) -m app
 
-test: $(all) browser ## run every test, one more process than cores, as tests often wait; at most four
+test: $(all) browser ## run every test, in up to four processes
+	@# one process more than there are cores, as tests often wait for a server or a browser
 	OMP_NUM_THREADS=1 $(python) -m pytest -q -n $$($(python) -c "import os; print(min(4, 1 + os.cpu_count()))") --dist loadfile
 
 lint: $(all) ## check style, format and types
