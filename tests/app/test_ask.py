@@ -173,11 +173,5 @@ def test_api_refuses_in_a_sentence(client, picture_file, arguments, sentence):  
 def test_a_scene_of_the_page_cannot_have_a_picture_that_is_gone(site):
     with pytest.raises(PictureError, match="no longer there"):
         tab.answer_to(site, None, [], of(("nothing",)), ("class", "frog"))
-    assert (
-        len(
-            look(
-                site.networks, read(site.networks, [tab.picture_of(site, "frog", {})], FAMILY, "dp"), FAMILY, "dp"
-            ).every
-        )
-        == 10
-    )
+    scene = read(site.networks, [tab.picture_of(site, "frog", {})], FAMILY, "dp")
+    assert len(look(site.networks, scene, FAMILY, "dp").every) == 10
