@@ -17,7 +17,7 @@ from app.server.together import Together
 from model import CheckpointError, Network, list_checkpoints
 from model.checkpoints import Entry
 from model.compare import Comparison
-from model.explain import explain, explain_pixels
+from model.explain import explain, explain_pixels, side_of
 from model.explanation import SIDE, Explanation
 from model.machine import multiplies_bfloat16
 from model.map_kinds import CAM, PROGRESSIVE, MapKind
@@ -105,19 +105,19 @@ class Networks:
 
         Args:
             checkpoint: a checkpoint's own name, or a family.
-            compatibility: of a family; empty is its best.
+            compatibility: of a family; empty is the checkpoint's own, or the family's best.
 
         Raises:
             CheckpointError: there are no such weights, or the checkpoint is of another compatibility.
         """
+        family, own = self.places.get(checkpoint, ("", ""))
+        if own and compatibility in ("", own):
+            return family, own
         if checkpoint in self.families:
             compatibility = compatibility or self.best(checkpoint)
             if compatibility in self.families[checkpoint]:
                 return checkpoint, compatibility
-        elif checkpoint in self.places:
-            family, own = self.places[checkpoint]
-            if compatibility in ("", own):
-                return family, own
+        elif own:
             raise CheckpointError(
                 f"{checkpoint} has the compatibility {own}: leave the compatibility out, or name the family {family}."
             )
@@ -182,10 +182,10 @@ class Networks:
         Raises:
             CheckpointError: the network does not read pictures of that side.
         """
-        smallest, largest = net.trunk.smallest_input, LARGEST_SCALE * net.input_size
-        if isinstance(side, bool) or (side != 0 and side not in range(smallest, largest + 1)):
-            raise CheckpointError(f"Side must be 0 or a whole number of pixels from {smallest} to {largest}.")
-        return int(side) or net.input_size
+        try:
+            return side_of(net, side, LARGEST_SCALE * net.input_size)
+        except ValueError as e:
+            raise CheckpointError(f"{e}.".capitalize()) from None
 
     def compare(self, picture: Image.Image, checkpoint: str, side: int = 0, draw: bool = True) -> Comparison:
         """The answers of every network of a family for the same picture.

@@ -105,7 +105,7 @@ def explain(
 
     limit_threads()
     rank, world, local = (int(os.environ.get(name, default)) for name, default in PROCESS)
-    files = list_pictures(sources)
+    files = list_pictures(sources, out)
     if not files:
         raise ValueError(f"there are no pictures in {', '.join(map(str, sources))}")
     device = device or (f"cuda:{local}" if torch.cuda.is_available() else "cpu")

@@ -12,6 +12,7 @@ answer. Under pc and uniform no map depends on g, so the two answers are the sam
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -261,7 +262,7 @@ def compose_scene(
     """
     parts: list[Any] = list(scene) if isinstance(scene, (list, tuple)) else [scene]
     grid = grid or GRIDS.get(len(parts))
-    if not parts or grid is None or grid[0] * grid[1] != len(parts) or len(parts) > LARGEST_SCENE:
+    if not parts or grid is None or grid[0] * grid[1] != len(parts) or min(grid) < 1 or len(parts) > LARGEST_SCENE:
         raise ValueError(
             f"a scene is composed of two, three, four or nine pictures, or of rows x columns of them, not {len(parts)}"
         )
@@ -305,7 +306,7 @@ def rgb_question(question: Picture, net: Network) -> Image.Image:
         BadPicture: the file holds no usable picture.
         ValueError: the question is neither a class nor a file.
     """
-    if isinstance(question, str) and not Path(question).exists():
+    if isinstance(question, str) and not os.path.exists(question):
         names = net.info.class_names
         some = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
         raise ValueError(f"{question[:80]!r} is neither a picture file nor one of the classes: {some}")

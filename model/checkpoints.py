@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,8 +22,11 @@ from model.atomic import write_atomically
 from model.format import BUNDLED, CARD, CONFIG, WEIGHTS, CheckpointError, Info, info_of, read_config, shipped_folder
 from model.hub import fetch
 
+if TYPE_CHECKING:
+    from model.network import Network
+
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-N = TypeVar("N", bound=nn.Module)
+N = TypeVar("N", bound="Network")
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def load(kind: type[N], config: dict, folder: Path, where: str | Path) -> tuple[
         raise CheckpointError(f"{where}: the arguments in {CONFIG} do not fit {kind.__name__}: {why}") from e
     load_strictly(net, folder / WEIGHTS, where)
     info = info_of(config)
-    if info.class_names and len(info.class_names) != config["arguments"]["num_classes"]:
+    if info.class_names and len(info.class_names) != net.arguments["num_classes"]:
         raise CheckpointError(f"{where}: {CONFIG} does not name each of its classes")
     return net, info
 

@@ -33,7 +33,7 @@ def cell_shares(maps: Tensor, grid: Grid) -> Tensor:
 
     Args:
         maps: [B, H, W], none negative; a map that is 0 everywhere counts as even.
-        grid: rows and columns; they divide H and W.
+        grid: rows and columns. A position on the border of two pictures counts for both, by area.
 
     Returns:
         [B, rows x columns], in reading order; each row sums to 1.
@@ -43,14 +43,11 @@ def cell_shares(maps: Tensor, grid: Grid) -> Tensor:
         >>> map = torch.tensor([[[0.5, 0.0, 0.25, 0.25]]])  # one row of four positions
         >>> cell_shares(map, (1, 2))
         tensor([[0.5000, 0.5000]])
-
-    Raises:
-        ValueError: the map cannot be divided into such cells.
     """
     rows, columns = grid
+    if maps.shape[1] % rows or maps.shape[2] % columns:
+        maps = maps.repeat_interleave(rows, 1).repeat_interleave(columns, 2)
     b, h, w = maps.shape
-    if h % rows or w % columns:
-        raise ValueError(f"a map of {h} x {w} positions does not divide into {rows} x {columns}")
     sums = maps.view(b, rows, h // rows, columns, w // columns).sum((2, 4)).flatten(1)
     total = sums.sum(1, keepdim=True)
     return torch.where(total > 0, sums / total.clamp(min=torch.finfo(sums.dtype).tiny), 1 / (rows * columns))

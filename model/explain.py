@@ -22,7 +22,7 @@ from model.explanation import SIDE, Explanation, Level
 from model.network import Network
 from model.networks.attending import AttendingNetwork, LevelSplit
 from model.networks.layers import LARGEST_INPUT
-from model.pictures import BadPicture, read_picture, to_rgb
+from model.pictures import BadPicture, read_image, read_picture
 from model.presets import crop_square, network_input, square_pixels
 
 
@@ -138,14 +138,15 @@ def attending_network(checkpoint: str | Path | Network) -> AttendingNetwork:
     return net
 
 
-def side_of(net: Network, side: int = 0) -> int:
+def side_of(net: AttendingNetwork, side: int = 0, largest: int = LARGEST_INPUT) -> int:
     """The side in pixels at which ``net`` reads a picture; 0 stands for its own.
 
     Raises:
-        ValueError: it is not a whole number, or too large. The network itself refuses one that is too small.
+        ValueError: it is not a whole number, too small or too large.
     """
-    if isinstance(side, bool) or side != int(side) or not 0 <= side <= LARGEST_INPUT:
-        raise ValueError(f"side must be a whole number of pixels up to {LARGEST_INPUT}, or 0, not {side}")
+    smallest = net.trunk.smallest_input
+    if isinstance(side, bool) or (side != 0 and side not in range(smallest, largest + 1)):
+        raise ValueError(f"side must be 0 or a whole number of pixels from {smallest} to {largest}")
     return int(side) or net.input_size
 
 
@@ -155,9 +156,10 @@ def rgb(picture: str | Path | bytes | Image.Image) -> Image.Image:
     Raises:
         BadPicture: it is not a usable picture; the message is a sentence that names the file.
     """
-    if isinstance(picture, Image.Image):
-        return to_rgb(picture)
+    if not isinstance(picture, (str, Path, bytes, Image.Image)):
+        hint = "; Image.fromarray makes one of an array" if hasattr(picture, "shape") else ""
+        raise BadPicture(f"a picture is a path, a file's bytes or a Pillow image, not {type(picture).__name__}{hint}")
     try:
-        return read_picture(picture)
+        return read_image(picture) if isinstance(picture, Image.Image) else read_picture(picture)
     except BadPicture as e:
-        raise BadPicture(f"{'the picture' if isinstance(picture, bytes) else picture} is {e}", e.reason) from None
+        raise BadPicture(f"{picture if isinstance(picture, (str, Path)) else 'the picture'} is {e}", e.reason) from None

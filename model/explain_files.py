@@ -5,7 +5,7 @@ What is written, in shards of ``SHARD`` pictures in the order of their paths:
     00000.jsonl      one JSON object for each picture: file, and ``Explanation.to_json`` without maps; or error
     00000.npz        {level: float32 [N, H, W]} of the N pictures that could be read, and ``files``, their paths
     00000/           on request: each map over its picture; 0012-cat-conv13.jpg belongs to line 12
-    settings.json    checkpoint, side, and a fingerprint of the list of files
+    settings.json    checkpoint, side, and fingerprints of the weights and of the list of files
 
 A shard's .jsonl is written last: a shard that has one is complete. Process r of w takes every w-th shard from r on.
 """
@@ -64,10 +64,14 @@ class FolderError(ValueError):
     """An output folder that cannot be used; the message is one sentence."""
 
 
-def list_pictures(paths: Iterable[Path]) -> list[Path]:
+def list_pictures(paths: Iterable[Path], out: Path | None = None) -> list[Path]:
     """The given files, and all in the given folders, at any depth, with a picture's ending; sorted.
 
     What systems and programs leave behind is skipped, such as thumbnails and waste bins.
+
+    Args:
+        paths: files and folders.
+        out: a folder for results; what lies there is skipped too, if it is in one of the given folders.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -76,7 +80,10 @@ def list_pictures(paths: Iterable[Path]) -> list[Path]:
     files = set()
     for path in paths:
         if path.is_dir():
-            files.update(file for file in files_in(path) if file.suffix.lower() in endings)
+            here, results = path.resolve(), out and out.resolve()
+            own = path / results.relative_to(here) if results and here in results.parents else None
+            found = (file for file in files_in(path) if file.suffix.lower() in endings)
+            files.update(file for file in found if own not in file.parents)
         elif path.exists():
             files.add(path)
         else:
@@ -138,11 +145,19 @@ def describe(net: Network, files: Sequence[Path], side: int, pictures: bool) -> 
     names = "\n".join(map(str, files)).encode("utf-8", "surrogateescape")
     return {
         "checkpoint": net.name or type(net).__name__,
+        "weights": fingerprint(net),
         "side": side,
         "pictures": pictures,
-        "files": len(files),
-        "sha256_of_file_names": hashlib.sha256(names).hexdigest(),
+        "files": {"count": len(files), "sha256_of_names": hashlib.sha256(names).hexdigest()},
     }
+
+
+def fingerprint(net: Network) -> str:
+    """SHA-256 of all weights."""
+    digest = hashlib.sha256()
+    for tensor in net.state_dict().values():
+        digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def begin(out: Path, settings: dict, resume: bool, rank: int) -> None:

@@ -66,9 +66,20 @@ def is_ask_row(value: object) -> bool:
     """Whether it is one kind of question put to one kind of scene, as ``training ask --save`` writes it."""
     if not isinstance(value, dict) or not isinstance(value.get("shares"), dict):
         return False
-    numbers = [*value["shares"].values(), *(value.get(key) for key in ("named", "absent_named", "auroc"))]
-    grid = value.get("grid")
-    return isinstance(grid, list) and len(grid) == 2 and all(v is None or fraction(v) for v in numbers)
+    grid, pictures = value.get("grid"), value.get("pictures")
+    counts = [*grid, pictures] if isinstance(grid, list) and len(grid) == 2 else [0]
+    rates = [value.get(key) for key in ("named", "absent_named", "auroc")]
+    return (
+        all(isinstance(count, int) and count > 0 for count in counts)
+        and isinstance(value.get("question"), str)
+        and all(map(fraction, value["shares"].values()))
+        and all(rate is None or fraction(rate) for rate in rates)
+    )
+
+
+def is_ask_table(value: object) -> bool:
+    """Whether it is a list of ``is_ask_row``s of the same levels."""
+    return isinstance(value, list) and all(map(is_ask_row, value)) and len({tuple(row["shares"]) for row in value}) < 2
 
 
 def test_result(value: object) -> bool:
@@ -78,11 +89,11 @@ def test_result(value: object) -> bool:
 
 RESULTS: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` the page and the cards show
     **dict.fromkeys(("error", "held_out_error", "calibration"), fraction),
-    **dict.fromkeys(("test_images", "held_out_images"), lambda v: isinstance(v, int)),
+    **dict.fromkeys(("test_images", "held_out_images", "sides_images"), lambda v: isinstance(v, int)),
     "interval": lambda v: isinstance(v, list) and len(v) == 2 and all(map(fraction, v)),
     # error on single pictures by the side in pixels at which they were read
     "sides": lambda v: isinstance(v, dict) and all(k.isdecimal() and fraction(error) for k, error in v.items()),
-    "ask": lambda v: isinstance(v, list) and all(map(is_ask_row, v)),
+    "ask": is_ask_table,
     # {what people call another test set: what was measured on it}
     "more_tests": lambda v: isinstance(v, dict) and all(map(test_result, v.values())),
 }

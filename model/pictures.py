@@ -71,9 +71,25 @@ def read_picture(
         raise BadPicture("no longer there", "gone") from None
     except PermissionError:
         raise BadPicture("closed to this program", "closed") from None
+    except IsADirectoryError:
+        raise BadPicture("a folder", "foreign") from None
     except MemoryError:
         raise BadPicture("larger than the memory allows", "memory") from None
     except Exception:  # a hostile file can make a decoder raise anything
+        raise BadPicture("damaged or cut short") from None
+
+
+def read_image(image: Image.Image) -> Image.Image:
+    """A Pillow image in RGB, upright as its EXIF says; the image itself stays as it is.
+
+    Raises:
+        BadPicture: its file is damaged, or its mode is not known.
+    """
+    try:
+        image = image.copy()
+        turn_upright(image)
+        return to_rgb(image)
+    except Exception:  # as above
         raise BadPicture("damaged or cut short") from None
 
 

@@ -111,7 +111,7 @@ def add_endpoint(site: Site, tests: CifarTest) -> None:
     def test_images(which: str, count: int, seed: int, checkpoint: str, compatibility: str, pictures: bool):
         """Draws test pictures and classifies them: any of them, or only those that are misclassified.
 
-        They are from CIFAR-100 for checkpoints trained on it, and from CIFAR-10 for all others.
+        They are from CIFAR-10 or CIFAR-100, whichever the checkpoint is tested on; others are refused.
 
         Args:
             which: random takes every picture; wrong goes on until enough misclassified ones are found.

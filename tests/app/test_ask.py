@@ -13,6 +13,7 @@ from app.networks import Networks
 from app.site import Site
 from app.tabs import ask as tab
 from model.ask import ClassAnswer
+from model.checkpoints import BUNDLED
 from tests.app.serving import CIFAR10, EXAMPLES, FAMILY, make_checkpoints
 from tests.app.test_api import client  # noqa: F401 - a fixture
 
@@ -22,6 +23,11 @@ SCENE = ("deer", "automobile", "frog", "ship")
 @pytest.fixture(scope="module")
 def site(networks) -> Site:
     return Site(networks)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Site:
+    return Site(Networks.load(BUNDLED))
 
 
 def of(scene=SCENE, compatibility="dp", grid=None, side=0) -> tuple:
@@ -175,3 +181,15 @@ def test_a_scene_of_the_page_cannot_have_a_picture_that_is_gone(site):
         tab.answer_to(site, None, [], of(("nothing",)), ("class", "frog"))
     scene = read(site.networks, [tab.picture_of(site, "frog", {})], FAMILY, "dp")
     assert len(look(site.networks, scene, FAMILY, "dp").every) == 10
+
+
+@pytest.mark.skipif(not BUNDLED.is_dir(), reason="no trained checkpoint is in assets/checkpoints")
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_shipped_networks_can_be_asked_at_every_side_that_the_page_offers(shipped, count):
+    for checkpoint, nets in shipped.networks.families.items():
+        for compatibility in nets:
+            for side in shipped.sides(checkpoint, compatibility):
+                where = SCENE[:count], checkpoint, compatibility, None, side, None
+                answer = tab.answer_to(shipped, None, [], where, ("picture", "cat"))
+                assert tab.draw_answer(answer, SCENE[:count], ("picture", "cat"), [])
+                assert sum(answer.explanations.shares["conv13"]) == pytest.approx(1)

@@ -1,5 +1,6 @@
 """The networks that are served: how they are grouped, what is refused, and the contract of an answer."""
 
+import dataclasses
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,16 @@ def test_a_checkpoint_is_named_by_its_own_name_or_as_a_family_with_a_compatibili
     assert [*networks.compare(picture, own).explanations] == ["dp", "pc"]
     with pytest.raises(CheckpointError, match=f"{own} has the compatibility pc: leave the compatibility out"):
         networks.find(own, "dp")
+
+
+def test_a_checkpoints_own_name_comes_before_a_family_of_that_name(tmp_path):
+    make_checkpoints(tmp_path)
+    for own, name, error in (("dp", "mine", 0.07), ("pc", "mine-pc", 0.05)):
+        net = AttentionVGG.from_pretrained(tmp_path / f"vgg-att3-{own}-cifar10-s")
+        net.save_pretrained(tmp_path / "both" / name, dataclasses.replace(net.info, results={"error": error}))
+    networks = Networks.load(tmp_path / "both")
+    assert [*networks.families] == ["mine"] and networks.best("mine") == "pc"
+    assert networks.find("mine") == ("mine", "dp") and networks.find("mine", "pc") == ("mine", "pc")
 
 
 def test_a_network_that_does_not_fit_into_a_family_gets_its_own(tmp_path, picture):

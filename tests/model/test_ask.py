@@ -64,6 +64,14 @@ def test_a_column_is_a_grid_too_and_a_side_may_be_chosen(net):
     assert result.asked.seen.size == (48, 96) and result.asked.levels["conv13"].grid == (24, 12)
 
 
+def test_maps_that_the_pictures_do_not_divide_have_shares_too(net):
+    result = ask([picture(0), picture(1)], "ship", net, side=50)
+    assert result.asked.levels["conv13"].grid == (13, 25)
+    a = result.asked.maps["conv13"]
+    assert result.shares["conv13"][0] == pytest.approx(a[:, :12].sum() + a[:, 12].sum() / 2, abs=1e-6)
+    assert result.to_json()["shares"]["conv13"] == pytest.approx([*result.shares["conv13"]])
+
+
 def test_every_class_is_asked_as_one_by_one(net):
     scene = [picture(0), picture(1)]
     every = ask_every_class(scene, net)
@@ -89,8 +97,12 @@ def test_under_pc_no_question_moves_anything():
 def test_what_cannot_be_asked_gets_a_sentence(net, tmp_path):
     with pytest.raises(ValueError, match="'whale' is neither a picture file nor one of the classes: cat, dog, ship"):
         ask(picture(0), "whale", net)
+    with pytest.raises(ValueError, match="is neither a picture file nor one of the classes"):
+        ask(picture(0), "where is the frog " * 30, net)
     with pytest.raises(ValueError, match="two, three, four or nine pictures, or of rows x columns of them, not 5"):
         ask([picture(i) for i in range(5)], "cat", net)
+    with pytest.raises(ValueError, match="two, three, four or nine pictures, or of rows x columns of them, not 2"):
+        ask([picture(0), picture(1)], "cat", net, grid=(-1, -2))
     without = AttentionVGG(num_classes=5, width=1 / 16).eval()
     without.info = Info(class_names=NAMES)
     for question in (lambda: ask(picture(0), "cat", without), lambda: ask_every_class(picture(0), without)):

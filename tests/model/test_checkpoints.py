@@ -172,6 +172,31 @@ def test_a_config_that_is_no_config_is_refused(checkpoint, content):
     assert CONFIG in refusal(checkpoint, Network)
 
 
+ASK = {"grid": [1, 2], "question": "class", "pictures": 9, "shares": {"conv13": 0.9}, "named": 0.9, "auroc": None}
+BAD_ASK = (
+    {"pictures": None},
+    {"question": None},
+    {"grid": [0, 0]},
+    {"grid": ["a", "b"]},
+    {"shares": {"conv13": None}},
+    {"named": 9},
+)
+
+
+def test_what_was_measured_by_asking_is_kept(checkpoint):
+    config = json.loads((checkpoint / CONFIG).read_text())
+    (checkpoint / CONFIG).write_text(json.dumps(config | {"results": {"ask": [ASK]}}))
+    assert Network.from_pretrained(checkpoint).info.results["ask"] == [ASK]
+
+
+def test_a_config_may_leave_out_what_is_the_constructors_default(checkpoint):
+    network(num_classes=10).save_pretrained(checkpoint, Info(class_names=tuple("abcdefghij")))
+    config = json.loads((checkpoint / CONFIG).read_text())
+    del config["arguments"]["num_classes"]
+    (checkpoint / CONFIG).write_text(json.dumps(config))
+    assert Network.from_pretrained(checkpoint).arguments["num_classes"] == 10
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -180,6 +205,9 @@ def test_a_config_that_is_no_config_is_refused(checkpoint, content):
         ({"results": {"error": 8.17}}, "under results"),
         ({"results": {"error": 0.1, "interval": [0.05]}}, "under results"),
         ({"results": {"held_out_error": 0.1, "held_out_images": "many"}}, "under results"),
+        *(({"results": {"ask": [ASK | change]}}, "under results") for change in BAD_ASK),
+        ({"results": {"ask": [ASK, ASK | {"shares": {"conv7": 0.5}}]}}, "under results"),
+        ({"results": {"sides": {"48": 0.1}, "sides_images": "all"}}, "under results"),
         ({"mean": "abc"}, "under mean"),
         ({"mean": [0, 0], "std": [1, 0, 1]}, "under mean, std"),
         ({"mean": [0, math.nan, 0], "std": [1, math.nan, 1]}, "under mean, std"),

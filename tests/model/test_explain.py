@@ -1,11 +1,12 @@
 """The numbers behind page, API and command line, against the network itself and against each other."""
 
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 import model
 from model import CheckpointError, Info, format
@@ -77,7 +78,7 @@ def test_a_larger_side_gives_finer_maps_of_the_same_centre(network, picture, sid
     assert all(a.sum() == pytest.approx(1, abs=1e-5) for a in result.maps.values())
 
 
-@pytest.mark.parametrize("side", [-1, 4, 2000, 32.5, True])
+@pytest.mark.parametrize("side", [-1, 4, 2000, 32.5, True, float("inf"), float("nan"), None, "32"])
 def test_a_side_that_no_network_takes_gets_one_sentence(network, picture, side):
     with pytest.raises(ValueError, match="side") as error:
         model.explain(picture, network(), side)
@@ -90,6 +91,17 @@ def test_a_picture_is_a_file_its_content_or_an_image_of_any_mode(network, pictur
     ways = [tmp_path / "a.png", str(tmp_path / "a.png"), (tmp_path / "a.png").read_bytes(), picture.convert("RGBA")]
     expected = model.explain(picture, net).probabilities
     assert all(model.explain(way, net).probabilities == expected for way in ways)
+
+
+def test_a_photograph_is_turned_upright_however_it_comes(network, picture, tmp_path):
+    net, sideways, orientation = network(), picture.transpose(Image.Transpose.ROTATE_90), Image.Exif()
+    orientation[ExifTags.Base.Orientation] = 6  # to be turned by a quarter, clockwise
+    sideways.save(tmp_path / "a.png", exif=orientation)
+    with Image.open(tmp_path / "a.png") as image:
+        ways = [tmp_path / "a.png", (tmp_path / "a.png").read_bytes(), image]
+        expected = model.explain(picture, net).probabilities
+        assert all(model.explain(way, net).probabilities == expected for way in ways)
+        assert image.size == sideways.size  # the caller's image stays
 
 
 def test_a_checkpoint_is_a_name_a_folder_or_a_network(network, picture, tmp_path, monkeypatch):
@@ -165,6 +177,15 @@ def test_what_cannot_be_explained_gets_one_sentence(network, picture, tmp_path):
         model.explain(tmp_path / "note.png", network())
     with pytest.raises(BadPicture, match="the picture is not a picture"):
         model.explain(b"hello", network())
+    with pytest.raises(BadPicture, match="is a folder$"):
+        model.explain(tmp_path, network())
+    picture.save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:100])
+    with pytest.raises(BadPicture, match="the picture is damaged or cut short"):
+        model.explain(Image.open(tmp_path / "cut.png"), network())
+    for thing, name in ((np.asarray(picture), "ndarray; Image.fromarray"), (io.BytesIO(), "BytesIO$"), (None, "None")):
+        with pytest.raises(BadPicture, match=f"a picture is a path, a file's bytes or a Pillow image, not {name}"):
+            model.explain(thing, network())
 
 
 def test_save_writes_the_results_numbers_and_pictures(network, picture, tmp_path):

@@ -96,8 +96,12 @@ def test_only_the_same_run_can_be_resumed(net, files, tmp_path):
     explain_files.explain_files(net, files, tmp_path / "out")
     with pytest.raises(FolderError, match="holds a run with other side;"):
         explain_files.explain_files(net, files, tmp_path / "out", side=48, resume=True)
-    with pytest.raises(FolderError, match="holds a run with other files, sha256_of_file_names;"):
+    with pytest.raises(FolderError, match="holds a run with other files;"):
         explain_files.explain_files(net, files[1:], tmp_path / "out", resume=True)
+    retrained = model.build("vgg-att2-concat-dp", width=1 / 16).eval()
+    retrained.name, retrained.info = net.name, net.info
+    with pytest.raises(FolderError, match="holds a run with other weights;"):
+        explain_files.explain_files(retrained, files, tmp_path / "out", resume=True)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("")
     with pytest.raises(FolderError, match="holds no run to go on with"):
@@ -134,6 +138,20 @@ def test_several_processes_share_the_files_and_write_the_same_results_as_one(net
     assert [(line["file"], line.get("class")) for line in both[0]] == [(o["file"], o.get("class")) for o in alone[0]]
     assert "process 1 of 2: " in outputs[1][0] and "bad files" in outputs[0][0]
     assert "is not a picture that can be read" in outputs[0][1] + outputs[1][1]
+
+
+def test_a_side_that_is_too_small_leaves_no_folder_behind(net, files, tmp_path):
+    with pytest.raises(ValueError, match="side must be 0 or a whole number of pixels from 8 to 1024"):
+        explain_files.explain_files(net, files, tmp_path / "out", side=4)
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_among_the_pictures_are_not_explained(net, files, tmp_path):
+    out = tmp_path / "in" / "out"
+    explain_files.explain_files(net, files, out, pictures=True)
+    assert list(out.rglob("*.jpg")) and list_pictures([tmp_path / "in"], out) == files
+    with pytest.raises(FolderError, match="is not empty"):
+        explain_files.explain_files(net, list_pictures([tmp_path / "in"], tmp_path / "in"), tmp_path / "in")
 
 
 def test_a_file_or_folder_that_is_missing_is_refused(tmp_path):

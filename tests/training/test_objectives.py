@@ -61,10 +61,14 @@ def test_a_scene_is_read_like_a_text():
     assert shares[0].tolist() == pytest.approx([i / 15 for i in range(6)])
 
 
-def test_a_blank_map_is_shared_equally_and_cells_must_divide_it():
+def test_a_blank_map_is_shared_equally():
     assert cell_shares(torch.zeros(1, 4, 4), (2, 2)).tolist() == [[0.25] * 4]
-    with pytest.raises(ValueError, match="a map of 4 x 4 positions does not divide into 3 x 3"):
-        cell_shares(torch.ones(1, 4, 4), (3, 3))
+
+
+def test_positions_on_a_border_count_for_both_pictures():
+    row = torch.tensor([[[1.0, 2, 4, 0, 1], [0, 0, 0, 0, 0]]])
+    assert cell_shares(row, (1, 2))[0].tolist() == pytest.approx([5 / 8, 3 / 8])
+    assert cell_shares(row.mT, (2, 1))[0].tolist() == pytest.approx([5 / 8, 3 / 8])
 
 
 @pytest.mark.parametrize(
