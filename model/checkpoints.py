@@ -82,6 +82,18 @@ def locate(where: str | Path, revision: str | None = None) -> tuple[Path, str]:
     return fetch(str(where), revision), str(where)
 
 
+def own_folder(where: str | Path) -> Path:
+    """The folder of a checkpoint on this machine, to write into.
+
+    Raises:
+        CheckpointError: there is none, or it is the Hub's, of which only the client's copy is here.
+    """
+    folder, name = locate(where)
+    if "/" in name:
+        raise CheckpointError(f"{where} is on the Hub: results are kept in folders only")
+    return folder
+
+
 def save(
     net: nn.Module, config: dict, folder: str | Path, card: Callable[[str], str], dtype: torch.dtype | None = None
 ) -> None:

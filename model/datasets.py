@@ -24,6 +24,7 @@ class Facts:
         hub_id: its id on the Hugging Face Hub; empty if it has none.
         classes: how many it has, if copies may hold a part of them; else 0.
         tested_on: what its test split is, where that needs more than the title.
+        split_by_seed: whether the split seed chooses its test pictures.
     """
 
     title: str
@@ -35,6 +36,7 @@ class Facts:
     hub_id: str = ""
     classes: int = 0
     tested_on: str = ""
+    split_by_seed: bool = False
 
 
 DATASETS = {
@@ -42,7 +44,14 @@ DATASETS = {
     "cifar100": Facts("CIFAR-100", "cifar", hub_id="uoft-cs/cifar100"),
     "svhn": Facts("SVHN", "svhn", "digits of house numbers", mirrored=False, hub_id="ufldl-stanford/svhn"),
     "cub": Facts("CUB-200-2011", "birds", "{} kinds of birds", side=80, resizable=True, classes=200),
-    "stl10": Facts("STL-10", "stl10", "photographs, {} kinds", resizable=True),
+    "stl10": Facts(
+        "STL-10",
+        "stl10",
+        "photographs, {} kinds",
+        resizable=True,
+        tested_on="STL-10's training photographs without one fold",
+        split_by_seed=True,
+    ),
     "photos": Facts(
         "CIFAR-10 and STL-10 photographs",
         "photos",
@@ -51,7 +60,9 @@ DATASETS = {
         resizable=True,
         tested_on="STL-10's first official fold",
     ),
-    "folder": Facts("", "folders", resizable=True),  # "folder:PATH"; its title is the folder's own name
+    "folder": Facts(
+        "", "folders", resizable=True, split_by_seed=True
+    ),  # "folder:PATH"; its title is the folder's own name
 }
 
 
@@ -65,6 +76,12 @@ def facts(name: str) -> Facts:
     if kind not in DATASETS or (kind == "folder") != bool(path):
         raise ValueError(f"there is no data set called {name!r}; there are {', '.join(DATASETS)}:PATH")
     return DATASETS[kind]
+
+
+def is_split_by_seed(name: str) -> bool:
+    """Whether the split seed chooses its test pictures; a name that is not one of ours has none."""
+    row = DATASETS.get(name.partition(":")[0])
+    return row is not None and row.split_by_seed
 
 
 def hub_id(name: str) -> str:

@@ -115,12 +115,17 @@ class Network(nn.Module):
 
         Args:
             folder: the checkpoint's.
-            results: see ``Info.results``.
+            results: see ``Info.results``. Errors at other sides that were measured before stay, if they were measured
+                on as many pictures.
 
         Raises:
             CheckpointError: the folder cannot be written.
         """
-        self.info = dataclasses.replace(self.info, results={**self.info.results, **results})
+        before = self.info.results
+        if "sides" in results and before.get("sides_images") == results["sides_images"]:
+            sides = {**before["sides"], **results["sides"]}
+            results = {**results, "sides": {side: sides[side] for side in sorted(sides, key=int)}}
+        self.info = dataclasses.replace(self.info, results={**before, **results})
         save_card_and_config(self.config, folder, self.card)
 
     def card(self, name: str, pictures: Mapping[str, str] | None = None) -> str:

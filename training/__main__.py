@@ -19,11 +19,12 @@ from model.home import AtHome
 from training.experiments import EXPERIMENTS, Experiment
 from training.recipes import Recipe
 
-SPLIT_SEED = "Chooses the test pictures of folder:PATH; by default as in training."
+LAST_SEED = 2**31
+SPLIT_SEED = "Chooses the test pictures of folder:PATH, and the fold of stl10; by default as in training."
 FIRST_SPLIT = "Chooses the test pictures of folder:PATH, and the fold of stl10."
 Checkpoints = Annotated[list[str], typer.Argument(help="Runs, checkpoint folders, shipped names, or Hub ids.")]
 DataDir = Annotated[Path, typer.Option(help="Where the data are.")]
-SplitSeed = Annotated[int | None, typer.Option(min=0, help=SPLIT_SEED)]
+SplitSeed = Annotated[int | None, typer.Option(min=0, max=LAST_SEED, help=SPLIT_SEED)]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line.")]
 RESIZABLE = ", ".join(name for name, row in DATASETS.items() if row.resizable)
@@ -68,10 +69,13 @@ def fit(
     start: Annotated[
         str, typer.Option(help="A checkpoint to start from. Its classifier is kept if the classes are the same.")
     ] = "",
-    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Decides everything that is random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LAST_SEED, help="Decides everything that is random.")] = 0,
     input_size: Annotated[int, typer.Option(min=0, help=INPUT_SIZE)] = 0,
     split_seed: Annotated[
-        int, typer.Option(min=0, help="Chooses held-out pictures, and a folder's test pictures.")
+        int,
+        typer.Option(
+            min=0, max=LAST_SEED, help="Chooses held-out pictures, a folder's test pictures, and the fold of stl10."
+        ),
     ] = 0,
     holdout: Annotated[
         int, typer.Option(min=0, help="Number of training pictures to set aside, to choose settings by.")
@@ -166,10 +170,16 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a checkpoint's error on all test pictures, in total and by class, and its calibration."""
+    from model.checkpoints import own_folder
     from training import evaluate as measuring
     from training.experiments import run
 
     nets, data = run.load([checkpoint], data_dir, split_seed, device, dataset)
+    if save:
+        own_folder(checkpoint)  # refused now, and not after it was measured
+        own_seed = run.seed_of(nets[checkpoint])
+        if data.name != nets[checkpoint].info.dataset or split_seed not in (None, own_seed):
+            raise ValueError(f"--save keeps the error on {checkpoint}'s own test pictures, and these are others")
     measurement = measuring.evaluate(nets[checkpoint], data, side)
     low, high = (100 * v for v in measurement.interval)
     interval = f"95 % interval {low:.2f} to {high:.2f}"
@@ -203,7 +213,7 @@ def experiment_command(name: str, row: Experiment) -> Callable[..., None]:
     options: dict[str, Any] = {"checkpoints": (Checkpoints, inspect.Parameter.empty), **row.options}
     if row.dataset:
         options["dataset"] = (str, typer.Option(row.dataset, help="The other data, by name or folder:PATH."))
-        options["split_seed"] = (int, typer.Option(0, min=0, help=FIRST_SPLIT))
+        options["split_seed"] = (int, typer.Option(0, min=0, max=LAST_SEED, help=FIRST_SPLIT))
         options["splits"] = (int, typer.Option(1, min=1, help="Number of splits, to average over; stl10 has ten."))
     elif not row.own_pictures:
         options["split_seed"] = (SplitSeed, None)

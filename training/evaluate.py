@@ -12,7 +12,7 @@ from torch import Tensor
 
 from model import AttendingNetwork, Network
 from model.atomic import write_atomically
-from model.checkpoints import locate
+from model.checkpoints import own_folder
 from model.presets import network_input
 from training import plots
 from training.augment import resize
@@ -84,6 +84,8 @@ def predict(net: Network, split: Split, batch_size: int = 250, side: int | None 
 def class_questions(net: AttendingNetwork, train: Split, batch_size: int = 250) -> Tensor:
     """The mean global feature g of each class's training pictures, without augmentation: [K, C].
 
+    A class without pictures has the mean of all.
+
     Raises:
         ValueError: no map of the network depends on g.
     """
@@ -94,7 +96,8 @@ def class_questions(net: AttendingNetwork, train: Split, batch_size: int = 250) 
         if g is None:
             raise ValueError(f"under {net.compatibility} no map depends on g, so classes have no questions")
         sums.index_add_(0, some, g.double())
-    return (sums / torch.bincount(labels, minlength=classes)[:, None]).float()
+    counts = torch.bincount(labels, minlength=classes)[:, None]
+    return torch.where(counts > 0, sums / counts, sums.sum(0) / counts.sum()).float()
 
 
 def measure(logits: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> Measurement:
@@ -163,7 +166,7 @@ def save(checkpoint: str, net: Network, measurement: Measurement) -> None:
         CheckpointError: the checkpoint is not a folder that can be written.
     """
     rounding = {"rounded_before": True} if "rounded_to" in net.info.results else {}
-    net.add_results(locate(checkpoint)[0], {**measurement.summary(), **rounding})
+    net.add_results(own_folder(checkpoint), {**measurement.summary(), **rounding})
 
 
 def draw_confusion(measurement: Measurement, file: Path) -> None:

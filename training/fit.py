@@ -47,7 +47,9 @@ def fit(run: Run, show: bool = True, save_every: int = 0) -> None:
         state.save(run.folder, run.accelerator)
         if (stop := run.stop.everyone()) and state.epoch < run.recipe.epochs:
             raise Stopped(stop)
-    if main:
+    if main and run.folder.has_results:
+        print(f"{run.folder.path} holds a finished run: nothing is left to train")
+    elif main:
         run.finish()
     run.accelerator.wait_for_everyone()
 

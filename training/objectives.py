@@ -26,6 +26,7 @@ from model.networks.attention import wide
 from training.recipes import Recipe
 
 GRIDS: tuple[Grid, ...] = ((1, 2), (2, 1), (2, 2))  # rows and columns of the scenes, in turn
+LEAST_CLASSES = 5  # four in a scene, and one that it does not show
 Sums = dict[str, tuple[Tensor, "int | Tensor"]]  # name: sum and count over this process's pictures
 FOUR = 0.75  # a picture's side in a scene of four, over that in a scene of two: all scenes then cost nearly the same
 
@@ -119,7 +120,7 @@ class AskObjective(Objective):
     Args:
         net: with trained attention.
         recipe: ``single`` weighs the first loss; ``locate`` weighs the third at each level, from the last one back.
-        num_classes: at least 5, four in a scene and one that it does not show.
+        num_classes: at least ``LEAST_CLASSES``.
 
     Raises:
         ValueError: the network or the number of classes does not suit.
@@ -130,9 +131,10 @@ class AskObjective(Objective):
     def __init__(self, net: Network, recipe: Recipe, num_classes: int):
         if not attends(net):
             raise ValueError("--objective ask is for networks with trained attention at one or more levels")
-        if num_classes < 5:
+        if num_classes < LEAST_CLASSES:
             raise ValueError(
-                f"--objective ask needs at least 5 classes (four in a scene, one more to ask for), not {num_classes}"
+                f"--objective ask needs at least {LEAST_CLASSES} classes (four in a scene, one more to ask for), "
+                f"not {num_classes}"
             )
         super().__init__(net, recipe, num_classes)
         self.net: AttendingNetwork = net

@@ -15,7 +15,7 @@ from training.average import Average
 from training.batches import Batches
 from training.data import Dataset, hold_out
 from training.evaluate import class_questions, draw_confusion, evaluate, measure, predict
-from training.objectives import build_objective
+from training.objectives import LEAST_CLASSES, build_objective
 from training.parallel import share_batch_statistics
 from training.provenance import environment, without_place
 from training.run_folder import CONFUSION, RunError, RunFolder
@@ -42,7 +42,8 @@ class Run:
         DataError: fewer training pictures than are to be held out.
         CheckpointError: the checkpoint to start from cannot be loaded.
         RunError: the checkpoint to start from does not fit, there are fewer training pictures than one batch, the
-            processes cannot share a batch equally, or the pictures of an epoch are too small for the network.
+            processes cannot share a batch equally, the pictures of an epoch are too small for the network, or classes
+            that scenes need are missing.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Run:
         self.net.to(self.device).to(memory_format=torch.channels_last)
         self.average = Average(self.net)
         self.objective = build_objective(self.net, self.recipe, len(data.class_names))
+        self.check_classes()
         self.wrapped, self.optimiser = accelerator.prepare(self.objective, optimiser(self.net, self.recipe))
         self.shown = train.shown
         self.steps_per_epoch = len(self.shown) // self.recipe.batch_size
@@ -114,6 +116,19 @@ class Run:
             ) from e
         self.net.train()
 
+    def check_classes(self) -> None:
+        if self.batches.by_class is None:
+            return
+        names = self.data.class_names
+        if missing := [name for name, count in zip(names, self.batches.by_class.counts, strict=True) if not count]:
+            raise RunError(
+                f"no training picture of {missing[0]} is left for scenes: raise --limit, or hold out fewer pictures"
+            )
+        if 0 < len(self.held_out) and len(self.held_out.labels.unique()) < LEAST_CLASSES:
+            raise RunError(
+                f"scenes need {LEAST_CLASSES} classes, and the pictures held out show fewer: raise --holdout"
+            )
+
     def averaged_network(self) -> Network:
         """A copy of the network with the weights to keep, averaged if the recipe says so, and with its ``Info``."""
         if self.world == 1:
@@ -145,7 +160,7 @@ class Run:
         return net.to(memory_format=torch.channels_last).eval()
 
     def measure_held_out(self, net: Network, row: dict) -> bool:
-        """Adds the held-out error, at the epoch's own side, to ``row``; True if it is the lowest so far at that side.
+        """Adds the held-out error, at the epoch's own side, to ``row``; True if it is the lowest at the last side.
 
         If the recipe averages weights, adds the error of the raw weights too, to show what averaging does.
         """
@@ -160,6 +175,8 @@ class Run:
         if self.asks and attends(net):
             by_class = class_questions(net, self.batches.train.draw(2000)) if net.uses_global else None
             row |= measure_held_out_scenes(net, self.held_out, by_class)
+        if row["side"] != self.last_side:
+            return False
         return row["held_out_error"] <= min(r["held_out_error"] for r in self.state.history if r["side"] == row["side"])
 
     def finish(self) -> None:

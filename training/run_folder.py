@@ -10,6 +10,7 @@ import dataclasses
 import errno
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Generator, Iterator
@@ -45,7 +46,7 @@ class RunFolder:
     @property
     def has_state(self) -> bool:
         """Whether there is a saved state to go on from."""
-        return (self.path / STATE).exists()
+        return os.path.exists(self.path / STATE)  # False, too, where no file can be
 
     @contextmanager
     def open(self, settings: Settings, resume: bool) -> Generator[None]:
@@ -104,6 +105,11 @@ class RunFolder:
         """Whether the folder holds a checkpoint, other than one that a run left before it saved a state."""
         if not (self.path / SETTINGS).exists():
             return any((self.path / name).exists() for name in (CONFIG, WEIGHTS))
+        return self.has_results
+
+    @property
+    def has_results(self) -> bool:
+        """Whether the checkpoint in the folder was measured, which is the last step of a run."""
         try:
             return bool(read_config(self.path).get("results"))
         except CheckpointError:
@@ -113,7 +119,7 @@ class RunFolder:
         """Reads settings.json; raises RunError if it is missing or damaged."""
         try:
             there = json.loads((self.path / SETTINGS).read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             there = None
         if not isinstance(there, dict):
             raise RunError(f"{self.path / SETTINGS} is missing or damaged, so the run cannot go on")

@@ -48,9 +48,13 @@ def start_from(net: Network, checkpoint: str, class_names: tuple[str, ...] = ())
     """Copies every tensor of a checkpoint that fits. The classifier stays untrained if the classes differ.
 
     Raises:
-        RunError: a tensor outside of the classifier does not fit.
+        RunError: a tensor outside of the classifier does not fit, or scores are scaled in another way.
     """
     source = Network.from_pretrained(checkpoint)
+    alike = attends(net) and attends(source) and (net.uses_global, net.compatibility) == (True, source.compatibility)
+    if alike and source.equation != net.equation:
+        value = {True: "yes", False: "no"}.get(source.arguments["scale_scores"], "learnt")
+        raise RunError(f"the scores of {checkpoint} are scaled in another way: add --scale-scores {value}")
     own, other = net.state_dict(), source.state_dict()
     other.pop("class_questions", None)  # they are computed again after training
     left_out = () if class_names and source.info.class_names == tuple(class_names) else ("classifier",)

@@ -52,9 +52,12 @@ def test_the_card_of_a_users_own_data_set_is_valid_and_shows_no_path(config, dat
     assert "someone" not in str(read_card)
 
 
+STL10 = "STL-10's training photographs without one fold"
+
+
 @pytest.mark.parametrize(
     "dataset, measured_on",
-    [("cub", "CUB-200-2011, 10 of 200 classes"), ("photos", "STL-10's first official fold"), ("stl10", "STL-10")],
+    [("cub", "CUB-200-2011, 10 of 200 classes"), ("photos", "STL-10's first official fold"), ("stl10", STL10)],
 )
 def test_the_card_says_which_part_of_the_data_was_measured(config, dataset, measured_on):
     read_card = read("net", {**config, "dataset": dataset, "class_names": [*"abcdefghij"]})

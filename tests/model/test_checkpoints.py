@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model import AttentionVGG, CheckpointError, Info, Network, list_checkpoints
+from model import AttentionVGG, CheckpointError, Info, Network, checkpoints, list_checkpoints
 from model.format import CARD, CONFIG, WEIGHTS
 
 INFO = Info(
@@ -187,6 +187,13 @@ def test_what_was_measured_by_asking_is_kept(checkpoint):
     config = json.loads((checkpoint / CONFIG).read_text())
     (checkpoint / CONFIG).write_text(json.dumps(config | {"results": {"ask": [ASK]}}))
     assert Network.from_pretrained(checkpoint).info.results["ask"] == [ASK]
+
+
+def test_results_are_not_written_into_the_hub_clients_copy(checkpoint, monkeypatch):
+    monkeypatch.setattr(checkpoints, "fetch", lambda *_: checkpoint)
+    assert checkpoints.own_folder(checkpoint) == checkpoint
+    with pytest.raises(CheckpointError, match="user/net is on the Hub: results are kept in folders only"):
+        checkpoints.own_folder("user/net")
 
 
 def test_a_config_may_leave_out_what_is_the_constructors_default(checkpoint):

@@ -72,13 +72,15 @@ def run(monkeypatch, capsys, *arguments, code=0):
 
 def test_evaluate_prints_one_json_object_last_and_saves_it_if_asked(untrained, data_dir, monkeypatch, capsys):
     folder = untrained(data_dir)
-    Network.from_pretrained(folder).add_results(folder, {"rounded_to": "float16"})
+    before = {"rounded_to": "float16", "sides": {"16": 0.4, "48": 0.5}, "sides_images": 10_000}
+    Network.from_pretrained(folder).add_results(folder, before)
     out = run(monkeypatch, capsys, "evaluate", folder, "--data-dir", data_dir, "--side", 16, "--json", "--save")
     last = json.loads(out.splitlines()[-1])
     results, card = Network.from_pretrained(folder).info.results, (folder / "README.md").read_text()
     assert results["error"] == last["error"] and results["interval"] == last["interval"]
     assert "rounded to float16 before the error was measured" in card
-    assert results["sides"] == last["sides"] == {"16": results["sides"]["16"], "32": last["error"]}
+    assert last["sides"] == {"16": results["sides"]["16"], "32": last["error"]} and 0.8 < last["sides"]["16"]
+    assert [*results["sides"].items()] == [*last["sides"].items(), ("48", 0.5)]
     assert "Error on 10,000 test images by the side that the network reads" in card
     assert last["images"] == 10_000 and 0.8 < last["error"] < 0.95  # untrained: about 9 in 10 are wrong
     assert last["interval"][0] < last["error"] < last["interval"][1]
@@ -126,6 +128,15 @@ def test_data_that_are_not_named_or_not_found_get_one_sentence(tmp_path, data_di
         for command in (["evaluate", nets[0]], ["compare", *nets]):
             err = run(monkeypatch, capsys, *command, "--data-dir", data_dir, code=2)
             assert says in err and len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("others", [["--dataset", "cifar10"], ["--split-seed", "1"]])
+def test_only_the_error_on_a_networks_own_test_pictures_is_kept(others, tmp_path, data_dir, monkeypatch, capsys):
+    own = "folder:own" if "--dataset" in others else "cifar10"
+    AttentionVGG(width=0.03125).save_pretrained(tmp_path, Info(tuple("abcdefghij"), dataset=own))
+    err = run(monkeypatch, capsys, "evaluate", tmp_path, "--data-dir", data_dir, "--save", *others, code=2)
+    assert "own test pictures, and these are others" in err
+    assert not Network.from_pretrained(tmp_path).info.results
 
 
 def test_another_data_set_is_refused(tmp_path, data_dir, monkeypatch, capsys):

@@ -327,6 +327,9 @@ def refusal(monkeypatch, capsys, *arguments, data_dir, out):
         (["--batch-size", "4096"], "do not fill one batch"),
         (["--start", "nowhere"], "there is no checkpoint folder nowhere"),
         (["--lr", "1e20", "--stages", "16x1"], "the loss is not finite"),
+        (["--absent", "0.2"], "--absent goes with --objective ask"),
+        (["--objective", "ask", "--limit", "16", "--batch-size", "16"], "is left for scenes: raise --limit"),
+        (["--objective", "ask", "--holdout", "3"], "the pictures held out show fewer: raise --holdout"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_exit_code_2(arguments, says, data_dir, tmp_path, monkeypatch, capsys):
@@ -425,6 +428,33 @@ def test_a_resumed_run_does_not_need_the_checkpoint_it_started_from(data_dir, tm
     )
     run = Run(settings, load("cifar10", data_dir), RunFolder(tmp_path), accelerator("cpu"), from_state=True)
     assert run.settings.start == "gone" and isinstance(run.net, model.AttentionVGG)
+
+
+def test_a_finished_run_is_left_as_it_is(uninterrupted, data_dir, tmp_path, monkeypatch, capsys):
+    import model
+    from training.__main__ import main
+
+    out = tmp_path / "run"
+    shutil.copytree(uninterrupted, out)
+    model.Network.from_pretrained(out).add_results(out, {"sides": {"48": 0.5}, "sides_images": 9})
+    before = {file.name: file.read_bytes() for file in out.iterdir() if file.is_file()}
+    command = ["fit", "--data-dir", str(data_dir), "--out", str(out), *TINY, "--stages", "16x2,32x1", "--resume"]
+    monkeypatch.setattr(sys, "argv", ["training", *command])
+    with pytest.raises(SystemExit) as exit:
+        main()
+    assert exit.value.code == 0 and "nothing is left to train" in capsys.readouterr().out
+    after = {file.name: file.read_bytes() for file in out.iterdir() if file.is_file()}
+    assert after == before
+
+
+def test_scores_are_scaled_as_where_the_run_starts(tmp_path):
+    import model
+    from training.run_folder import RunError
+    from training.start import start_from
+
+    model.build("vgg-att1-concat-dp", width=0.03125, scale_scores=False).save_pretrained(tmp_path)
+    with pytest.raises(RunError, match="are scaled in another way: add --scale-scores no"):
+        start_from(model.build("vgg-att1-concat-dp", width=0.03125), str(tmp_path))
 
 
 def test_a_run_may_start_from_a_pruned_checkpoint(tmp_path):

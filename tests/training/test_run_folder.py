@@ -24,6 +24,13 @@ def test_a_mount_that_cannot_lock_files(number, tmp_path, monkeypatch, capsys):
     assert "cannot lock files" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_is_no_run(tmp_path):
+    assert not RunFolder("x" * 300).has_state
+    (tmp_path / "settings.json").mkdir()
+    with pytest.raises(RunError, match="settings.json is missing or damaged"):
+        RunFolder(tmp_path).read_settings()
+
+
 def test_a_folder_in_use_is_refused(tmp_path):
     folder, again = RunFolder(tmp_path), RunFolder(tmp_path)
     with (

@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from model import Network
 from training.data.splits import DataError, Split
 
 FOLDER = "stl10_binary"
 SIDE = 96
+CELLS = 16  # of a mask, along each side
 CIFAR_NAMES = {"car": "automobile"}  # the one class that has another name in CIFAR-10
 
 
@@ -44,6 +46,19 @@ class Photographs:
         inside[self.folds[fold]] = True
         whole = Split(resize_all(self.images, side), self.labels)
         return whole.take(inside), whole.take(~inside)
+
+
+def refuse_seen(name: str, net: Network, others: tuple[str, ...] = ()) -> None:
+    """Raises DataError if a network was trained on photographs of STL-10, by the names of its data and its start.
+
+    Args:
+        name: the network's.
+        net: its ``Info`` is read.
+        others: data sets that hold the same photographs.
+    """
+    start = net.info.recipe.get("start") or ""
+    if any(seen in net.info.dataset or seen in start for seen in ("stl10", *others)):
+        raise DataError(f"{name} was trained on some of the photographs of STL-10 that would be measured")
 
 
 def read_photographs(data_dir: Path) -> Photographs:
@@ -81,10 +96,13 @@ def read_masks(data_dir: Path) -> Tensor:
     """
     file = Path(data_dir) / FOLDER / "masks.npy"
     try:
-        return torch.from_numpy(np.load(file))
+        masks = np.load(file)
+        if masks.ndim != 3 or masks.shape[1:] != (CELLS, CELLS):
+            raise ValueError
+        return torch.from_numpy(masks)
     except FileNotFoundError as e:
         raise DataError(f"there are no object masks of STL-10: {file} is missing") from e
-    except ValueError as e:
+    except (EOFError, ValueError) as e:
         raise DataError(f"{file} is damaged: copy it there again") from e
 
 

@@ -31,7 +31,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model import Network
-from model.checkpoints import locate
+from model.checkpoints import own_folder
 from model.composed import Grid, cell_shares
 from model.map_kinds import CAM
 from model.networks.attending import attends
@@ -117,13 +117,15 @@ def measure(
         CheckpointError: a checkpoint is not a folder that can be written.
     """
     rows, singles = [], []
+    folders = {name: own_folder(name) for name in nets} if save else {}
     for name, net in nets.items():
         rows += (new_rows := ask_rows(name, net, data, scenes, posthoc))
         singles += (errors := single_rows(name, net, data, pictures))
         if save:
-            folder, _ = locate(name)
             sides = {str(e.side): e.error for e in errors}
-            net.add_results(folder, {"sides": sides, "sides_images": errors[0].pictures, "ask": summaries(new_rows)})
+            net.add_results(
+                folders[name], {"sides": sides, "sides_images": errors[0].pictures, "ask": summaries(new_rows)}
+            )
     return table(rows, singles), {"rows": rows, "singles": singles}
 
 

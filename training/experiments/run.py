@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from model import Network
+from model.datasets import is_split_by_seed
 from training import data
 from training.experiments import EXPERIMENTS
 from training.parallel import accelerator
@@ -58,9 +59,6 @@ def load(
     """
     nets = load_networks(checkpoints, device)
 
-    def seed_of(net: Network) -> int:  # only a folder's test pictures depend on it
-        return net.info.recipe.get("split_seed", 0) if net.info.dataset.startswith("folder:") else 0
-
     seeds = {split_seed} if split_seed is not None else {seed_of(net) for net in nets.values()}
     names = {dataset} if dataset else {training_data(checkpoint, net) for checkpoint, net in nets.items()}
     (name, seed), *others = product(names, seeds)
@@ -68,6 +66,11 @@ def load(
     if others or sizes:
         raise ValueError("these networks were trained on different data, or for pictures of different sizes")
     return nets, data.load(name, data_dir, seed, size)
+
+
+def seed_of(net: Network) -> int:
+    """What chose the test pictures of the data that a network was trained on; 0 where nothing is chosen."""
+    return net.info.recipe.get("split_seed", 0) if is_split_by_seed(net.info.dataset) else 0
 
 
 def load_splits(

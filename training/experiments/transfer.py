@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from model import Network
 from model.presets import network_input
 from training.data import DataError, Dataset
+from training.data.stl10 import refuse_seen
 from training.experiments.compare import Pair, pair, pair_table
 from training.intervals import wilson
 
@@ -166,8 +167,11 @@ def transfer(nets: dict[str, Network], splits: list[Dataset]) -> list[tuple[list
             statistics of the first split's training pictures.
 
     Raises:
-        DataError: see ``probe``.
+        DataError: see ``probe``; or a network was trained on the test pictures.
     """
+    for name, net in nets.items():
+        if splits[0].name == "stl10":
+            refuse_seen(name, net, others=("photos",))
     measured: list[tuple[list[Row], dict[str, Tensor]]] = [([], {}) for _ in splits]
 
     def add(checkpoint: str, features: str, vectors: Callable[[Tensor], np.ndarray]) -> None:

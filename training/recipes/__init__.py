@@ -12,6 +12,8 @@ from typing import Any
 
 from training.recipes.reading import parse_milestones, parse_numbers, parse_sides, parse_stages
 
+OF_SCENES = ("absent", "single", "locate", "mixed")  # settings that matter under --objective ask only
+
 
 def setting(
     default: Any,
@@ -96,6 +98,8 @@ class Recipe:
             if each.name in values and each.metadata["read"]:
                 values[each.name] = each.metadata["read"](values[each.name])
         recipe = replace(self, **values)
+        if recipe.objective != "ask" and (idle := [name for name in OF_SCENES if name in values]):
+            raise ValueError(f"--{idle[0]} goes with --objective ask")
         if recipe.milestones and values.get("warmup"):
             raise ValueError("there is no warm-up where milestones set the learning rate: add --milestones none")
         return recipe

@@ -15,6 +15,7 @@ from training.__main__ import main
 from training.data import DataError, Dataset, Split, load
 from training.data.stl10 import FOLDER, read_masks, read_photographs, resize_all
 from training.evaluate import evaluate
+from training.experiments import run
 
 NAMES = ("airplane", "bird", "automobile", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 
@@ -73,10 +74,24 @@ def small(tmp_path):
     return tmp_path
 
 
+def test_a_network_is_measured_on_the_photographs_that_its_fold_left(small, tmp_path):
+    info = model.Info(NAMES, dataset="stl10", recipe={"split_seed": 1})
+    model.build("vgg", width=0.0625).save_pretrained(tmp_path / "net", info)
+    _, both = run.load([str(tmp_path / "net")], small, None, "cpu")
+    assert torch.equal(both.test.images, resize_all(read_photographs(small).images[:10], 32))
+
+
 def test_missing_or_damaged_files_get_one_sentence(small, tmp_path):
     with pytest.raises(DataError, match="has 2 folds, counted from 0; there is no fold 2"):
         load("stl10", small, seed=2)
     with pytest.raises(DataError, match="there are no object masks of STL-10"):
+        read_masks(small)
+    for content in (b"", np.lib.format.MAGIC_PREFIX):
+        (small / FOLDER / "masks.npy").write_bytes(content)
+        with pytest.raises(DataError, match=r"masks.npy is damaged"):
+            read_masks(small)
+    np.save(small / FOLDER / "masks.npy", np.ones((20, 8, 8), bool))
+    with pytest.raises(DataError, match=r"masks.npy is damaged"):
         read_masks(small)
     (small / FOLDER / "fold_indices.txt").write_text("0 1 20\n")
     with pytest.raises(DataError, match="files of STL-10 in .* are damaged"):

@@ -63,6 +63,9 @@ def test_class_questions_are_the_means_of_g(cifar10):
         g = net.features(normalise(some.images, net.info.mean, net.info.std))[1]
     for k in range(10):
         assert torch.allclose(means[k], g[some.labels == k].mean(0), atol=1e-5)
+    without = class_questions(net, some.take(some.labels != 3))
+    assert torch.allclose(without[4], means[4], atol=1e-5)
+    assert torch.allclose(without[3], g[some.labels != 3].mean(0), atol=1e-5)
 
 
 def test_no_question_moves_pc_and_rows_are_complete(cifar10):

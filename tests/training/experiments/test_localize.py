@@ -28,6 +28,7 @@ from training.data.objects import (
 )
 from training.data.photos import TEST_FOLD
 from training.data.stl10 import read_masks, read_photographs
+from training.experiments import localize as experiment
 from training.experiments.localize import localize, table
 from training.experiments.map_scores import THRESHOLDS, auc, best_threshold, mass_inside, overlap, peak_inside
 from training.experiments.network_maps import ASKED, network_maps, plain_maps
@@ -351,7 +352,9 @@ def test_the_table_holds_every_row_and_json_every_number(rows):
 
 def test_photographs_at_two_sides_and_asked_by_class(checkpoints, stl10_dir, tmp_path, monkeypatch):
     few = photographs(stl10_dir, 16)
-    monkeypatch.setitem(OBJECTS, "stl10", lambda _, side: (few_at(side), {"stl10": few_at(side)}))
+    monkeypatch.setitem(OBJECTS, "stl10", lambda _, side: (some := few_at(side), {"stl10": some}))
+    read = []
+    monkeypatch.setattr(experiment, "network_maps", lambda *a, **k: (read.append(k), network_maps(*a, **k))[1])
 
     def few_at(side):
         some = photographs(stl10_dir, side)
@@ -361,6 +364,7 @@ def test_photographs_at_two_sides_and_asked_by_class(checkpoints, stl10_dir, tmp
     asked = net.with_class_questions(torch.randn(10, net.global_branch.fc1.out_features))
     asked.save_pretrained(tmp_path / "asked", net.info)
     rows = localize(networks([checkpoints[1], tmp_path / "asked"]), stl10_dir, dataset="stl10", sides=(16, 32))
+    assert len(read) == 4  # each network at each side, once
     common = [name for name in few.names[:12] if name != "monkey"]  # CIFAR-10 has none
     assert {(row.dataset, row.side, row.pictures, row.left_out) for row in rows} == {
         ("stl10", side, len(common), 12 - len(common)) for side in (16, 32)

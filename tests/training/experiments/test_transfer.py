@@ -122,6 +122,13 @@ def test_the_splits_of_stl10_are_its_folds(stl10_dir):
         assert (len(split.train), len(split.test)) == (1000, 4000)
 
 
+@pytest.mark.parametrize("dataset", ["stl10", "photos"])
+def test_features_that_were_trained_on_the_test_photographs_are_refused(net, dataset):
+    net.info = dataclasses.replace(net.info, dataset=dataset)
+    with pytest.raises(DataError, match="net was trained on some of the photographs of STL-10"):
+        transfer({"net": net}, [dataclasses.replace(made_up(), name="stl10")])
+
+
 def test_data_with_one_split_are_refused(birds_dir):
     with pytest.raises(ValueError, match="cub has one split of its own"):
         load_splits(["vgg-att3-dp-cifar10-s"], birds_dir, 0, 2, "cpu", "cub")
