@@ -125,10 +125,8 @@ def measurement(results: Mapping, dataset: str, test_split: str) -> str:
         if "interval" in results:
             low, high = (100 * v for v in results["interval"])
             text += f" (95 % interval {low:.2f} to {high:.2f})"
-        text += (
-            ": one view of each image, computed in float32, after the last epoch. "
-            "No setting was chosen on the test images."
-        )
+        chosen = results.get("selection", "No setting was chosen on the test images.")
+        text += f": one view of each image, computed in float32, after the last epoch. {chosen}"
         if "calibration" in results:
             text += f" Expected calibration error: {100 * results['calibration']:.2f} %."
         if "rounded_to" in results:

@@ -94,6 +94,8 @@ RESULTS: dict[str, Callable[[object], bool]] = {  # what of ``Info.results`` the
     # error on single pictures by the side in pixels at which they were read
     "sides": lambda v: isinstance(v, dict) and all(k.isdecimal() and fraction(error) for k, error in v.items()),
     "ask": is_ask_table,
+    # how settings were chosen, where the test pictures were looked at before
+    "selection": lambda v: isinstance(v, str),
     # {what people call another test set: what was measured on it}
     "more_tests": lambda v: isinstance(v, dict) and all(map(test_result, v.values())),
 }

@@ -65,6 +65,13 @@ def test_the_card_says_which_part_of_the_data_was_measured(config, dataset, meas
     assert result.dataset_name == measured_on and f" test images of {measured_on} (95 %" in read_card.text
 
 
+def test_the_card_says_how_settings_were_chosen(config):
+    usual = "No setting was chosen on the test images."
+    results = {**config["results"], "selection": "Two recipes were measured."}
+    assert usual in card("net", config) and usual not in card("net", {**config, "results": results})
+    assert "after the last epoch. Two recipes were measured." in card("net", {**config, "results": results})
+
+
 def test_what_is_not_known_is_not_claimed(config):
     text = card("net", {**config, "dataset": "", "results": {}})
     assert "AttentionVGG, width 0.0625" in text and "trained" not in text.split("## Use")[0]
