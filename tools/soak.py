@@ -39,7 +39,7 @@ SIGNS = {  # tab: what is there once it answers
     "Side by side": ".compared .grid img >> nth=1",
     "Attack": ".compared .grid img >> nth=1",
     "Other explanations": "svg.chart >> nth=1",
-    "Test images": "text=/CIFAR|test/i >> nth=0",
+    "Test images": "button[data-index] >> nth=0",  # of pictures in data/
     "About": "text=How each was trained",
 }
 PATIENCE = 300_000  # ms

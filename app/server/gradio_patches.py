@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import secrets
 from abc import ABCMeta
 from collections.abc import Callable
 from types import MethodType, SimpleNamespace
@@ -18,7 +19,7 @@ import gradio as gr
 import orjson
 from fastapi import Request
 from fastapi.responses import JSONResponse
-from gradio import blocks, processing_utils, routes
+from gradio import blocks, processing_utils, route_utils, routes
 from gradio.data_classes import Base64ImageData, ImageData
 from gradio.state_holder import SessionState
 from gradio.utils import get_upload_folder, is_in_or_equal
@@ -210,6 +211,20 @@ Upload = alter(
     async_move_resource_to_block_cache=uploads_only,
     example_payload=example,
 )
+
+
+# -- Each upload has a folder of its own ------------------------------------------------------------------------------
+# Gradio names it by the file's content. Whoever once sent a picture could ask later whether somebody sent it again.
+# tests/app/test_api.py: test_a_path_does_not_tell_that_a_picture_was_sent_again
+
+
+def begin_upload(self: route_utils.GradioUploadFile, *file, **facts) -> None:
+    begin_upload_as_gradio(self, *file, **facts)
+    self.sha.update(secrets.token_bytes(32))
+
+
+begin_upload_as_gradio = route_utils.GradioUploadFile.__init__
+route_utils.GradioUploadFile.__init__ = begin_upload
 
 
 # -- A picture may come without a file, and a file of ours is shown where it lies -------------------------------------

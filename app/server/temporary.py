@@ -11,6 +11,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -25,6 +26,9 @@ PAUSE = 60  # seconds between two sweeps
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NO_ROOM = "This server has no room for another file at the moment: please try again later."
 LARGEST = 2_000_000_000  # bytes of all files together; above it, the oldest are deleted early
+KNOWN = 10_000  # files that are looked for again
+saved: dict[tuple[bytes, str], Path] = {}  # by content and name
+saving = threading.Lock()
 
 
 def begin() -> Path:
@@ -120,19 +124,22 @@ def touch(file: str | Path) -> bool:
 def save(content: bytes, name: str) -> str:
     """The path of a file of this name and content, which gradio sends as it is.
 
-    Calls with the same name and content share one file. It appears whole, and each call starts its hour anew.
+    Calls with the same name and content share one file as long as it is there, and each starts its hour anew. Its
+    folder's name is random: an old path never leads to a new file, which would tell that somebody sent this picture.
 
     Raises:
         gr.Error: there is no room for it.
     """
     from gradio.utils import get_upload_folder
 
-    folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
-    file = folder / name
-    with room():
-        folder.mkdir(parents=True, exist_ok=True)
-        if not touch(file):
-            beside = folder / f".{threading.get_ident()}"
-            beside.write_bytes(content)
-            os.replace(beside, file)
+    key = hashlib.sha256(content).digest(), name
+    with room(), saving:
+        file = saved.get(key)
+        if file is None or not touch(file):
+            if len(saved) >= KNOWN:
+                saved.clear()
+            file = Path(get_upload_folder()) / secrets.token_hex(32) / name
+            file.parent.mkdir(parents=True)
+            file.write_bytes(content)
+            saved[key] = file
     return str(file)

@@ -240,7 +240,7 @@ def add_endpoint(site: Site) -> None:
         """Asks a picture a question: where is this class, or where is what another picture shows?
 
         Args:
-            image: the scene; its centred square is used.
+            image: the scene, as an uploaded file or a data: URL; its centred square is used.
             question: a picture, whose global feature is the question; leave it out if you send about.
             about: the name of a class; the mean global feature of its training pictures is the question.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s-ask, or a family: vgg-att3-cifar10-s-ask.

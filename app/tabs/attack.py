@@ -101,7 +101,7 @@ def add_endpoint(site: Site) -> None:
         """Changes each pixel a little, so that the network's answer becomes less likely, and asks it again.
 
         Args:
-            image: the picture; its centred square is used.
+            image: the picture, as an uploaded file or a data: URL; its centred square is used.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
             compatibility: dp, pc or additive; leave it out where checkpoint names one.
             method: fgsm (one step, Goodfellow et al. 2015) or pgd (ten steps, Madry et al. 2018).

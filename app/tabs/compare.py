@@ -81,7 +81,7 @@ def add_endpoint(site: Site) -> None:
         """Explains one picture with every compatibility of a checkpoint, and measures how far their maps agree.
 
         Args:
-            image: the picture; its centred square is used.
+            image: the picture, as an uploaded file or a data: URL; its centred square is used.
             checkpoint: a family of networks, such as vgg-att3-cifar10-s, or the name of a checkpoint in it.
             side: of the square that the networks read, in pixels; 0 is their own.
 

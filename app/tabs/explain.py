@@ -218,7 +218,7 @@ def add_endpoint(site: Site) -> None:
         """Classifies a picture and shows where each layer looked.
 
         Args:
-            image: the picture, as gradio_client's handle_file gives it; its centred square is used.
+            image: the picture, as an uploaded file or a data: URL; its centred square is used.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
             compatibility: dp (dot product), pc (parametrised) or additive; by default a checkpoint's own, or the best.
             side: of the square that the network reads, in pixels; 0 is its own. A larger side gives finer maps.

@@ -205,7 +205,7 @@ def add_endpoint(site: Site) -> None:
         For each map it blurs the highest pixels, and measures the probability of the network's answer again.
 
         Args:
-            image: the picture; its centred square is used.
+            image: the picture, as an uploaded file or a data: URL; its centred square is used.
             checkpoint: a checkpoint's own name, such as vgg-att3-dp-cifar10-s, or a family: vgg-att3-cifar10-s.
             compatibility: dp, pc or additive; leave it out where checkpoint names one.
 

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -305,6 +306,11 @@ def test_bad_arguments_are_refused_in_a_sentence_without_paths(server, picture_f
     assert not any(word in data for word in ("Traceback", "site-packages", "/tmp", str(picture_file.parent), "root:"))
     log = server.log.read_text()
     assert 'File "' not in log and "disc" not in log
+
+
+def test_a_path_does_not_tell_that_a_picture_was_sent_again(server, picture_file):
+    first, second = (upload(server.url, "disc.png", picture_file.read_bytes()) for _ in range(2))
+    assert first != second and Path(first).name == Path(second).name == "disc.png"
 
 
 def test_nobody_learns_of_other_visitors(server, picture_file):

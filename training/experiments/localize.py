@@ -211,7 +211,7 @@ def maps_of(net: Network | None, objects: Objects, title: str) -> tuple[dict[Key
         return plain_maps(len(objects.images), objects.images.shape[-1]), None
     classes = torch.tensor([net.info.class_names.index(name) for name in objects.names])
     maps, answers = network_maps(net, objects.images, classes, title=title)
-    return maps, round((answers == classes).double().mean().item(), 4)
+    return maps, round((answers == classes).double().mean().item(), 6)
 
 
 TITLES = {

@@ -76,7 +76,7 @@ def test_a_server_that_nobody_asked_for_long_keeps_its_folder(tmp_path, monkeypa
     assert own.exists()
 
 
-def test_a_saved_file_is_shared_and_as_good_as_new_when_asked_for_again(tmp_path, monkeypatch):
+def test_a_saved_file_is_shared_while_it_is_there_and_as_good_as_new_when_asked_for_again(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     path = Path(temporary.save(b"pixels", "cat.png"))
     assert path.name == "cat.png" and path.read_bytes() == b"pixels" and path.is_relative_to(tmp_path)
@@ -85,6 +85,9 @@ def test_a_saved_file_is_shared_and_as_good_as_new_when_asked_for_again(tmp_path
     assert temporary.save(b"pixels", "cat.png") == str(path)
     assert path.stat().st_mtime > OLD + 60 and path.stat().st_ino == inode
     assert temporary.save(b"others", "cat.png") != str(path)
+    path.unlink()
+    assert temporary.save(b"pixels", "cat.png") != str(path)  # nothing new is ever where something was
+    assert not path.exists()
 
 
 def test_a_file_that_many_save_at_once_is_always_whole(tmp_path, monkeypatch):
