@@ -60,9 +60,8 @@ DATASETS = {
         resizable=True,
         tested_on="STL-10's first official fold",
     ),
-    "folder": Facts(
-        "", "folders", resizable=True, split_by_seed=True
-    ),  # "folder:PATH"; its title is the folder's own name
+    # "folder:PATH"; its title is the folder's own name
+    "folder": Facts("", "folders", resizable=True, split_by_seed=True),
 }
 
 

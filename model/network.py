@@ -123,7 +123,7 @@ class Network(nn.Module):
         """
         before = self.info.results
         if "sides" in results and before.get("sides_images") == results["sides_images"]:
-            sides = {**before["sides"], **results["sides"]}
+            sides = {**before.get("sides", {}), **results["sides"]}
             results = {**results, "sides": {side: sides[side] for side in sorted(sides, key=int)}}
         self.info = dataclasses.replace(self.info, results={**before, **results})
         save_card_and_config(self.config, folder, self.card)

@@ -170,16 +170,12 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure a checkpoint's error on all test pictures, in total and by class, and its calibration."""
-    from model.checkpoints import own_folder
     from training import evaluate as measuring
     from training.experiments import run
 
     nets, data = run.load([checkpoint], data_dir, split_seed, device, dataset)
     if save:
-        own_folder(checkpoint)  # refused now, and not after it was measured
-        own_seed = run.seed_of(nets[checkpoint])
-        if data.name != nets[checkpoint].info.dataset or split_seed not in (None, own_seed):
-            raise ValueError(f"--save keeps the error on {checkpoint}'s own test pictures, and these are others")
+        run.check_own(nets, data, split_seed)  # now, and not after it was measured
     measurement = measuring.evaluate(nets[checkpoint], data, side)
     low, high = (100 * v for v in measurement.interval)
     interval = f"95 % interval {low:.2f} to {high:.2f}"

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from PIL import Image
 
 from model import AttentionVGG, Info, Network
 from training.data import Dataset, Split
@@ -37,8 +38,6 @@ def test_calibration_counts_too_little_confidence_like_too_much_in_each_bin():
 
 
 def test_the_confusion_picture(tmp_path):
-    from PIL import Image
-
     measurement = measure(torch.eye(3), torch.arange(3), NAMES)
     draw_confusion(measurement, tmp_path / "new" / "confusion.png")
     with Image.open(tmp_path / "new" / "confusion.png") as picture:
@@ -130,13 +129,19 @@ def test_data_that_are_not_named_or_not_found_get_one_sentence(tmp_path, data_di
             assert says in err and len(err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("others", [["--dataset", "cifar10"], ["--split-seed", "1"]])
-def test_only_the_error_on_a_networks_own_test_pictures_is_kept(others, tmp_path, data_dir, monkeypatch, capsys):
-    own = "folder:own" if "--dataset" in others else "cifar10"
-    AttentionVGG(width=0.03125).save_pretrained(tmp_path, Info(tuple("abcdefghij"), dataset=own))
-    err = run(monkeypatch, capsys, "evaluate", tmp_path, "--data-dir", data_dir, "--save", *others, code=2)
-    assert "own test pictures, and these are others" in err
-    assert not Network.from_pretrained(tmp_path).info.results
+@pytest.mark.parametrize("others", [["--dataset", "folder:other"], ["--split-seed", "1"]])
+def test_only_the_error_on_a_networks_own_test_pictures_is_kept(others, tmp_path, monkeypatch, capsys):
+    for place in ("own/red", "own/blue", "other/red", "other/blue"):
+        (tmp_path / place).mkdir(parents=True)
+        for number in range(6):
+            Image.effect_noise((12, 12), 50).convert("RGB").save(tmp_path / place / f"{number}.png")
+    info = Info(("blue", "red"), mean=(0.5,) * 3, std=(0.25,) * 3, dataset="folder:own")
+    AttentionVGG(num_classes=2, width=0.03125, input_size=12).save_pretrained(tmp_path / "net", info)
+    evaluate = "evaluate", tmp_path / "net", "--data-dir", tmp_path, "--save"
+    assert "own test pictures, and these are others" in run(monkeypatch, capsys, *evaluate, *others, code=2)
+    assert not Network.from_pretrained(tmp_path / "net").info.results
+    run(monkeypatch, capsys, *evaluate, "--split-seed", "0")
+    assert Network.from_pretrained(tmp_path / "net").info.results["test_images"] < 12
 
 
 def test_another_data_set_is_refused(tmp_path, data_dir, monkeypatch, capsys):

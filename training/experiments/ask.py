@@ -117,14 +117,13 @@ def measure(
         CheckpointError: a checkpoint is not a folder that can be written.
     """
     rows, singles = [], []
-    folders = {name: own_folder(name) for name in nets} if save else {}
     for name, net in nets.items():
         rows += (new_rows := ask_rows(name, net, data, scenes, posthoc))
         singles += (errors := single_rows(name, net, data, pictures))
         if save:
             sides = {str(e.side): e.error for e in errors}
             net.add_results(
-                folders[name], {"sides": sides, "sides_images": errors[0].pictures, "ask": summaries(new_rows)}
+                own_folder(name), {"sides": sides, "sides_images": errors[0].pictures, "ask": summaries(new_rows)}
             )
     return table(rows, singles), {"rows": rows, "singles": singles}
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from model import Network
+from model.checkpoints import own_folder
 from model.datasets import is_split_by_seed
 from training import data
 from training.experiments import EXPERIMENTS
@@ -37,6 +38,8 @@ def experiment(
         nets, pictures = load_splits(checkpoints, data_dir, split_seed or 0, splits, device, other)
     else:
         nets, pictures = load(checkpoints, data_dir, split_seed, device)
+        if options.get("save"):
+            check_own(nets, pictures, split_seed)
     show(*module.measure(nets, pictures, **options), device, as_json)
 
 
@@ -71,6 +74,15 @@ def load(
 def seed_of(net: Network) -> int:
     """What chose the test pictures of the data that a network was trained on; 0 where nothing is chosen."""
     return net.info.recipe.get("split_seed", 0) if is_split_by_seed(net.info.dataset) else 0
+
+
+def check_own(nets: dict[str, Network], pictures: data.Dataset, split_seed: int | None) -> None:
+    """Raises ValueError unless results can be kept: of each network's own test pictures, in a folder on this machine."""
+    for checkpoint, net in nets.items():
+        own_folder(checkpoint)
+        seed = split_seed if split_seed is not None and is_split_by_seed(pictures.name) else seed_of(net)
+        if (pictures.name, seed) != (net.info.dataset, seed_of(net)):
+            raise ValueError(f"--save keeps what is measured on {checkpoint}'s own test pictures, and these are others")
 
 
 def load_splits(
