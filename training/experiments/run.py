@@ -77,7 +77,7 @@ def seed_of(net: Network) -> int:
 
 
 def check_own(nets: dict[str, Network], pictures: data.Dataset, split_seed: int | None) -> None:
-    """Raises ValueError unless results can be kept: of each network's own test pictures, in a folder on this machine."""
+    """Raises ValueError unless results can be kept: of each network's own test pictures, in a folder here."""
     for checkpoint, net in nets.items():
         own_folder(checkpoint)
         seed = split_seed if split_seed is not None and is_split_by_seed(pictures.name) else seed_of(net)
