@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,11 +22,8 @@ from model.atomic import write_atomically
 from model.format import BUNDLED, CARD, CONFIG, WEIGHTS, CheckpointError, Info, info_of, read_config, shipped_folder
 from model.hub import fetch
 
-if TYPE_CHECKING:
-    from model.network import Network
-
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-N = TypeVar("N", bound="Network")
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -160,10 +157,7 @@ def load(kind: type[N], config: dict, folder: Path, where: str | Path) -> tuple[
         why = str(e).partition("\n")[0]
         raise CheckpointError(f"{where}: the arguments in {CONFIG} do not fit {kind.__name__}: {why}") from e
     load_strictly(net, folder / WEIGHTS, where)
-    info = info_of(config)
-    if info.class_names and len(info.class_names) != net.arguments["num_classes"]:
-        raise CheckpointError(f"{where}: {CONFIG} does not name each of its classes")
-    return net, info
+    return net, info_of(config)
 
 
 def load_strictly(net: nn.Module, file: Path, where: str | Path) -> None:

@@ -154,6 +154,8 @@ class Network(nn.Module):
         if kind is None:
             raise CheckpointError(f"{where} holds the network {config['architecture']!r}, not {cls.__name__}")
         net, net.info = load(kind, config, folder, where)
+        if net.info.class_names and len(net.info.class_names) != net.arguments["num_classes"]:
+            raise CheckpointError(f"{where}: config.json does not name each of its classes")
         net.name = name
         return net.eval()
 

@@ -142,16 +142,16 @@ def test_an_epoch_shows_each_picture_as_often_as_the_data_set_says(tmp_path, mon
     assert rest.shown.bincount().equal(rest.times) and len(held_out.shown) == held_out.times.sum()
 
 
-def test_best_is_the_lowest_error_at_its_own_side(run, monkeypatch):
-    errors = [0.5, 0.4, 0.45, 0.4, 0.9, 0.95]
+def test_best_is_the_lowest_error_at_the_last_side(run, monkeypatch):
+    errors = [0.3, 0.45, 0.4, 0.42, 0.2, 0.4, 0.5]
     one, left = run(holdout=8, ema=0.0), iter(errors)
     monkeypatch.setattr(runs, "measure", lambda *_: SimpleNamespace(error=next(left)))
-    best = []
-    for side in (16, 16, 16, 16, 32, 32):
+    last, other, best = one.last_side, one.last_side + 16, []
+    for side in (other, last, last, last, other, last, last):
         row = {"side": side}
         one.state.history.append(row)
         best.append(one.measure_held_out(one.net, row))
-    assert best == [True, True, False, True, True, False]
+    assert best == [False, True, True, False, False, True, False]
 
 
 def test_a_run_does_not_start_from_another_width(tmp_path):
