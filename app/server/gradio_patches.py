@@ -214,7 +214,7 @@ Upload = alter(
 
 
 # -- Each upload has a folder of its own ------------------------------------------------------------------------------
-# Gradio names it by the file's content. Whoever once sent a picture could ask later whether somebody sent it again.
+# Gradio names it by the file's content. A visitor who once sent a picture could learn later that it was sent again.
 # tests/app/test_api.py: test_a_path_does_not_tell_that_a_picture_was_sent_again
 
 
