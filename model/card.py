@@ -169,8 +169,10 @@ def questions(results: Mapping) -> str:
         for row in rows:
             a, b = row["grid"]
             shares = " | ".join(f"{row['shares'][level]:.3f}" for level in levels)
-            rate, absent = ("" if row[key] is None else f"{100 * row[key]:.1f} %" for key in ("named", "absent_named"))
-            auroc = "" if row["auroc"] is None else f"{row['auroc']:.3f}"
+            rate, absent = (
+                "" if row.get(key) is None else f"{100 * row[key]:.1f} %" for key in ("named", "absent_named")
+            )
+            auroc = "" if row.get("auroc") is None else f"{row['auroc']:.3f}"
             line = f"| {a} x {b} | {1 / (a * b):.2f} | {row['question']} | {shares} | {rate} | {absent} | {auroc} |"
             parts[-1] += f"\n{line}"
     return "\n\n".join(parts)

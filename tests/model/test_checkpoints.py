@@ -186,7 +186,8 @@ BAD_ASK = (
 def test_what_was_measured_by_asking_is_kept(checkpoint):
     config = json.loads((checkpoint / CONFIG).read_text())
     (checkpoint / CONFIG).write_text(json.dumps(config | {"results": {"ask": [ASK]}}))
-    assert Network.from_pretrained(checkpoint).info.results["ask"] == [ASK]
+    net = Network.from_pretrained(checkpoint)
+    assert net.info.results["ask"] == [ASK] and "| 1 x 2 | 0.50 | class | 0.900 | 90.0 % |  |  |" in net.card("net")
 
 
 def test_results_are_not_written_into_the_hub_clients_copy(checkpoint, monkeypatch):
