@@ -126,14 +126,15 @@ def measurement(results: Mapping, dataset: str, test_split: str) -> str:
             low, high = (100 * v for v in results["interval"])
             text += f" (95 % interval {low:.2f} to {high:.2f})"
         chosen = results.get("selection", "No setting was chosen on the test images.")
-        text += f": one view of each image, computed in float32, after the last epoch. {chosen}"
+        when = "" if "held_out_error" in results else ", after the last epoch"  # best/ is of an earlier one
+        text += f": one view of each image, computed in float32{when}. {chosen}"
         if "calibration" in results:
             text += f" Expected calibration error: {100 * results['calibration']:.2f} %."
         if "rounded_to" in results:
-            when = (
+            order = (
                 "before the error was measured" if results.get("rounded_before") else "after it, and not measured again"
             )
-            text += f" The weights were rounded to {results['rounded_to']} {when}."
+            text += f" The weights were rounded to {results['rounded_to']} {order}."
         for title, other in results.get("more_tests", {}).items():
             text += f" On all {other['test_images']:,} test images of {title}: {100 * other['error']:.2f} %."
         return text

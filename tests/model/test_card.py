@@ -76,6 +76,8 @@ def test_what_is_not_known_is_not_claimed(config):
     text = card("net", {**config, "dataset": "", "results": {}})
     assert "AttentionVGG, width 0.0625" in text and "trained" not in text.split("## Use")[0]
     assert "trained from scratch on CIFAR-10" in card("net", config)
+    best = {"held_out_error": 0.1, "held_out_images": 5000, **config["results"]}
+    assert "last epoch" in card("net", config) and "last epoch" not in card("net", {**config, "results": best})
 
 
 def test_only_the_test_split_makes_a_model_index(config):
